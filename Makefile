@@ -1,0 +1,44 @@
+# make demo   watch a release run on this machine
+# make test   every test
+# make check  lint, types, tests
+# make synth  the CloudFormation templates, into cdk.out
+# make lock   resolve requirements.in again
+
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: demo test check lint types synth lock clean
+
+demo: .venv/.done
+	python -m local demo --yes
+
+test: .venv/.done
+	python -m pytest
+
+lint: .venv/.done
+	ruff check .
+	ruff format --check .
+
+types: .venv/.done
+	mypy
+
+check: lint types test
+
+synth: .venv/.done
+	python app.py
+
+lock: .venv/.done
+	pip install --quiet uv
+	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --quiet --upgrade \
+	    --custom-compile-command 'make lock' requirements.in --output-file requirements.lock
+
+clean:
+	rm -rf .venv build cdk.out
+
+.venv/.done: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up .venv (about a minute, once)"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
