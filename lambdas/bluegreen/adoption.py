@@ -1,0 +1,96 @@
+"""Taking a fresh clone into service as green: prove what it is, drop what was copied, let nobody in."""
+
+from __future__ import annotations
+
+from .errors import CloneUnusable
+from .freeze import end_sessions, login_roles
+from .lsn import Lsn
+from .model import Cluster, Plan
+from .postgres import Databases, Session, identifier
+from .replication import drop_slots
+
+
+def guard(start: Lsn, confirmed: Lsn, blue_now: Lsn, stamps: tuple[str | None, str | None]) -> str | None:
+    """Why a clone must not be replicated into from ``start``, or None when it may be.
+
+    ``confirmed`` is where blue's slot would start sending, ``blue_now`` blue's flushed end of log, ``stamps`` the
+    publication's comment on blue and on the clone.
+
+    >>> low, high = Lsn.parse("0/10"), Lsn.parse("0/20")
+    >>> guard(low, low, high, ("a", "a")) is None
+    True
+    >>> guard(low, high, high, ("a", "a"))
+    "its start 0/10 lies before 0/20, where blue's slot begins: changes between them would be lost"
+    >>> guard(high, low, low, ("a", "a"))
+    'its start 0/20 lies beyond the end 0/10 of blue: it was not cloned from this blue'
+    >>> guard(low, low, high, ("a", None))
+    'its publication lacks the stamp of the one on blue: it was cloned before the release prepared blue'
+    """
+    on_blue, on_clone = stamps
+    if on_blue is None or on_blue != on_clone:
+        return "its publication lacks the stamp of the one on blue: it was cloned before the release prepared blue"
+    if start < confirmed:
+        return (
+            f"its start {start} lies before {confirmed}, where blue's slot begins: changes between them would be lost"
+        )
+    if start > blue_now:
+        return f"its start {start} lies beyond the end {blue_now} of blue: it was not cloned from this blue"
+    return None
+
+
+def adopt_clone(databases: Databases, plan: Plan, green: Cluster) -> Lsn:
+    """Makes the clone green, and returns the position at which replication into it has to begin.
+
+    The start is read first, before anything restarts or changes the clone, and kept there (``bluegreen.adoption``) in
+    the transaction that drops the copied publication, so that a second attempt finds it again. The copied slots are
+    dropped on green only: unread, they would hold its log for ever and make an engine upgrade fail.
+    """
+    fence(databases, plan, green)
+    starts = databases.each(plan.databases, lambda database: _adopt_database(databases, plan, green, database))
+    drop_slots(databases, plan, green)
+    if len(set(starts.values())) != 1:
+        raise CloneUnusable(f"{green.identifier} names several starts: {', '.join(map(str, starts.values()))}.")
+    return starts[plan.home]
+
+
+def _adopt_database(databases: Databases, plan: Plan, green: Cluster, database: str) -> Lsn:
+    session = databases.on(green, database)
+    with session.transaction(lock=plan.sql_name):
+        if adopted := session.query("adoption", release_id=plan.release_id):
+            return Lsn.parse(adopted[0]["start_lsn"])
+        start = Lsn.parse(session.one("adoption_facts")["start_lsn"])
+        blue = databases.on(plan.blue, database)
+        slots = blue.query("slot", slot=plan.slot(database))
+        if not slots:
+            raise CloneUnusable(f"Blue has lost the slot {plan.slot(database)} of {database}: release again.")
+        reason = guard(
+            start,
+            confirmed=Lsn.parse(slots[0]["confirmed_flush_lsn"]),
+            blue_now=Lsn.parse(blue.one("insert_lsn")["flushed_lsn"]),
+            stamps=(_stamp(blue, plan), _stamp(session, plan)),
+        )
+        if reason is not None:
+            raise CloneUnusable(f"{green.identifier} cannot follow {plan.blue.identifier} in {database}: {reason}.")
+        session.run(
+            "INSERT INTO bluegreen.adoption VALUES (:release_id, :start::pg_lsn, clock_timestamp())",
+            release_id=plan.release_id,
+            start=str(start),
+        )
+        session.run(f"DROP PUBLICATION IF EXISTS {identifier(plan.sql_name)}")
+        return start
+
+
+def _stamp(session: Session, plan: Plan) -> str | None:
+    rows = session.query("publication", name=plan.sql_name)
+    return rows[0]["stamp"] if rows else None
+
+
+def fence(databases: Databases, plan: Plan, green: Cluster) -> list[str]:
+    """Lets nobody but replication and the release log in to green, and returns the roles it was taken from."""
+    home = databases.on(green, plan.home)
+    with home.transaction(lock=plan.sql_name):
+        roles = login_roles(home, plan)
+        if roles:
+            home.run("; ".join(f"ALTER ROLE {identifier(role)} NOLOGIN" for role in roles))
+    end_sessions(home)
+    return roles

@@ -1,0 +1,148 @@
+"""The errors of a release. Their class names are the contract with the state machine (``ErrorEquals``).
+
+::
+
+    BlueGreenError
+    ├── Refused                    a person has to change something; never retried
+    │   ├── InputInvalid               the execution input breaks release-input.schema.json
+    │   ├── ReleaseInProgress          another execution holds the cluster's lock
+    │   ├── BlueNotFound               no such cluster, or the writer record points at none
+    │   ├── BlueUnfit                  blue cannot be released as it is: parameters, engine, status
+    │   ├── ReplicaIdentityMissing     publishing would make UPDATE and DELETE on blue fail
+    │   ├── SlotBlocked                an open transaction keeps the slot from being created
+    │   ├── CloneUnusable              green is not a clone of blue taken after its publication and slots
+    │   ├── GreenFailed                Aurora gave up on green
+    │   ├── ReplicationBroken          a subscription is disabled, erring, or misses tables
+    │   ├── NotReadyToFreeze           something changed since the approval
+    │   ├── WritersRemain              sessions or prepared transactions outlive the freeze
+    │   ├── FreezeBudgetExceeded       the switchover took longer than it may
+    │   ├── SwitchoverAborted          the abort came first: it must not be frozen, nor opened, any more
+    │   ├── SequencesDiffer            a sequence of blue is absent or different on green
+    │   ├── RowCountsDiffer            a table has another number of rows on green
+    │   ├── RecordChanged              the writer record is not what the release expects
+    │   └── AwsRefused                 an AWS API said no
+    ├── NotYet                     asked too early; the state machine asks again
+    │   ├── GreenNotReady
+    │   ├── GreenNotGone
+    │   ├── ReplicationLagging
+    │   └── DnsNotInSync
+    └── Unavailable                out of reach; the state machine tries again
+        ├── DatabaseUnavailable
+        └── AwsUnavailable
+"""
+
+
+class BlueGreenError(Exception):
+    """Root of all errors of a release. The message names the thing and the way out, never a secret."""
+
+
+class Refused(BlueGreenError):
+    """The release must not go on; a person has to change something."""
+
+
+class NotYet(BlueGreenError):
+    """Asked too early: nothing is wrong, ask again."""
+
+
+class Unavailable(BlueGreenError):
+    """A database or an AWS API cannot be reached right now."""
+
+
+class InputInvalid(Refused):
+    """The execution input breaks ``release-input.schema.json``; the message names the field."""
+
+
+class ReleaseInProgress(Refused):
+    """Another execution holds the lock of this cluster; the message names it."""
+
+
+class BlueNotFound(Refused):
+    """There is no such cluster, or the writer record points at none that can be seen."""
+
+
+class BlueUnfit(Refused):
+    """Blue cannot be released as it is; the message lists every reason with its remedy."""
+
+
+class ReplicaIdentityMissing(Refused):
+    """Tables without usable replica identity: publishing them would make blue's own UPDATE and DELETE fail."""
+
+
+class SlotBlocked(Refused):
+    """Transactions were open on blue for longer than the creation of a slot may wait; the message names them."""
+
+
+class CloneUnusable(Refused):
+    """Green is not a clone of blue that was taken after its publication and slots were made."""
+
+
+class GreenFailed(Refused):
+    """Aurora gave up on green, or green is gone."""
+
+
+class ReplicationBroken(Refused):
+    """A subscription is disabled, reports errors, or does not follow every published table."""
+
+
+class NotReadyToFreeze(Refused):
+    """What was true when the approval was asked for is true no more."""
+
+
+class WritersRemain(Refused):
+    """Sessions or prepared transactions on blue outlived the freeze."""
+
+
+class FreezeBudgetExceeded(Refused):
+    """The switchover took longer than ``freeze_budget_s``."""
+
+
+class SwitchoverAborted(Refused):
+    """The abort of this release was decided first, so blue must not be frozen and green must not be opened."""
+
+
+class SequencesDiffer(Refused):
+    """A sequence of blue is absent on green, or did not take blue's value."""
+
+
+class RowCountsDiffer(Refused):
+    """A table has another number of rows on green than on blue."""
+
+
+class RecordChanged(Refused):
+    """The writer record points at neither blue nor green: somebody else changed it."""
+
+
+class AwsRefused(Refused):
+    """An AWS API refused a call; the message holds operation and error code."""
+
+
+class GreenNotReady(NotYet):
+    """Green's cluster or its instances are still being made."""
+
+
+class GreenNotGone(NotYet):
+    """Green's instances or cluster are still being deleted."""
+
+
+class ReplicationLagging(NotYet):
+    """Green is further behind blue than the release allows."""
+
+
+class DnsNotInSync(NotYet):
+    """Route 53 has not yet told all its servers of the change."""
+
+
+class DatabaseUnavailable(Unavailable):
+    """No connection to a database, or it broke."""
+
+
+class AwsUnavailable(Unavailable):
+    """An AWS API could not be reached, or throttled the call for longer than the client retried."""
+
+
+class SqlError(BlueGreenError):
+    """PostgreSQL refused a statement. ``sqlstate`` is its five-character code: decide on that, never on the text."""
+
+    def __init__(self, sqlstate: str, message: str) -> None:
+        super().__init__(f"{message} (SQLSTATE {sqlstate})")
+        self.sqlstate = sqlstate

@@ -1,0 +1,99 @@
+"""The freeze: from its commit on, no client writes to blue, until ``unfreeze`` or for ever once green is open.
+
+Safety: ``bluegreen.freeze_record`` has one row per release, and the first transaction to insert it decides. A freeze
+that comes after the abort (a function that was slow, a second attempt) finds that row and refuses; an abort that comes
+at the same time waits for the freeze's transaction and then undoes exactly what it recorded. So blue is never left
+frozen with nobody to unfreeze it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from .errors import SwitchoverAborted, WritersRemain
+from .model import Plan
+from .postgres import Databases, Row, Session, identifier
+
+SESSIONS_TIMEOUT_S = 10
+"""How long sessions may take to end after they were told to."""
+
+POLL_INTERVAL_S = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """What the freeze did. Times are blue's clock, ISO 8601."""
+
+    frozen_at: str
+    roles: tuple[str, ...]
+    sessions_ended: int
+
+
+def login_roles(session: Session, plan: Plan) -> list[str]:
+    """Roles that a client could log in with, but the release's own, its replication's, and those of AWS."""
+    return [row["name"] for row in session.query("login_roles", replication_role=plan.replication_role)]
+
+
+def freeze_blue(databases: Databases, plan: Plan) -> Freeze:
+    """Takes LOGIN from every role, ends every session, and proves that none is left.
+
+    Roles and record change in one transaction. Sessions are terminated, not cancelled: a cancelled one goes on and can
+    commit [tried]. ``default_transaction_read_only`` would be no freeze: a session can override it [tried].
+
+    Raises ``SwitchoverAborted`` when this release was aborted before, ``WritersRemain`` when something can still write.
+    """
+    home = databases.on(plan.blue, plan.home)
+    with home.transaction(lock=plan.sql_name):
+        roles = login_roles(home, plan)
+        home.query("insert_freeze_record", release_id=plan.release_id, roles=roles, budget_s=plan.freeze_budget_s)
+        record = home.one("freeze_record", release_id=plan.release_id)
+        if record["unfrozen_at"] is not None:
+            raise SwitchoverAborted(f"Release {plan.release_id} was aborted at {record['unfrozen_at']}: not frozen.")
+        _alter_roles(home, roles, "NOLOGIN")
+    ended = prove(home)
+    return Freeze(record["frozen_at"], tuple(record["roles"]), ended)
+
+
+def prove(home: Session) -> int:
+    """Proves that nothing can write: no client's session but ours, no prepared transaction. Returns sessions ended.
+
+    One look is not enough. A session that passed the check for LOGIN just before the freeze shows up in
+    ``pg_stat_activity`` a moment later, when its start is complete; so the proof is given again at the end of the
+    switchover, before green may open.
+    """
+    ended = end_sessions(home)
+    if prepared := home.query("prepared_transactions"):
+        names = ", ".join(f"{row['gid']} of {row['owner']} in {row['database']}" for row in prepared)
+        raise WritersRemain(f"Prepared transactions could still be committed on blue: {names}. End them first.")
+    return ended
+
+
+def end_sessions(session: Session) -> int:
+    """Terminates all sessions of clients until none is left, and returns how many there were."""
+    deadline = time.monotonic() + SESSIONS_TIMEOUT_S
+    seen: dict[int, Row] = {}
+    while remaining := session.query("end_sessions"):
+        seen |= {row["pid"]: row for row in remaining}
+        if time.monotonic() > deadline:
+            names = ", ".join(f"process {row['pid']} of {row['role']} in {row['database']}" for row in remaining)
+            raise WritersRemain(f"Sessions did not end within {SESSIONS_TIMEOUT_S} s: {names}.")
+        time.sleep(POLL_INTERVAL_S)
+    return len(seen)
+
+
+def unfreeze_blue(databases: Databases, plan: Plan) -> tuple[str, ...]:
+    """Gives LOGIN back to exactly the roles it was taken from, and keeps this release from freezing again.
+
+    Returns these roles; none when blue was never frozen.
+    """
+    home = databases.on(plan.blue, plan.home)
+    with home.transaction(lock=plan.sql_name):
+        record = home.one("end_freeze_record", release_id=plan.release_id)
+        _alter_roles(home, record["roles"], "LOGIN")
+    return tuple(record["roles"])
+
+
+def _alter_roles(session: Session, roles: list[str], attribute: str) -> None:
+    if roles:
+        session.run("; ".join(f"ALTER ROLE {identifier(role)} {attribute}" for role in roles))

@@ -1,0 +1,141 @@
+"""What a release knows: frozen dataclasses, JSON only at the edges."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Self
+
+State = Mapping[str, Any]
+"""The state machine's data as a handler receives it: names and small figures, snake_case, never a secret."""
+
+RELEASE_TAG = "bluegreen:release"
+"""The tag on every AWS resource that a release makes; its value is the release's id."""
+
+SCHEMA = "bluegreen"
+"""The schema on blue, and so on its clone, that holds sentinel, freeze record and opening."""
+
+
+def release_id(execution_arn: str, started_at: str) -> str:
+    """A short name that is the same for every attempt of one execution, fit for identifiers of RDS and PostgreSQL.
+
+    >>> release_id("arn:aws:states:eu-west-2:1:execution:bluegreen-shop:a", "2026-11-23T04:05:06.789Z")
+    '20261123-0405-cfa0c9'
+    """
+    started = datetime.fromisoformat(started_at)
+    return f"{started:%Y%m%d-%H%M}-{hashlib.sha256(execution_arn.encode()).hexdigest()[:6]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where the writer of an Aurora cluster is reached."""
+
+    identifier: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The Route 53 record that applications use to find the writer; ``ttl_s`` is what it was before the release."""
+
+    zone_id: str
+    name: str
+    type: str
+    ttl_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is decided before anything is touched. It travels through the state machine as ``$.plan``."""
+
+    release_id: str
+    cluster_name: str
+    execution_arn: str
+    requested_by: str
+    reason: str
+    blue: Cluster
+    green_identifier: str
+    databases: tuple[str, ...]
+    record: Record
+    switchover_ttl_s: int
+    approval_timeout_s: int
+    freeze_budget_s: int
+    max_lag_bytes: int
+    max_lag_s: float
+
+    @classmethod
+    def of(cls, state: State) -> Self:
+        """The plan of a running release."""
+        fields = dict(state["plan"])
+        fields["blue"] = Cluster(**fields["blue"])
+        fields["record"] = Record(**fields["record"])
+        fields["databases"] = tuple(fields["databases"])
+        return cls(**fields)
+
+    def to_state(self) -> dict[str, Any]:
+        """The plan as JSON for the state machine."""
+        return asdict(self) | {"databases": list(self.databases)}
+
+    @property
+    def home(self) -> str:
+        """The database that holds what concerns the whole cluster: the freeze record and the opening."""
+        return self.databases[0]
+
+    @property
+    def sql_name(self) -> str:
+        """The name of the release's publication and subscription in each database."""
+        return f"bluegreen_{self.release_id.replace('-', '_')}"
+
+    @property
+    def replication_role(self) -> str:
+        """The role that green's subscriptions log in with on blue."""
+        return f"bluegreen_replication_{self.release_id.replace('-', '_')}"
+
+    @property
+    def replication_secret(self) -> str:
+        """The name of the secret that holds the replication role's password."""
+        return f"bluegreen/{self.cluster_name}/replication/{self.release_id}"
+
+    def slot(self, database: str) -> str:
+        """The replication slot of a database; slots are named per cluster, so each carries its database's place."""
+        return f"{self.sql_name}_{self.databases.index(database)}"
+
+
+def green(state: State) -> Cluster:
+    """Green, once it is reachable (``$.green`` is the result of WaitForGreen)."""
+    return Cluster(**state["green"])
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far green is behind blue in one database, and whether it follows at all."""
+
+    database: str
+    lag_bytes: int
+    lag_s: float | None
+    """Seconds from the commit of a sentinel row on blue to its sight on green; None when it was not seen in time."""
+    problems: tuple[str, ...]
+    """What keeps replication from working, in words; empty when it is healthy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table or sequence by its full name."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceState:
+    """Where a sequence stands: the next value is ``last_value`` itself while ``is_called`` is false."""
+
+    sequence: Relation
+    last_value: int
+    is_called: bool

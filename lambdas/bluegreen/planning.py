@@ -1,0 +1,120 @@
+"""The first step: read the input, find blue, decide every name, take the lock. Nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
+
+from . import aurora, dns, records
+from .errors import BlueNotFound, BlueUnfit, InputInvalid
+from .model import Plan, Record, release_id
+
+ENGINE = "aurora-postgresql"
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """The stack's configuration: what holds where the execution input is silent."""
+
+    cluster_name: str
+    cluster_pattern: str
+    databases: tuple[str, ...]
+    hosted_zone_id: str
+    writer_record: str
+    approval_timeout_s: int
+    freeze_budget_s: int
+    switchover_ttl_s: int
+    max_lag_bytes: int
+    max_lag_s: float
+
+
+@cache
+def input_schema() -> dict[str, Any]:
+    """``statemachine/release-input.schema.json``, which is packaged beside this module."""
+    text = resources.files(__package__).joinpath("release-input.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def validated(release_input: Any) -> Mapping[str, Any]:
+    """The execution input, if it is what the schema says. Raises ``InputInvalid`` naming the field."""
+    try:
+        validate(event=release_input, schema=input_schema())
+    except SchemaValidationError as error:
+        fields = ", ".join(input_schema()["properties"])
+        message = str(error.validation_message or error).replace("data.", "input.").replace("data ", "input ")
+        raise InputInvalid(f"{message}. Fields of the input: {fields}.") from error
+    return dict(release_input)
+
+
+def plan_release(
+    rds: Any,
+    route53: Any,
+    dynamodb: Any,
+    defaults: Defaults,
+    lock_table: str,
+    release_input: Any,
+    execution_arn: str,
+    started_at: str,
+) -> Plan:
+    """Decides everything that can be decided before anything is touched, and takes the cluster's lock last."""
+    asked = validated(release_input)
+    if asked.get("cluster", defaults.cluster_name) != defaults.cluster_name:
+        raise InputInvalid(f"input.cluster must be {defaults.cluster_name}, which this state machine releases.")
+    record, points_at = dns.read(route53, defaults.hosted_zone_id, defaults.writer_record)
+    blue = _find_blue(rds, asked.get("blue_cluster_identifier"), record, points_at)
+    identifier = release_id(execution_arn, started_at)
+    plan = Plan(
+        release_id=identifier,
+        cluster_name=defaults.cluster_name,
+        execution_arn=execution_arn,
+        requested_by=asked.get("requested_by", "not said"),
+        reason=asked.get("reason", "not said"),
+        blue=aurora.endpoint(blue),
+        green_identifier=f"{defaults.cluster_name}-{identifier}",
+        databases=tuple(asked.get("databases", defaults.databases)),
+        record=record,
+        switchover_ttl_s=asked.get("switchover_ttl_s", defaults.switchover_ttl_s),
+        approval_timeout_s=asked.get("approval_timeout_s", defaults.approval_timeout_s),
+        freeze_budget_s=asked.get("freeze_budget_s", defaults.freeze_budget_s),
+        max_lag_bytes=asked.get("max_lag_bytes", defaults.max_lag_bytes),
+        max_lag_s=asked.get("max_lag_s", defaults.max_lag_s),
+    )
+    _require_fit(blue, defaults)
+    records.acquire_lock(dynamodb, lock_table, defaults.cluster_name, execution_arn, identifier)
+    return plan
+
+
+def _find_blue(rds: Any, named: str | None, record: Record, points_at: str) -> aurora.Description:
+    if named is None:
+        return aurora.cluster_at(rds, points_at)
+    blue = aurora.describe_cluster(rds, named)
+    if blue is None:
+        raise BlueNotFound(f"input.blue_cluster_identifier: there is no cluster {named} in this Region.")
+    expected = dns.value_for(record, aurora.endpoint(blue))
+    if dns.normalized(points_at) != dns.normalized(expected):
+        raise BlueUnfit(
+            f"The record {record.name} points at {points_at}, not at {expected}, the writer endpoint of {named}:"
+            " it is not production."
+        )
+    return blue
+
+
+def _require_fit(blue: aurora.Description, defaults: Defaults) -> None:
+    name = blue["DBClusterIdentifier"]
+    if blue["Engine"] != ENGINE:
+        raise BlueUnfit(f"{name} runs {blue['Engine']}; only {ENGINE} can be released.")
+    if blue["Status"] != "available":
+        raise BlueUnfit(f"{name} is {blue['Status']}, not available.")
+    if not fnmatchcase(name, defaults.cluster_pattern):
+        raise BlueUnfit(
+            f"{name} does not match {defaults.cluster_pattern}, the clusters that this stack may touch:"
+            f" set clusters.{defaults.cluster_name}.cluster_pattern in cdk.json."
+        )

@@ -1,0 +1,249 @@
+"""The only way to PostgreSQL: connections, errors by SQLSTATE, and the one place that quotes.
+
+Values are bound parameters. Utility statements take none, so what must stand in their text goes through
+``identifier`` and ``literal`` here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pg8000.native
+
+from .errors import DatabaseUnavailable, SqlError
+from .model import Cluster
+
+T = TypeVar("T")
+Row = dict[str, Any]
+
+CONNECT_TIMEOUT_S = 10
+STATEMENT_TIMEOUT_S = 50
+"""Ends a statement before its function's own time runs out, so that the error is PostgreSQL's and names the cause."""
+
+SETTINGS = {
+    "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
+    "idle_in_transaction_session_timeout": "60s",  # a function that was frozen or killed must not hold locks for long
+    "search_path": "pg_catalog",  # nothing of the application's can shadow what we call
+    "lock_timeout": "10s",
+    "DateStyle": "ISO",
+    "TimeZone": "UTC",
+}
+
+INVALID_PASSWORD = "28P01"  # noqa: S105 - an SQLSTATE
+LOCK_NOT_AVAILABLE = "55P03"
+QUERY_CANCELED = "57014"
+UNDEFINED_OBJECT = "42704"
+OBJECT_IN_USE = "55006"
+_CONNECTION_LOST = (
+    "08",
+    "57P",
+)  # classes: connection exceptions; shut down by administrator, crash, cannot connect now
+
+CA_BUNDLE = Path(__file__).with_name("rds-ca-bundle.pem")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A login. The password stays out of every representation."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+def identifier(name: str) -> str:
+    r"""Quotes a name for use in a statement's text.
+
+    >>> identifier('Order "Items" 1')
+    '"Order ""Items"" 1"'
+    """
+    if not name or "\0" in name:
+        raise ValueError(f"{name!r} cannot be a name in PostgreSQL")
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    r"""Quotes a text value for a utility statement, which takes no parameters.
+
+    >>> literal("it's"), literal("C:\\x")
+    ("'it''s'", " E'C:\\\\x'")
+    """
+    if "\0" in value:
+        raise ValueError("a text value of PostgreSQL holds no NUL")
+    quoted = "'" + value.replace("'", "''") + "'"
+    # A backslash means itself or an escape, as standard_conforming_strings says; E'' leaves no choice.
+    return " E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
+
+
+def conninfo(**parameters: str | int) -> str:
+    r"""A libpq connection string.
+
+    >>> conninfo(host="h", password="it's \\")
+    "host='h' password='it\\'s \\\\'"
+    """
+    escaped = {key: str(value).replace("\\", "\\\\").replace("'", "\\'") for key, value in parameters.items()}
+    return " ".join(f"{key}='{value}'" for key, value in escaped.items())
+
+
+@cache
+def load(name: str) -> str:
+    """The statement in ``queries/<name>.sql``."""
+    return resources.files(__package__).joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
+
+
+class Session:
+    """One connection to one database, in autocommit unless ``transaction`` is open. For one thread at a time."""
+
+    def __init__(self, connection: pg8000.native.Connection, address: str) -> None:
+        self._connection = connection
+        self.address = address
+
+    def run(self, sql: str, **parameters: Any) -> list[Row]:
+        """Runs a statement, ``:name`` standing for its parameters; without parameters it may be several statements.
+
+        Raises ``SqlError`` when PostgreSQL refuses, ``DatabaseUnavailable`` when the connection is lost.
+        """
+        try:
+            rows = self._connection.run(sql, **parameters)
+        except pg8000.native.DatabaseError as error:
+            raise _translated(error, self.address) from error
+        except (pg8000.native.InterfaceError, OSError, struct.error) as error:
+            raise DatabaseUnavailable(f"The connection to {self.address} broke: {error}") from error
+        columns = self._connection.columns
+        if not rows or not columns:
+            return []
+        names = [column["name"] for column in columns]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def query(self, name: str, /, **parameters: Any) -> list[Row]:
+        """Runs ``queries/<name>.sql``."""
+        return self.run(load(name), **parameters)
+
+    def one(self, name: str, /, **parameters: Any) -> Row:
+        """The only row of ``queries/<name>.sql``."""
+        (row,) = self.query(name, **parameters)
+        return row
+
+    @contextmanager
+    def transaction(self, lock: str | None = None) -> Iterator[None]:
+        """A transaction; with ``lock``, one that a second attempt of the same step waits for (an advisory lock)."""
+        self.run("BEGIN")
+        try:
+            if lock is not None:
+                self.run("SELECT pg_advisory_xact_lock(hashtextextended(:lock, 0))", lock=lock)
+            yield
+            self.run("COMMIT")
+        except BaseException:
+            with suppress(DatabaseUnavailable, SqlError):
+                self.run("ROLLBACK")
+            raise
+
+    def alive(self) -> bool:
+        """Whether the connection still answers."""
+        try:
+            self.run("SELECT 1")
+        except (DatabaseUnavailable, SqlError):
+            return False
+        return True
+
+    def close(self) -> None:
+        """Ends the session; a broken one too."""
+        with suppress(pg8000.native.InterfaceError, OSError, struct.error):
+            self._connection.close()
+
+
+def _translated(error: pg8000.native.DatabaseError, address: str) -> SqlError | DatabaseUnavailable:
+    fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {"C": "XX000", "M": str(error)}
+    sqlstate, message = fields.get("C", "XX000"), fields.get("M", "")
+    if sqlstate.startswith(_CONNECTION_LOST):
+        return DatabaseUnavailable(f"{address}: {message} (SQLSTATE {sqlstate})")
+    detail = " ".join(fields[key] for key in ("D", "H") if key in fields)
+    return SqlError(sqlstate, " ".join(filter(None, (f"{address}: {message}", detail))))
+
+
+@dataclass(slots=True)
+class Databases:
+    """Sessions of the release's role on the databases of blue and green, kept open between calls of a warm function.
+
+    ``credentials(fresh)`` gives the login; it is asked again with ``fresh=True`` when the password was refused,
+    as happens after a rotation.
+    """
+
+    credentials: Callable[[bool], Credentials]
+    tls: str = "verify-full"
+    application_name: str = "bluegreen"
+    _sessions: dict[tuple[str, int, str], Session] = field(default_factory=dict)
+
+    def on(self, cluster: Cluster, database: str) -> Session:
+        """An open session, made now unless the one of an earlier call still answers."""
+        key = (cluster.host, cluster.port, database)
+        session = self._sessions.get(key)
+        if session is None or not session.alive():
+            if session is not None:
+                session.close()
+            session = self._sessions[key] = self._connect(cluster, database)
+        return session
+
+    def each(self, databases: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
+        """Does the same in every database, side by side; ``work`` takes a database's name."""
+        if len(databases) == 1:
+            return {databases[0]: work(databases[0])}
+        with ThreadPoolExecutor(max_workers=min(len(databases), 32)) as pool:
+            return dict(zip(databases, pool.map(work, databases), strict=True))
+
+    def close(self) -> None:
+        """Ends all sessions."""
+        while self._sessions:
+            self._sessions.popitem()[1].close()
+
+    def _connect(self, cluster: Cluster, database: str) -> Session:
+        try:
+            return self._open(cluster, database, self.credentials(False))
+        except SqlError as error:
+            if error.sqlstate != INVALID_PASSWORD:
+                raise
+            return self._open(cluster, database, self.credentials(True))
+
+    def _open(self, cluster: Cluster, database: str, credentials: Credentials) -> Session:
+        address = f"{cluster.identifier}/{database}"
+        try:
+            connection = pg8000.native.Connection(
+                user=credentials.username,
+                password=credentials.password,
+                host=cluster.host,
+                database=database,
+                sock=_socket(cluster),
+                ssl_context=_ssl_context() if self.tls == "verify-full" else False,
+                application_name=self.application_name,
+                startup_params=SETTINGS,
+            )
+        except pg8000.native.DatabaseError as error:
+            raise _translated(error, address) from error
+        except (pg8000.native.InterfaceError, OSError, struct.error) as error:
+            where = f"{address} at {cluster.host}:{cluster.port}"
+            raise DatabaseUnavailable(f"Cannot connect to {where}: {error}") from error
+        return Session(connection, address)
+
+
+def _socket(cluster: Cluster) -> socket.socket:
+    """A connected socket: quick to give up while connecting, patient with a statement afterwards."""
+    connected = socket.create_connection((cluster.host, cluster.port), CONNECT_TIMEOUT_S)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connected.settimeout(STATEMENT_TIMEOUT_S + CONNECT_TIMEOUT_S)
+    return connected
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    """TLS that checks certificate and host name against the RDS certificate authorities in the package."""
+    return ssl.create_default_context(cafile=str(CA_BUNDLE))

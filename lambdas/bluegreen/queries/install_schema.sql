@@ -1,0 +1,69 @@
+-- The release's own schema on blue, made before the clone is taken, so that green has it too.
+CREATE SCHEMA IF NOT EXISTS bluegreen;
+REVOKE ALL ON SCHEMA bluegreen FROM PUBLIC;
+
+-- A row that is written on blue and seen on green: end-to-end lag, and the proof that green is drained.
+CREATE TABLE IF NOT EXISTS bluegreen.sentinel (
+    release_id text PRIMARY KEY,
+    beat bigint NOT NULL,
+    written_at timestamptz NOT NULL
+);
+
+-- The roles that the freeze took LOGIN from, written in the freeze's own transaction, and the end of that freeze.
+CREATE TABLE IF NOT EXISTS bluegreen.freeze_record (
+    release_id text PRIMARY KEY,
+    roles text[] NOT NULL,
+    frozen_at timestamptz,
+    deadline_at timestamptz,
+    unfrozen_at timestamptz
+);
+
+-- Green only: where replication into the clone began.
+CREATE TABLE IF NOT EXISTS bluegreen.adoption (
+    release_id text PRIMARY KEY,
+    start_lsn pg_lsn NOT NULL,
+    adopted_at timestamptz NOT NULL
+);
+
+-- Green only: the commit point. The first row of a release decides it, 'open' or 'abort', once and for all.
+CREATE TABLE IF NOT EXISTS bluegreen.opening (
+    release_id text PRIMARY KEY,
+    outcome text NOT NULL CHECK (outcome IN ('open', 'abort')),
+    decided_at timestamptz NOT NULL
+);
+
+-- Every sequence's position as it stands in the sequence itself, in one round trip, without consuming a value.
+CREATE OR REPLACE FUNCTION bluegreen.sequence_states()
+RETURNS TABLE (schema text, name text, last_value bigint, is_called boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $function$
+BEGIN
+    FOR schema, name IN
+        SELECT n.nspname, c.relname
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND c.oid >= 16384
+        ORDER BY 1, 2
+    LOOP
+        EXECUTE format('SELECT last_value, is_called FROM %I.%I', schema, name) INTO last_value, is_called;
+        RETURN NEXT;
+    END LOOP;
+END
+$function$;
+
+-- The number of rows of every table that is replicated, in one round trip. The release's own tables do not count.
+CREATE OR REPLACE FUNCTION bluegreen.row_counts()
+RETURNS TABLE (schema text, name text, row_count bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $function$
+BEGIN
+    FOR schema, name IN
+        SELECT n.nspname, c.relname
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.oid >= 16384 AND n.nspname <> 'bluegreen'
+        ORDER BY 1, 2
+    LOOP
+        EXECUTE format('SELECT count(*) FROM ONLY %I.%I', schema, name) INTO row_count;
+        RETURN NEXT;
+    END LOOP;
+END
+$function$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA bluegreen FROM PUBLIC;

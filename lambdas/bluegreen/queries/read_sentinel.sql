@@ -1,0 +1,2 @@
+-- The latest sentinel that has reached green.
+SELECT beat FROM bluegreen.sentinel WHERE release_id = :release_id

@@ -1,0 +1,207 @@
+"""Between freeze and opening: drain, sequences, row counts, and the one transaction that is the commit point.
+
+Safety: ``bluegreen.opening`` on green has one row per release. ``open_green`` and ``abort`` both try to insert it, in
+the transaction that does their work; the unique key makes the later one wait for the earlier, and read its verdict. So
+a slow attempt to open cannot commit once blue was given back, and blue is not given back once green is open.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from . import freeze, lag
+from .errors import (
+    DatabaseUnavailable,
+    FreezeBudgetExceeded,
+    NotReadyToFreeze,
+    RowCountsDiffer,
+    SequencesDiffer,
+    SwitchoverAborted,
+    WritersRemain,
+)
+from .lsn import Lsn
+from .model import Cluster, Plan, Relation, SequenceState
+from .postgres import Databases, Session, identifier
+
+POLL_INTERVAL_S = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The verdict on a release: ``open`` or ``abort``, and when it fell (green's clock, ISO 8601)."""
+
+    outcome: str
+    decided_at: str
+    roles: tuple[str, ...] = ()
+
+
+def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
+    """Looks again at all that could have changed since the approval. Raises ``NotReadyToFreeze`` or lag's errors."""
+    findings: list[str] = []
+    roles = freeze.login_roles(databases.on(plan.blue, plan.home), plan)
+    for row in databases.on(green, plan.home).query("missing_roles", roles=roles):
+        findings.append(f"role {row['name']} was created on blue after the clone: create it on green as well")
+    if leaked := freeze.login_roles(databases.on(green, plan.home), plan):
+        findings.append(f"green is not fenced any more: {', '.join(leaked)} can log in")
+    for row in databases.on(plan.blue, plan.home).query("prepared_transactions"):
+        findings.append(f"prepared transaction {row['gid']} of {row['owner']} in {row['database']} is open on blue")
+
+    def compare(database: str) -> None:
+        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+        tables = [{Relation(**row) for row in side.query("published_tables")} for side in (on_blue, on_green)]
+        sequences = [{state.sequence for state in sequence_states(side)} for side in (on_blue, on_green)]
+        for kind, (blue_has, green_has) in (("table", tables), ("sequence", sequences)):
+            findings.extend(f"{kind} {database}.{missing} exists on blue only" for missing in blue_has - green_has)
+
+    databases.each(plan.databases, compare)
+    if findings:
+        raise NotReadyToFreeze(f"Something changed since the clone: {'; '.join(sorted(findings))}.")
+    lag.require_small(lag.measure(databases, plan, green), plan.max_lag_bytes, plan.max_lag_s)
+
+
+def drain(databases: Databases, plan: Plan, green: Cluster) -> dict[str, float]:
+    """Waits until green holds all that blue committed, and returns the seconds that took in each database.
+
+    Only now, with no session left that could commit, is the target taken: the end of blue's log, then a sentinel beyond
+    it. Drained means: the sentinel is on green, and the slot confirms the target. (Lag read before sessions are gone
+    misses what an open transaction commits later, and a difference of exactly zero chases a moving head [tried].)
+    """
+
+    def drain_database(database: str) -> float:
+        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+        started = time.monotonic()
+        target = Lsn.parse(on_blue.one("insert_lsn")["lsn"])
+        beat = on_blue.one("write_sentinel", release_id=plan.release_id)["beat"]
+        while not (lag.arrived(on_green, plan.release_id, beat) and _confirmed(on_blue, plan.slot(database)) >= target):
+            if time.monotonic() - started > plan.freeze_budget_s:
+                problems = lag.health_problems(on_blue, on_green, plan, database)
+                raise FreezeBudgetExceeded(
+                    f"{database} was not drained within the freeze budget of {plan.freeze_budget_s} s."
+                    f" {'; '.join(problems)}"
+                )
+            time.sleep(POLL_INTERVAL_S)
+        return time.monotonic() - started
+
+    return databases.each(plan.databases, drain_database)
+
+
+def _confirmed(on_blue: Session, slot: str) -> Lsn:
+    rows = on_blue.query("slot_lag", slot=slot)
+    if not rows:
+        raise NotReadyToFreeze(f"The slot {slot} is gone from blue: green cannot be proven to hold everything.")
+    return Lsn.parse(rows[0]["confirmed_flush_lsn"])
+
+
+def sequence_states(session: Session) -> set[SequenceState]:
+    """Where every sequence of a database stands, read from the sequences themselves without consuming a value."""
+    return {
+        SequenceState(Relation(row["schema"], row["name"]), row["last_value"], row["is_called"])
+        for row in session.query("sequence_states")
+    }
+
+
+def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str, int]:
+    """Gives green's sequences blue's positions, which are final once blue is frozen; returns how many were set.
+
+    Both values of each sequence are carried, so one that was never called, is exhausted, descends, cycles or caches
+    goes on exactly where blue's stopped. They are read back and compared.
+    """
+
+    def sync(database: str) -> int:
+        on_green = databases.on(green, database)
+        wanted = sequence_states(databases.on(plan.blue, database))
+        stale = wanted - sequence_states(on_green)
+        if not stale:
+            return len(wanted)
+        ordered = list(stale)
+        on_green.query(
+            "set_sequences",
+            schemas=[state.sequence.schema for state in ordered],
+            names=[state.sequence.name for state in ordered],
+            last_values=[state.last_value for state in ordered],
+            are_called=[state.is_called for state in ordered],
+        )
+        if differing := wanted - sequence_states(on_green):
+            names = ", ".join(sorted(str(state.sequence) for state in differing))
+            raise SequencesDiffer(f"{database}: these sequences did not take blue's value: {names}.")
+        return len(wanted)
+
+    return databases.each(plan.databases, sync)
+
+
+def compare_row_counts(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, int]]:
+    """Compares the number of rows of every table on both sides, which stand still. Returns tables and rows compared."""
+
+    def compare(database: str) -> dict[str, int]:
+        sides = databases.each(
+            [plan.blue.identifier, green.identifier],
+            lambda side: _row_counts(databases.on(plan.blue if side == plan.blue.identifier else green, database)),
+        )
+        on_blue, on_green = sides[plan.blue.identifier], sides[green.identifier]
+        differing = [
+            f"{database}.{table}: {rows} on blue, {on_green.get(table, 'no table')} on green"
+            for table, rows in on_blue.items()
+            if on_green.get(table) != rows
+        ]
+        if differing:
+            raise RowCountsDiffer(f"{len(differing)} tables differ. {'; '.join(differing[:20])}.")
+        return {"tables": len(on_blue), "rows": sum(on_blue.values())}
+
+    return databases.each(plan.databases, compare)
+
+
+def verify_cutover(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, int]]:
+    """Compares row counts, then proves once more that nobody can have written to blue since the freeze.
+
+    Raises ``RowCountsDiffer``, or ``WritersRemain`` when a session turned up that the proof of the freeze had not seen.
+    """
+    counts = compare_row_counts(databases, plan, green)
+    if late := freeze.prove(databases.on(plan.blue, plan.home)):
+        raise WritersRemain(f"{late} sessions were still starting on blue when it was frozen, and may have written.")
+    return counts
+
+
+def _row_counts(session: Session) -> dict[Relation, int]:
+    return {Relation(row["schema"], row["name"]): row["row_count"] for row in session.query("row_counts")}
+
+
+def open_green(databases: Databases, plan: Plan, green: Cluster) -> Opening:
+    """The commit point: in one transaction green is decided to be the writer and its roles get LOGIN back.
+
+    The roles are those of the freeze record, which replication brought over. Raises ``SwitchoverAborted`` when the
+    abort was decided first, ``FreezeBudgetExceeded`` when the freeze's deadline has passed.
+    """
+    home = databases.on(green, plan.home)
+    with home.transaction(lock=plan.sql_name):
+        home.query("decide_opening", release_id=plan.release_id, outcome="open")
+        opening = home.one("opening", release_id=plan.release_id)
+        record = home.one("freeze_record", release_id=plan.release_id)
+        if opening["outcome"] != "open" or record["unfrozen_at"] is not None:
+            raise SwitchoverAborted(f"Release {plan.release_id} was aborted: green stays closed.")
+        if record["is_overdue"]:
+            raise FreezeBudgetExceeded(
+                f"Green was not open within the freeze budget of {plan.freeze_budget_s} s, and stays closed."
+            )
+        home.run("; ".join(f"ALTER ROLE {identifier(role)} LOGIN" for role in record["roles"]))
+    return Opening("open", opening["decided_at"], tuple(record["roles"]))
+
+
+def abort(databases: Databases, plan: Plan, green: Cluster, opening_was_asked_for: bool) -> Opening:
+    """Decides against the release and gives blue back, unless green is open already: then blue stays frozen for ever.
+
+    ``opening_was_asked_for`` says whether OpenGreen may have run. Only if it cannot have run is an unreachable green no
+    obstacle: else ``DatabaseUnavailable`` is raised, because giving blue back could make two writers.
+    """
+    try:
+        home = databases.on(green, plan.home)
+        with home.transaction(lock=plan.sql_name):
+            home.query("decide_opening", release_id=plan.release_id, outcome="abort")
+            verdict = home.one("opening", release_id=plan.release_id)
+    except DatabaseUnavailable:
+        if opening_was_asked_for:
+            raise
+        verdict = {"outcome": "abort", "decided_at": ""}
+    if verdict["outcome"] == "open":
+        return Opening(verdict["outcome"], verdict["decided_at"])
+    return Opening("abort", verdict["decided_at"], freeze.unfreeze_blue(databases, plan))

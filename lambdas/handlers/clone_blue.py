@@ -1,0 +1,15 @@
+"""CloneBlue: a copy-on-write clone of blue, then its instances."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from bluegreen.aurora import clone_blue
+from bluegreen.model import Plan, State
+
+from .entry import Result, client, entry
+
+
+@entry
+def handler(state: State) -> Result:
+    return asdict(clone_blue(client("rds"), Plan.of(state)))

@@ -1,0 +1,116 @@
+"""What all handlers share: environment, clients, logging, tracing, metrics, and errors as the state machine knows them.
+
+A handler parses the event, calls the library, returns a dict::
+
+    @entry
+    def handler(state: State) -> dict[str, Any]:
+        return replication.create_slots(databases(), Plan.of(state))
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from functools import cache, partial, wraps
+from typing import Any, cast
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bluegreen.errors import AwsRefused, AwsUnavailable
+from bluegreen.model import Plan, State, green
+from bluegreen.postgres import Databases
+from bluegreen.secrets import CachedLogin
+
+Result = dict[str, Any]
+Event = dict[str, Any]
+Handler = Callable[[Event, LambdaContext], Result]
+
+THROTTLED = frozenset(
+    {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "PriorRequestNotComplete"}
+    | {"InternalFailure", "InternalError", "ServiceUnavailable", "RequestTimeout"}
+)
+
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+
+
+class EnvironmentIncomplete(Exception):
+    """A variable that the function was deployed to have is missing; the message names it."""
+
+
+def setting(name: str) -> str:
+    """An environment variable that the stack sets."""
+    try:
+        return os.environ[name]
+    except KeyError:
+        raise EnvironmentIncomplete(f"The environment variable {name} is not set on this function.") from None
+
+
+@cache
+def client(service: str) -> Any:
+    """A boto3 client, made once per execution environment."""
+    return boto3.client(
+        service,
+        config=Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20),
+    )
+
+
+@cache
+def databases() -> Databases:
+    """The release role's way into blue and green; its connections live as long as the execution environment."""
+    return Databases(CachedLogin(client("secretsmanager"), setting("RELEASE_SECRET_ARN")), setting("DATABASE_TLS"))
+
+
+def entry(work: Callable[[State], Result]) -> Handler:
+    """Makes a Lambda handler of a function from state to result."""
+
+    @logger.inject_lambda_context(clear_state=True)
+    @tracer.capture_lambda_handler(capture_response=False)
+    @metrics.log_metrics
+    @wraps(work)
+    def handler(event: Event, context: LambdaContext) -> Result:
+        started = time.monotonic()
+        plan = event.get("plan", {})
+        logger.append_keys(release_id=plan.get("release_id", "not planned"), state=context.function_name.split("-")[-1])
+        tracer.put_annotation("release_id", plan.get("release_id", "not planned"))
+        try:
+            result = _warmed(event) if event.get("warm") else work(event)
+        except ClientError as error:
+            raise _translated(error) from error
+        except BotoCoreError as error:
+            raise AwsUnavailable(f"AWS cannot be reached: {error}") from error
+        milliseconds = 1000 * (time.monotonic() - started)
+        metrics.add_dimension(name="cluster", value=setting("CLUSTER_NAME"))
+        metrics.add_metric(name="StepDuration", unit=MetricUnit.Milliseconds, value=milliseconds)
+        logger.info("done", extra={"duration_ms": round(milliseconds, 1), "result": result})
+        return result
+
+    return cast(Handler, handler)
+
+
+def _warmed(state: Event) -> Result:
+    """Opens what the next call will need, where this function has a way into the databases."""
+    if "RELEASE_SECRET_ARN" in os.environ:
+        plan, target = Plan.of(state), green(state)
+        for cluster in (plan.blue, target):
+            databases().each(plan.databases, partial(databases().on, cluster))
+    return {"warm": True}
+
+
+def _translated(error: ClientError) -> AwsRefused | AwsUnavailable:
+    code = error.response.get("Error", {}).get("Code", "unknown")
+    message = f"{error.operation_name}: {code}: {error.response.get('Error', {}).get('Message', '')}"
+    return AwsUnavailable(message) if code in THROTTLED else AwsRefused(message)
+
+
+def json_setting(name: str) -> Any:
+    """An environment variable that holds JSON."""
+    return json.loads(setting(name))

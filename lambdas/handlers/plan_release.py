@@ -1,0 +1,34 @@
+"""PlanRelease: reads the input, finds blue, decides every name, takes the lock; touches nothing else."""
+
+from __future__ import annotations
+
+from bluegreen.model import State
+from bluegreen.planning import Defaults, plan_release
+
+from .entry import Result, client, entry, json_setting, setting
+
+
+@entry
+def handler(state: State) -> Result:
+    defaults = Defaults(
+        cluster_name=setting("CLUSTER_NAME"),
+        cluster_pattern=setting("CLUSTER_PATTERN"),
+        databases=tuple(json_setting("DATABASES")),
+        hosted_zone_id=setting("HOSTED_ZONE_ID"),
+        writer_record=setting("WRITER_RECORD"),
+        approval_timeout_s=int(setting("APPROVAL_TIMEOUT_S")),
+        freeze_budget_s=int(setting("FREEZE_BUDGET_S")),
+        switchover_ttl_s=int(setting("SWITCHOVER_TTL_S")),
+        max_lag_bytes=int(setting("MAX_LAG_BYTES")),
+        max_lag_s=float(setting("MAX_LAG_S")),
+    )
+    return plan_release(
+        client("rds"),
+        client("route53"),
+        client("dynamodb"),
+        defaults,
+        setting("LOCK_TABLE"),
+        state["input"],
+        state["execution_arn"],
+        state["started_at"],
+    ).to_state()

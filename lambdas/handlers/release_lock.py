@@ -1,0 +1,14 @@
+"""ReleaseLock: the cluster may be released again."""
+
+from __future__ import annotations
+
+from bluegreen.model import State
+from bluegreen.records import release_lock
+
+from .entry import Result, client, entry, setting
+
+
+@entry
+def handler(state: State) -> Result:
+    release_lock(client("dynamodb"), setting("LOCK_TABLE"), setting("CLUSTER_NAME"), state["execution_arn"])
+    return {"released": True}

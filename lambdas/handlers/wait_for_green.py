@@ -1,0 +1,15 @@
+"""WaitForGreen: green's cluster and all its instances are available."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from bluegreen.aurora import require_green_ready
+from bluegreen.model import Plan, State
+
+from .entry import Result, client, entry
+
+
+@entry
+def handler(state: State) -> Result:
+    return asdict(require_green_ready(client("rds"), Plan.of(state)))
