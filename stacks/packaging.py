@@ -1,0 +1,142 @@
+"""The one asset that all functions share, put together without Docker.
+
+The asset holds `handlers/` and `bluegreen/` as they are in `lambdas/`, the schema of the execution input, and what
+`lambdas/requirements.txt` asks for in the versions of `requirements.lock`, as wheels for the functions' platform and
+not for this machine's.
+
+The root certificates of RDS ship as `bluegreen/rds-ca-bundle.pem`; the head of that file says how it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_lambda as lambda_
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+ARCHITECTURE = lambda_.Architecture.ARM_64
+
+_PLATFORM = ("--platform", "manylinux2014_aarch64", "--python-version", "3.13", "--only-binary=:all:")
+
+# The Lambda runtime brings these, and a second botocore would be 30 MB more to load on every cold start. It comes
+# as a requirement of aws-xray-sdk (the tracer), and urllib3 as one of botocore. What botocore requires besides,
+# jmespath and python-dateutil, stays: powertools and pg8000 require them too.
+_OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3")
+
+
+class PackagingError(Exception):
+    """The functions' asset cannot be put together; the message says what is missing or what pip said."""
+
+
+def functions_code(root: Path = ROOT) -> lambda_.AssetCode:
+    """The asset; the CDK puts it together only when its folder of output does not hold it already."""
+    return lambda_.Code.from_asset(
+        str(root / "lambdas"),
+        asset_hash=_fingerprint(root),
+        asset_hash_type=cdk.AssetHashType.CUSTOM,
+        bundling=cdk.BundlingOptions(
+            image=cdk.DockerImage.from_registry("unused"),  # the CDK wants one to fall back on; build() raises instead
+            local=_Bundling(root),
+        ),
+    )
+
+
+@jsii.implements(cdk.ILocalBundling)
+class _Bundling:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def try_bundle(self, output_dir: str, *_options: Any, **_more: Any) -> bool:
+        build(self._root, Path(output_dir))
+        return True
+
+
+def build(root: Path, target: Path) -> None:
+    """Puts the asset into the folder `target`; raises PackagingError."""
+    _install(root, target)
+    for source, name in _sources(root):
+        destination = target / name
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, destination)
+
+
+def _sources(root: Path) -> Iterator[tuple[Path, str]]:
+    """Our own files and the names they have in the asset, always in the same order."""
+    for package in ("handlers", "bluegreen"):
+        for path in sorted((root / "lambdas" / package).rglob("*")):
+            if path.suffix in {".py", ".sql", ".pem"}:
+                yield path, path.relative_to(root / "lambdas").as_posix()
+    yield root / "statemachine" / "release-input.schema.json", "bluegreen/release-input.schema.json"
+
+
+def _install(root: Path, target: Path) -> None:
+    arguments = (
+        "--target",
+        target,
+        "--no-compile",
+        "--disable-pip-version-check",
+        "--root-user-action=ignore",
+        "--quiet",
+    )
+    files = ("--requirement", root / "lambdas" / "requirements.txt", "--constraint", root / "requirements.lock")
+    pip = subprocess.run(
+        [sys.executable, "-m", "pip", "install", *map(str, (*arguments, *_PLATFORM, *files))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if pip.returncode:
+        raise PackagingError(f"pip could not install the functions' requirements:\n{pip.stderr.strip()}")
+    unwanted = [target / "bin"]  # scripts that nobody can run in a function
+    for name in _OF_THE_RUNTIME:
+        unwanted += [target / name, *target.glob(f"{name}-*.dist-info")]
+    for pattern in ("tests", "__pycache__"):
+        unwanted += target.rglob(pattern)
+    for path in unwanted:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _fingerprint(root: Path) -> str:
+    """Changes when the asset would: the CDK names the asset by it, and functions are deployed when that changes."""
+    digest = hashlib.sha256()
+    for path, name in ((Path(__file__), "packaging"), *_sources(root)):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise PackagingError(f"{path}: this file has to ship with the functions and does not exist") from error
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    digest.update("\n".join(_pins(root)).encode())
+    return digest.hexdigest()
+
+
+def _pins(root: Path) -> list[str]:
+    """The lines of requirements.lock that the functions depend on: a new linter should not redeploy them all."""
+    lock = (root / "requirements.lock").read_text().splitlines()
+    pins = {canonicalize_name(Requirement(line).name): line for line in lock if "==" in line}
+    asked = (root / "lambdas" / "requirements.txt").read_text().splitlines()
+    pending = [Requirement(line) for line in asked if line.strip() and not line.startswith("#")]
+    found: set[str] = set()
+    while pending:
+        requirement = pending.pop()
+        name = canonicalize_name(requirement.name)
+        if name not in pins:
+            raise PackagingError(f"requirements.lock does not pin {name}, which the functions require: `make lock`")
+        found.add(pins[name])
+        for line in metadata.requires(name) or ():
+            further = Requirement(line)
+            extras = ("", *requirement.extras)
+            if further.marker is None or any(further.marker.evaluate({"extra": extra}) for extra in extras):
+                pending.append(further)
+    return sorted(found)
