@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Entry point of the CDK application: one stack for each database under `clusters` in cdk.json.
+
+The `cdk` command runs it; `python app.py` alone synthesizes as well, into cdk.out or the folder named by CDK_OUTDIR.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from stacks.config import ClusterConfig, ConfigError
+from stacks.node import NodeNotFoundError, use_node
+
+ROOT = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    use_node()
+    # Imported this late because jsii starts Node as soon as aws_cdk is imported.
+    import aws_cdk as cdk
+
+    from stacks.release_stack import ReleaseStack
+
+    app = cdk.App(
+        # What the command passes in CDK_CONTEXT_JSON goes before this, key by key.
+        context=json.loads((ROOT / "cdk.json").read_text())["context"],
+        outdir=os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")),
+    )
+    blocks = app.node.try_get_context("clusters")
+    if not isinstance(blocks, dict) or not blocks:
+        raise ConfigError(f"clusters: expected a block for each database that is released, found {blocks!r}")
+    for name, block in blocks.items():
+        ReleaseStack(app, ClusterConfig.from_context(name, block))
+    app.synth()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ConfigError, NodeNotFoundError) as error:
+        sys.exit(str(error))

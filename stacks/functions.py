@@ -1,0 +1,139 @@
+"""One function for each state of the state machine that runs code of ours, with its own role and its own grants.
+
+The function of state `CheckBlue` is the construct `CheckBlue`, runs `handlers/check_blue.py`, and its ARN takes the
+place of `${CheckBlueFunctionArn}` in the state machine's definition.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from stacks.config import ClusterConfig
+from stacks.grants import (
+    Grant,
+    Shared,
+    change_record,
+    database,
+    delete_clone,
+    function_name,
+    lock,
+    look_at_clusters,
+    make_clone,
+    plan,
+    read_dns_change,
+    read_record,
+    replication_secrets,
+    warming,
+)
+from stacks.network import Network
+from stacks.observability import log_group
+from stacks.packaging import ARCHITECTURE, RUNTIME, functions_code
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one state's function needs: the seconds it may take, and what it may do."""
+
+    state: str
+    timeout_s: int
+    grants: tuple[Grant, ...]
+
+    @property
+    def module(self) -> str:
+        """
+        >>> Row("CheckBlue", 60, ()).module
+        'check_blue'
+        """
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", self.state).lower()
+
+    @property
+    def placeholder(self) -> str:
+        return f"{self.state}FunctionArn"
+
+
+_IN_THE_FREEZE = (
+    "FreezeBlue",
+    "FlipDns",
+    "SyncSequences",
+    "WaitForDrain",
+    "VerifyCutover",
+    "OpenGreen",
+    "AbortSwitchover",
+)
+_forget_secret = replication_secrets("DescribeSecret", "DeleteSecret")
+
+FUNCTIONS = (
+    Row("PlanRelease", 30, (plan, lock("PutItem", "GetItem"), look_at_clusters, read_record)),
+    Row("CheckBlue", 60, (database,)),
+    Row("CreateReplicationUser", 60, (database, replication_secrets("CreateSecret", "GetSecretValue", "TagResource"))),
+    Row("CreatePublications", 120, (database,)),
+    Row("CreateSlots", 180, (database,)),
+    Row("CloneBlue", 60, (look_at_clusters, make_clone)),
+    Row("WaitForGreen", 30, (look_at_clusters,)),
+    Row("AdoptClone", 120, (database,)),
+    Row("CreateSubscriptions", 120, (database, replication_secrets("GetSecretValue"))),
+    Row("WaitForCatchUp", 60, (database,)),
+    Row("LowerTtl", 60, (change_record,)),
+    Row("GatherEvidence", 60, (database,)),
+    Row("RecheckReadiness", 60, (database,)),
+    Row("WarmFunctions", 60, (warming(*_IN_THE_FREEZE),)),
+    Row("FreezeBlue", 60, (database,)),
+    Row("FlipDns", 60, (change_record,)),
+    Row("SyncSequences", 60, (database,)),
+    Row("WaitForDrain", 60, (database,)),
+    Row("VerifyCutover", 300, (database,)),
+    Row("OpenGreen", 30, (database,)),
+    Row("WaitForDns", 30, (read_dns_change,)),
+    Row("RestoreTtl", 60, (change_record,)),
+    Row("DropSubscriptions", 120, (database,)),
+    Row("CompleteRelease", 120, (database, _forget_secret, lock("DeleteItem", "GetItem"))),
+    Row("AbortSwitchover", 60, (database,)),
+    Row("RestoreDns", 60, (change_record,)),
+    Row("CleanUpReplication", 120, (database, _forget_secret)),
+    Row("DeleteGreen", 60, (look_at_clusters, delete_clone)),
+    Row("ReleaseLock", 30, (lock("DeleteItem"),)),
+)
+
+
+def make_functions(scope: Construct, shared: Shared, network: Network) -> dict[str, lambda_.Function]:
+    """The functions by the placeholders that stand for their ARNs in the state machine's definition."""
+    code = functions_code()
+    return {row.placeholder: _make(scope, row, code, shared, network) for row in FUNCTIONS}
+
+
+def _make(scope: Construct, row: Row, code: lambda_.Code, shared: Shared, network: Network) -> lambda_.Function:
+    name = function_name(shared.config, row.state)
+    function = lambda_.Function(
+        scope,
+        row.state,
+        function_name=name,
+        description=f"{row.state} of the releases of {shared.config.name}",
+        code=code,
+        handler=f"handlers.{row.module}.handler",
+        runtime=RUNTIME,
+        architecture=ARCHITECTURE,
+        memory_size=512,  # MB; processor time comes with it, and a cold start is mostly importing
+        timeout=cdk.Duration.seconds(row.timeout_s),
+        environment=_environment(shared.config),
+        vpc=network.vpc,
+        security_groups=[network.functions],
+        tracing=lambda_.Tracing.ACTIVE,
+        log_group=log_group(scope, f"{row.state}Logs", f"/aws/lambda/{name}"),
+    )
+    for grant in row.grants:
+        grant(function, shared)
+    return function
+
+
+def _environment(config: ClusterConfig) -> dict[str, str]:
+    return {
+        "CLUSTER_NAME": config.name,
+        "POWERTOOLS_SERVICE_NAME": "bluegreen",
+        "POWERTOOLS_METRICS_NAMESPACE": "BlueGreen",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }

@@ -1,0 +1,176 @@
+"""What a function may be given: each grant adds the permissions for one thing, and the settings to find it by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
+
+from stacks.config import ClusterConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the functions of one stack share."""
+
+    config: ClusterConfig
+    release_secret: secretsmanager.ISecret
+    lock_table: dynamodb.ITable
+
+
+RELEASE_TAG = "bluegreen:release"  # as in bluegreen.model
+
+Grant = Callable[[lambda_.Function, Shared], None]
+
+
+def database(function: lambda_.Function, shared: Shared) -> None:
+    """Sign in to PostgreSQL as the release's role."""
+    _allow(function, ["secretsmanager:GetSecretValue"], shared.release_secret.secret_arn)
+    function.add_environment("RELEASE_SECRET_ARN", shared.release_secret.secret_arn)
+    function.add_environment("DATABASE_TLS", shared.config.database_tls)
+
+
+def plan(function: lambda_.Function, shared: Shared) -> None:
+    """The settings that a release is planned with, and a look at the execution that holds the lock."""
+    config = shared.config
+    settings = {
+        "DATABASES": json.dumps(config.databases),
+        "HOSTED_ZONE_ID": config.hosted_zone_id,
+        "WRITER_RECORD": config.writer_record,
+        "CLUSTER_PATTERN": config.cluster_pattern,
+        "APPROVAL_TIMEOUT_S": str(config.approval_timeout_s),
+        "FREEZE_BUDGET_S": str(config.freeze_budget_s),
+        "SWITCHOVER_TTL_S": str(config.switchover_ttl_s),
+        "MAX_LAG_BYTES": str(config.max_lag_bytes),
+        "MAX_LAG_S": str(config.max_lag_s),
+    }
+    for key, value in settings.items():
+        function.add_environment(key, value)
+    # By name: the state machine depends on its functions, so a function cannot refer to the state machine.
+    executions = _arn(function, "states", "execution", f"{resource_name(config)}:*")
+    _allow(function, ["states:DescribeExecution"], executions)
+
+
+def lock(*actions: str) -> Grant:
+    """The table that keeps releases of one cluster apart."""
+
+    def grant(function: lambda_.Function, shared: Shared) -> None:
+        _allow(function, [f"dynamodb:{action}" for action in actions], shared.lock_table.table_arn)
+        function.add_environment("LOCK_TABLE", shared.lock_table.table_name)
+
+    return grant
+
+
+def look_at_clusters(function: lambda_.Function, _shared: Shared) -> None:
+    """All of the Region: blue is found by its endpoint in a list, and RDS has no permission for a part of a list."""
+    actions = ["rds:DescribeDBClusters", "rds:DescribeDBInstances"]
+    _allow(function, actions, *(_arn(function, "rds", kind, "*") for kind in ("cluster", "db")))
+
+
+def make_clone(function: lambda_.Function, shared: Shared) -> None:
+    """A cluster and its instances, of the groups that blue's are of, whose names follow no pattern."""
+    groups = [_arn(function, "rds", kind, "*") for kind in ("cluster-pg", "pg", "subgrp", "og")]
+    clusters = _clusters(function, shared)
+    _allow(function, ["rds:AddTagsToResource"], *clusters)
+    _allow(function, ["rds:RestoreDBClusterToPointInTime", "rds:CreateDBInstance"], *clusters, *groups)
+
+
+def delete_clone(function: lambda_.Function, shared: Shared) -> None:
+    """Only what carries the tag that releases put on their clones: a cluster that none has made stays out of reach."""
+    clusters = _clusters(function, shared)
+    _allow(function, ["rds:ListTagsForResource"], *clusters)
+    _allow(
+        function,
+        ["rds:DeleteDBInstance", "rds:DeleteDBCluster", "rds:ModifyDBCluster"],
+        *clusters,
+        conditions={"Null": {f"aws:ResourceTag/{RELEASE_TAG}": "false"}},
+    )
+
+
+def replication_secrets(*actions: str) -> Grant:
+    """The secrets of replication users, which live as long as their release."""
+
+    def grant(function: lambda_.Function, shared: Shared) -> None:
+        # Secrets Manager adds a hyphen and six characters to the name: the pattern covers them.
+        secrets = _arn(function, "secretsmanager", "secret", f"bluegreen/{shared.config.name}/replication/*")
+        _allow(function, [f"secretsmanager:{action}" for action in actions], secrets)
+
+    return grant
+
+
+def read_record(function: lambda_.Function, shared: Shared) -> None:
+    """Route 53 knows no permission to read a single record, so it is the zone's."""
+    _allow(function, ["route53:ListResourceRecordSets"], _zone(function, shared))
+
+
+def change_record(function: lambda_.Function, shared: Shared) -> None:
+    """The writer's record and no other one of the zone."""
+    read_record(function, shared)
+    only = {
+        "route53:ChangeResourceRecordSetsNormalizedRecordNames": [shared.config.writer_record],
+        "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME", "A"],
+    }
+    _allow(
+        function,
+        ["route53:ChangeResourceRecordSets"],
+        _zone(function, shared),
+        conditions={"ForAllValues:StringEquals": only},
+    )
+
+
+def read_dns_change(function: lambda_.Function, _shared: Shared) -> None:
+    """A change's identifier is not known beforehand."""
+    _allow(function, ["route53:GetChange"], _global_arn(function, "route53", "change", "*"))
+
+
+def warming(*names: str) -> Grant:
+    """Call the functions of these states."""
+
+    def grant(function: lambda_.Function, shared: Shared) -> None:
+        function_names = [function_name(shared.config, name) for name in names]
+        arns = [_arn(function, "lambda", "function", name) for name in function_names]
+        _allow(function, ["lambda:InvokeFunction"], *arns)
+        function.add_environment("WARM_FUNCTIONS", json.dumps(function_names))
+
+    return grant
+
+
+def resource_name(config: ClusterConfig) -> str:
+    """The name of the state machine, and the beginning of all other names."""
+    return f"bluegreen-{config.name}"
+
+
+def function_name(config: ClusterConfig, state: str) -> str:
+    return f"{resource_name(config)}-{state}"
+
+
+def _allow(
+    function: lambda_.Function, actions: list[str], *resources: str, conditions: dict[str, object] | None = None
+) -> None:
+    function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=list(resources), conditions=conditions))
+
+
+def _clusters(function: lambda_.Function, shared: Shared) -> list[str]:
+    return [_arn(function, "rds", kind, shared.config.cluster_pattern) for kind in ("cluster", "db")]
+
+
+def _zone(function: lambda_.Function, shared: Shared) -> str:
+    return _global_arn(function, "route53", "hostedzone", shared.config.hosted_zone_id)
+
+
+def _arn(function: lambda_.Function, service: str, resource: str, name: str) -> str:
+    return cdk.Stack.of(function).format_arn(
+        service=service, resource=resource, resource_name=name, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+    )
+
+
+def _global_arn(function: lambda_.Function, service: str, resource: str, name: str) -> str:
+    return cdk.Stack.of(function).format_arn(
+        service=service, region="", account="", resource=resource, resource_name=name
+    )

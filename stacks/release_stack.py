@@ -1,0 +1,70 @@
+"""The application that releases one database."""
+
+from __future__ import annotations
+
+import json
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from stacks.approval import approval_topic
+from stacks.config import ClusterConfig
+from stacks.functions import make_functions
+from stacks.grants import Shared
+from stacks.network import Network
+from stacks.workflow import release_machine, start_on_request
+
+
+class ReleaseStack(cdk.Stack):
+    def __init__(self, scope: Construct, config: ClusterConfig) -> None:
+        super().__init__(
+            scope,
+            f"BlueGreen-{config.name}",
+            env=cdk.Environment(region=config.region),
+            description=f"Blue/green releases of the Aurora PostgreSQL clusters {config.cluster_pattern}",
+        )
+        network = Network(self, "Network", config)
+        secret = _release_secret(self, config)
+        locks = _lock_table(self)
+        topic = approval_topic(self, config)
+        functions = make_functions(self, Shared(config, secret, locks), network)
+        machine = release_machine(self, config, functions, topic)
+        start_on_request(self, config, machine)
+
+        cdk.CfnOutput(self, "StateMachineArn", value=machine.state_machine_arn)
+        cdk.CfnOutput(self, "ApprovalTopicArn", value=topic.topic_arn)
+        cdk.CfnOutput(self, "ReleaseSecretArn", value=secret.secret_arn)
+        cdk.CfnOutput(self, "LockTableName", value=locks.table_name)
+
+
+def _release_secret(scope: Construct, config: ClusterConfig) -> secretsmanager.Secret:
+    """The password of the role that the functions work as; an administrator makes the role with it, once."""
+    return secretsmanager.Secret(
+        scope,
+        "ReleaseRole",
+        secret_name=f"bluegreen/{config.name}/release-role",
+        description=f"The role in PostgreSQL that makes releases of {config.name}",
+        generate_secret_string=secretsmanager.SecretStringGenerator(
+            secret_string_template=json.dumps({"username": "bluegreen_release"}),
+            generate_string_key="password",
+            password_length=40,
+            exclude_punctuation=True,
+        ),
+    )
+
+
+def _lock_table(scope: Construct) -> dynamodb.Table:
+    """Who releases which cluster. Kept when the stack goes: a release may be under way, and its lock with it."""
+    return dynamodb.Table(
+        scope,
+        "Locks",
+        partition_key=dynamodb.Attribute(name="cluster", type=dynamodb.AttributeType.STRING),
+        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+        encryption=dynamodb.TableEncryption.AWS_MANAGED,
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+        removal_policy=cdk.RemovalPolicy.RETAIN,
+    )
