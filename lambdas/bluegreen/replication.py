@@ -202,28 +202,29 @@ def drop_slots(databases: Databases, plan: Plan, cluster: Cluster) -> None:
 
 def drop_publications(databases: Databases, plan: Plan, cluster: Cluster) -> None:
     """Drops the release's publications on a cluster."""
-    databases.each(
-        plan.databases,
-        lambda database: databases.on(cluster, database).run(f"DROP PUBLICATION IF EXISTS {identifier(plan.sql_name)}"),
-    )
+    _in_each(databases, plan, cluster, f"DROP PUBLICATION IF EXISTS {identifier(plan.sql_name)}")
 
 
 def drop_schema(databases: Databases, plan: Plan, cluster: Cluster) -> None:
     """Drops the release's own schema on a cluster."""
+    _in_each(databases, plan, cluster, f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
 
-    def drop(database: str) -> None:
-        databases.on(cluster, database).run(
-            f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"
-        )
 
-    databases.each(plan.databases, drop)
+def _in_each(databases: Databases, plan: Plan, cluster: Cluster, statement: str) -> None:
+    def run(database: str) -> None:
+        session = databases.on(cluster, database)
+        with session.transaction(lock=plan.sql_name):
+            session.run(statement)
+
+    databases.each(plan.databases, run)
 
 
 def disable_replication_role(databases: Databases, plan: Plan, cluster: Cluster) -> None:
     """Keeps green from coming back to a slot that is about to be dropped."""
     home = databases.on(cluster, plan.home)
-    if home.one("role_exists", role=plan.replication_role)["role_exists"]:
-        home.run(f"ALTER ROLE {identifier(plan.replication_role)} NOLOGIN")
+    with home.transaction(lock=plan.sql_name):
+        if home.one("role_exists", role=plan.replication_role)["role_exists"]:
+            home.run(f"ALTER ROLE {identifier(plan.replication_role)} NOLOGIN")
 
 
 def drop_replication_role(databases: Databases, plan: Plan, cluster: Cluster) -> None:
