@@ -1,0 +1,135 @@
+"""What runs inside a function's process: a small stand-in for Lambda's runtime interface client.
+
+Started by `local.functions` with an isolated interpreter (`-I -S`): the import path is the asset, the folder with boto3
+and the standard library, nothing else, so an import that is not packaged fails here as it does on AWS. This file
+therefore imports the standard library alone.
+
+Protocol, over two pipes so that whatever the handler prints stays out of it: first one line `{}` or `{"error": …}` when
+the handler is imported (Lambda's init phase), then one JSON line in and one out per invocation. The end of the request
+pipe ends the process, which is how it never outlives its parent.
+
+The shapes of errors are those of awslambdaric, the client that AWS ships with its Python runtimes.
+"""
+
+import importlib
+import json
+import math
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import TracebackType
+from typing import Any
+
+Handler = Callable[[Any, "Context"], Any]
+
+
+@dataclass(frozen=True)
+class Context:
+    """The attributes and the one method of Lambda's context object.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+    """
+
+    aws_request_id: str
+    deadline_s: float
+    function_name: str = field(default_factory=lambda: os.environ["AWS_LAMBDA_FUNCTION_NAME"])
+    function_version: str = field(default_factory=lambda: os.environ["AWS_LAMBDA_FUNCTION_VERSION"])
+    memory_limit_in_mb: str = field(default_factory=lambda: os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
+    log_group_name: str = field(default_factory=lambda: os.environ["AWS_LAMBDA_LOG_GROUP_NAME"])
+    log_stream_name: str = field(default_factory=lambda: os.environ["AWS_LAMBDA_LOG_STREAM_NAME"])
+    invoked_function_arn: str = ""
+    identity: None = None
+    client_context: None = None
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the process is killed."""
+        return max(0, int((self.deadline_s - time.time()) * 1000))
+
+
+def load(handler: str) -> Handler | dict[str, Any]:
+    """Import `module.function`; an error in Lambda's shape if that fails."""
+    module_name, _, name = handler.rpartition(".")
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+        loaded: Handler = getattr(module, name)
+    except ImportError as error:
+        return failure("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}")
+    except AttributeError:
+        return failure("Runtime.HandlerNotFound", f"Handler '{name}' missing on module '{module_name}'")
+    except SyntaxError as error:
+        return failure("Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error}")
+    except Exception as error:  # noqa: BLE001 — whatever the module raises is the answer
+        return failure(type(error).__name__, str(error), trace=error.__traceback__)
+    return loaded
+
+
+def failure(error_type: str, message: str, request_id: str = "", trace: TracebackType | None = None) -> dict[str, Any]:
+    """An error as a function's caller sees it; our own frame is left out of the trace."""
+    frames = traceback.extract_tb(trace)
+    ours = [frame for frame in frames if frame.filename != __file__]
+    return {
+        "errorMessage": message,
+        "errorType": error_type,
+        "requestId": request_id,
+        "stackTrace": traceback.format_list(ours),
+    }
+
+
+def _plain(value: object) -> float:
+    """Numbers of DynamoDB are the one thing beyond JSON that awslambdaric's encoder takes."""
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def answer(handler: Handler, request: dict[str, Any]) -> dict[str, Any]:
+    """Run the handler once; `SystemExit` passes through and ends the process, as on AWS."""
+    request_id = request["request_id"]
+    context = Context(request_id, request["deadline_s"], invoked_function_arn=request["arn"])
+    try:
+        result = handler(request["event"], context)
+    except Exception as error:  # noqa: BLE001 — the runtime reports every error of a handler
+        return {"error": failure(type(error).__name__, str(error), request_id, error.__traceback__)}
+    try:
+        return {"payload": json.dumps(result, default=_plain, ensure_ascii=False)}
+    except (TypeError, ValueError) as error:
+        return {"error": failure("Runtime.MarshalError", f"Unable to marshal response: {error}", request_id)}
+
+
+def main() -> None:
+    """Serve invocations until the request pipe ends."""
+    request_fd, answer_fd, runtime = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    for descriptor in (request_fd, answer_fd):
+        os.set_inheritable(descriptor, False)
+    sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], runtime]
+    sys.argv[1:] = []
+
+    with os.fdopen(request_fd, encoding="utf-8") as requests, os.fdopen(answer_fd, "w", encoding="utf-8") as answers:
+
+        def send(message: dict[str, Any]) -> None:
+            sys.stdout.flush()
+            answers.write(json.dumps(message) + "\n")
+            answers.flush()
+
+        handler = load(os.environ["_HANDLER"])
+        if isinstance(handler, dict):
+            send({"error": handler})
+            return
+        send({})
+        for line in requests:
+            request = json.loads(line)
+            os.environ["_X_AMZN_TRACE_ID"] = request["trace_id"]
+            # Should the parent be gone by then, the alarm ends what the parent would have killed.
+            signal.alarm(math.ceil(request["deadline_s"] - time.time()) + 1)
+            response = answer(handler, request)
+            signal.alarm(0)
+            send(response)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""The Lambda runtime: each deployed function runs in processes of its own, from the packaged asset.
+
+A process gets the function's environment variables and those that Lambda sets, the asset and boto3 to import from, and
+is killed at its timeout. That is what catches a variable that is not passed, an import that is not packaged and a step
+that cannot be run twice, none of which shows when handlers are called in the process of the tests.
+
+As on Lambda an execution environment serves one invocation at a time, stays warm for the next, and a concurrent
+invocation starts another. Lambda freezes an idle environment; here it just waits. Lambda gives 10 s to the init phase;
+here it is 30 s, since all functions may start at once on two cores. Lambda tries a failed asynchronous invocation twice
+more, after one minute and two; here it is tried once.
+"""
+
+import importlib.util
+import os
+import shutil
+import threading
+import time
+import uuid
+import zipfile
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+from local.environment import Answer as Answer
+from local.environment import Environment
+from local.environment import Function as Function
+
+Fault = Literal["raise", "kill_before", "kill_after", "twice", "hang"]
+
+# What AWS has in its Python runtimes besides the standard library.
+RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
+
+
+class RuntimeClosedError(RuntimeError):
+    """An invocation came after `close()`."""
+
+
+class FunctionRuntime:
+    """Runs functions; thread safe. Assets and logs lie in `folder`."""
+
+    def __init__(self, folder: Path, region: str, endpoint_url: str) -> None:
+        self.after_invoke: list[Callable[[str], None]] = []
+        self._folder = folder.absolute()
+        self._region = region
+        self._endpoint_url = endpoint_url
+        self._lock = threading.Lock()
+        self._unpacking = threading.Lock()
+        self._closed = False
+        self._all: set[Environment] = set()
+        self._idle: defaultdict[str, list[Environment]] = defaultdict(list)
+        self._faults: defaultdict[str, deque[tuple[Fault, str]]] = defaultdict(deque)
+        (self._folder / "logs").mkdir(parents=True, exist_ok=True)
+        self._runtime = self._link_runtime()
+
+    def invoke(self, function: Function, event: bytes) -> Answer:
+        """Invoke once, in a warm process if there is one; `after_invoke` gets the function's name at the end."""
+        with self._lock:
+            queue = self._faults[function.name]
+            fault, error = queue.popleft() if queue else (None, "")
+        try:
+            if fault == "raise":
+                return Answer.failed(error, "injected")
+            if fault == "twice":
+                with ThreadPoolExecutor(2) as pool:
+                    first, _ = [pool.submit(self._run, function, event, None) for _ in range(2)]
+                return first.result()
+            return self._run(function, event, fault)
+        finally:
+            for hook in self.after_invoke:
+                hook(function.name)
+
+    def inject(self, function_name: str, fault: Fault, times: int = 1, error: str = "InjectedError") -> None:
+        """Let the function's next `times` invocations go wrong; more than one call queues up.
+
+        raise        it answers with an error of the type `error`, without having run
+        kill_before  its process is killed before the handler ran
+        kill_after   the handler runs to its end, then the process is killed before it answers
+        twice        it runs twice at once (delivery is at least once); the first one's answer counts
+        hang         it does nothing until its timeout
+        """
+        with self._lock:
+            self._faults[function_name].extend([(fault, error)] * times)
+
+    def prewarm(self, functions: Iterable[Function]) -> None:
+        """Start a process of each, as many at a time as there are processors; import errors show at the invocation."""
+
+        def warm(function: Function) -> None:
+            environment = self._take(function)
+            ready = environment.initialise() is None
+            self._put_back(environment, reusable=ready)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(warm, functions))
+
+    def close(self) -> None:
+        """Kill every process. Invocations under way answer as if their process had died; later ones are refused."""
+        with self._lock:
+            self._closed = True
+            idle = {environment for group in self._idle.values() for environment in group}
+            self._idle.clear()
+            busy = self._all - idle
+            self._all -= idle
+        for environment in idle:
+            environment.close()
+        for environment in busy:
+            environment.kill()
+
+    def _run(self, function: Function, event: bytes, fault: Fault | None) -> Answer:
+        environment = self._take(function)
+        reusable = False
+        try:
+            if (failed := environment.initialise()) is not None:
+                return failed
+            if fault == "hang":
+                return environment.hang()
+            if fault == "kill_before":
+                environment.kill()
+            answer, reusable = environment.invoke(event)
+            if fault == "kill_after":
+                reusable = False
+                return Answer.failed("Runtime.ExitError", "Error: Runtime exited with error: signal: killed")
+            return answer
+        finally:
+            self._put_back(environment, reusable)
+
+    def _take(self, function: Function) -> Environment:
+        asset = self._unpack(function)
+        outdated: list[Environment] = []
+        try:
+            with self._lock:
+                idle = self._idle[function.name]
+                while idle:
+                    environment = idle.pop()
+                    if environment.function == function:
+                        return environment
+                    outdated.append(environment)
+            log = self._folder / "logs" / f"{function.name}.log"
+            environment = Environment(function, asset, self._runtime, log, self._variables(function, asset))
+            with self._lock:
+                if not self._closed:
+                    self._all.add(environment)
+                    return environment
+            environment.close()
+            raise RuntimeClosedError(f"{function.name} was invoked after the runtime was closed")
+        finally:
+            for environment in outdated:
+                self._put_back(environment, reusable=False)
+
+    def _put_back(self, environment: Environment, reusable: bool) -> None:
+        with self._lock:
+            if reusable and not self._closed:
+                self._idle[environment.function.name].append(environment)
+                return
+            self._all.discard(environment)
+        environment.close()
+
+    def _variables(self, function: Function, asset: Path) -> dict[str, str]:
+        """The whole environment of a process: what Lambda sets, the function's own, and the two that are local."""
+        return dict(function.environment) | {
+            "AWS_REGION": self._region,
+            "AWS_DEFAULT_REGION": self._region,
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}",
+            "_HANDLER": function.handler,
+            "LAMBDA_TASK_ROOT": str(asset),
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+            "AWS_ENDPOINT_URL": self._endpoint_url,
+            # No X-Ray daemon here; Lambda's own switch for Powertools' Tracer.
+            "POWERTOOLS_TRACE_DISABLED": "true",
+        }
+
+    def _unpack(self, function: Function) -> Path:
+        """The asset's folder, unzipped once per content."""
+        digest = "".join(char for char in function.code_sha256 if char.isalnum())[:24]
+        asset = self._folder / "assets" / digest
+        with self._unpacking:
+            if not asset.exists():
+                partial = asset.with_suffix(".partial")
+                shutil.rmtree(partial, ignore_errors=True)
+                archive_path = self._folder / f"{digest}.zip"
+                archive_path.write_bytes(function.code)
+                with zipfile.ZipFile(archive_path) as archive:
+                    archive.extractall(partial)
+                archive_path.unlink()
+                partial.rename(asset)
+        return asset
+
+    def _link_runtime(self) -> Path:
+        """A folder with AWS's runtime packages alone, so that nothing else of the virtual environment imports."""
+        runtime = self._folder / "runtime"
+        runtime.mkdir(exist_ok=True)
+        for name in RUNTIME_PACKAGES:
+            spec = importlib.util.find_spec(name)
+            if spec is None or spec.origin is None:
+                raise ImportError(f"the Lambda runtime needs {name}: install requirements.lock")
+            origin = Path(spec.origin)
+            source = origin.parent if origin.name == "__init__.py" else origin
+            link = runtime / source.name
+            if not link.exists():
+                link.symlink_to(source)
+        return runtime
