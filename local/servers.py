@@ -210,7 +210,10 @@ class Server:
             self.start()
 
     def remove(self) -> None:
-        """Stop at once and delete the folder."""
+        """Stop at once and delete the folder; a server that was killed starts once more, to free its shared memory."""
+        with suppress(ServerError):
+            if not self.running and (self.data / "postmaster.pid").exists():
+                self.start()
         self.stop("immediate")
         shutil.rmtree(self.folder, ignore_errors=True)
 
