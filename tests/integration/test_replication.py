@@ -19,6 +19,7 @@ from bluegreen.errors import (
     ReplicationLagging,
     SlotBlocked,
 )
+from bluegreen.postgres import load
 from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab
 from tests.waiting import eventually
 
@@ -37,7 +38,7 @@ def leftovers(lab: Lab) -> dict[str, object]:
     }
 
 
-NOTHING = {"slots": [], "publications": [[], []], "roles": [], "schemas": [[], []]}
+NOTHING: dict[str, object] = {"slots": [], "publications": [[], []], "roles": [], "schemas": [[], []]}
 
 
 def test_a_fit_blue_passes_and_is_counted(lab: Lab) -> None:
@@ -68,7 +69,7 @@ def test_every_unfit_parameter_is_named_at_once_with_its_remedy(lab: Lab) -> Non
     ],
 )
 def test_replica_identity_is_judged_as_postgresql_judges_it(lab: Lab, ddl: str, is_usable: bool) -> None:
-    lab.blue_server.execute(APP, f"{ddl}; INSERT INTO t VALUES (1)")
+    lab.blue_server.execute(APP, f"{ddl}; INSERT INTO t VALUES (1)")  # noqa: S608
     with closing(lab.databases.on(lab.plan.blue, APP)) as session:
         assert [str(table) for table in preflight.tables_without_identity(session)] == (
             [] if is_usable else ["public.t"]
@@ -153,10 +154,11 @@ def test_green_holds_everything_once_although_blue_is_written_to_while_it_is_clo
         stop.set()
         for writer in writers:
             writer.join()
+    green_server = lab.green_server
+    assert green_server
     everything = "SELECT id, note FROM orders ORDER BY id"
     expected = lab.blue_server.execute(APP, everything)
-    assert lab.green_server
-    eventually(lambda: lab.green_server.execute(APP, everything) == expected)
+    eventually(lambda: green_server.execute(APP, everything) == expected)
     lags = lag.measure(lab.databases, lab.plan, lab.green)
     assert {measured.database for measured in lags} == set(DATABASES)
     lag.require_small(lags, lab.plan.max_lag_bytes, lab.plan.max_lag_s)
@@ -185,15 +187,9 @@ def test_a_clone_from_before_the_preparation_is_refused(lab: Lab) -> None:
     lab.prepare()
     assert lab.green_server
     for database in DATABASES:  # what adoption itself needs there
-        lab.green_server.execute(database, replication_schema())
+        lab.green_server.execute(database, load("install_schema"))
     with pytest.raises(CloneUnusable, match="lacks the stamp"):
         adoption.adopt_clone(lab.databases, lab.plan, lab.green)
-
-
-def replication_schema() -> str:
-    from bluegreen.postgres import load
-
-    return load("install_schema")
 
 
 def test_a_conflict_on_green_is_reported_as_broken_replication(lab: Lab) -> None:

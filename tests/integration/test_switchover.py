@@ -1,0 +1,329 @@
+"""Freeze, drain, sequences, row counts, opening and abort, on real servers."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+
+import pg8000.native
+import pytest
+
+from bluegreen import completion, freeze, lag, replication, switchover
+from bluegreen.errors import (
+    DatabaseUnavailable,
+    FreezeBudgetExceeded,
+    NotReadyToFreeze,
+    RowCountsDiffer,
+    SequencesDiffer,
+    SqlError,
+    SwitchoverAborted,
+    WritersRemain,
+)
+from bluegreen.model import Relation, SequenceState
+from bluegreen.postgres import Databases
+from bluegreen.switchover import Opening
+from local.servers import Server
+from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab, with_plan
+from tests.integration.test_replication import leftovers
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def following(lab: Lab) -> Lab:
+    """Green in step with blue, ready for the freeze."""
+    lab.follow()
+    replication.commit_synchronously(lab.databases, lab.plan, lab.green)
+    return lab
+
+
+@pytest.fixture
+def second(lab: Lab) -> Iterator[Databases]:
+    """Another function's way into the same databases."""
+    databases = dataclasses.replace(lab.databases, _sessions={})
+    yield databases
+    databases.close()
+
+
+def lets_in(lab: Lab, server: Server | None) -> bool:
+    """Whether the application can log in, which is what makes a writer."""
+    assert server
+    try:
+        lab.as_writer(server).close()
+    except pg8000.native.DatabaseError as error:
+        if error.args[0]["C"] != "28000":  # not permitted to log in
+            raise
+        return False
+    return True
+
+
+def freeze_and_move(lab: Lab) -> None:
+    freeze.freeze_blue(lab.databases, lab.plan)
+    switchover.drain(lab.databases, lab.plan, lab.green)
+    switchover.sync_sequences(lab.databases, lab.plan, lab.green)
+    switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+
+
+def test_at_every_moment_of_a_switchover_at_most_one_side_lets_the_application_in(following: Lab) -> None:
+    lab = following
+    switchover.recheck(lab.databases, lab.plan, lab.green)
+    assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (True, False)
+    freeze_and_move(lab)
+    assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (False, False)
+    opening = switchover.open_green(lab.databases, lab.plan, lab.green)
+    assert opening.roles == (WRITER,)
+    assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (False, True)
+    replication.drop_subscriptions(lab.databases, lab.plan, lab.green)
+    replication.drop_slots(lab.databases, lab.plan, lab.plan.blue)
+    completion.clear_away(lab.databases, lab.plan, lab.green)
+    assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (False, True)
+    assert leftovers(lab) == {"slots": [], "publications": [[], []], "roles": [], "schemas": [[["bluegreen"]]] * 2}
+    assert lab.green_server
+    for question in ("pg_subscription", "pg_publication", "pg_replication_slots"):
+        assert lab.green_server.execute(APP, f"SELECT count(*) FROM {question}") == [[0]]  # noqa: S608
+    assert lab.green_server.execute(APP, "SELECT FROM pg_roles WHERE rolname LIKE 'bluegreen_repl%'") == []
+    assert lab.green_server.execute(APP, "SELECT FROM pg_namespace WHERE nspname = 'bluegreen'") == []
+
+
+def test_every_step_of_the_switchover_can_run_twice(following: Lab) -> None:
+    lab = following
+    first = freeze.freeze_blue(lab.databases, lab.plan)
+    again = freeze.freeze_blue(lab.databases, lab.plan)
+    assert (again.roles, again.frozen_at) == (first.roles, first.frozen_at) != ((), "")
+    for _ in range(2):
+        switchover.drain(lab.databases, lab.plan, lab.green)
+        switchover.sync_sequences(lab.databases, lab.plan, lab.green)
+        switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+    opened = switchover.open_green(lab.databases, lab.plan, lab.green)
+    assert switchover.open_green(lab.databases, lab.plan, lab.green) == opened
+    for _ in range(2):
+        replication.drop_subscriptions(lab.databases, lab.plan, lab.green)
+        replication.drop_slots(lab.databases, lab.plan, lab.plan.blue)
+    completion.clear_away(lab.databases, lab.plan, lab.green)
+    completion.clear_away(lab.databases, lab.plan, lab.green)
+
+
+def test_the_freeze_ends_idle_transactions_and_their_rows_never_appear(following: Lab) -> None:
+    lab = following
+    with closing(lab.as_writer(lab.blue_server)) as idle:
+        idle.run("BEGIN")
+        idle.run("INSERT INTO orders (note) VALUES ('never committed')")
+        frozen = freeze.freeze_blue(lab.databases, lab.plan)
+        assert frozen.sessions_ended >= 1
+        with pytest.raises((pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError)):
+            idle.run("COMMIT")
+    switchover.drain(lab.databases, lab.plan, lab.green)
+    assert lab.green_server
+    assert lab.green_server.execute(APP, "SELECT FROM orders WHERE note = 'never committed'") == []
+
+
+def test_what_is_acknowledged_before_the_freeze_is_on_green_after_the_drain(following: Lab) -> None:
+    lab = following
+    acknowledged: list[int] = []
+
+    def write() -> None:
+        while True:
+            try:
+                with closing(lab.as_writer(lab.blue_server)) as connection:
+                    while True:
+                        rows = connection.run("INSERT INTO orders (note) VALUES ('live') RETURNING id")
+                        acknowledged.append(rows[0][0])
+            except pg8000.native.DatabaseError as error:
+                if error.args[0]["C"] == "28000":  # not permitted to log in
+                    return
+            except (pg8000.native.InterfaceError, OSError):
+                continue
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    eventually(lambda: len(acknowledged) > 200)
+    freeze_and_move(lab)
+    for writer in writers:
+        writer.join(10)
+    assert lab.green_server
+    present = {row[0] for row in lab.green_server.execute(APP, "SELECT id FROM orders")}
+    assert set(acknowledged) <= present
+
+
+def test_a_prepared_transaction_stops_the_recheck_and_the_freeze(following: Lab) -> None:
+    lab = following
+    with closing(lab.as_writer(lab.blue_server)) as connection:
+        connection.run("BEGIN")
+        connection.run("INSERT INTO orders (note) VALUES ('prepared')")
+        connection.run("PREPARE TRANSACTION 'it''s \"waiting\"'")
+    with pytest.raises(NotReadyToFreeze, match='it\'s "waiting"'):
+        switchover.recheck(lab.databases, lab.plan, lab.green)
+    with pytest.raises(WritersRemain, match='it\'s "waiting"'):
+        freeze.freeze_blue(lab.databases, lab.plan)
+    switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=False)
+    assert lets_in(lab, lab.blue_server)
+
+
+def test_the_recheck_names_what_was_created_on_blue_since_the_clone(following: Lab) -> None:
+    lab = following
+    lab.blue_server.execute(
+        APP, "CREATE ROLE latecomer LOGIN; CREATE SEQUENCE later; CREATE TABLE late (a int PRIMARY KEY)"
+    )
+    with pytest.raises(NotReadyToFreeze) as raised:
+        switchover.recheck(lab.databases, lab.plan, lab.green)
+    for name in ("latecomer", f"sequence {APP}.public.later", f"table {APP}.public.late"):
+        assert name in str(raised.value)
+
+
+def test_a_green_that_somebody_can_log_in_to_is_not_switched_to(following: Lab) -> None:
+    lab = following
+    assert lab.green_server
+    lab.green_server.execute(APP, f'ALTER ROLE "{WRITER.replace(chr(34), chr(34) * 2)}" LOGIN')
+    with pytest.raises(NotReadyToFreeze, match="not fenced any more"):
+        switchover.recheck(lab.databases, lab.plan, lab.green)
+
+
+def test_sequences_go_on_exactly_where_blue_stopped(following: Lab) -> None:
+    lab = following
+    with closing(lab.as_writer(lab.blue_server)) as connection:
+        connection.run("SELECT nextval('down'), nextval('cached')")
+    frozen = switchover.sequence_states(lab.databases.on(lab.plan.blue, APP))
+    freeze.freeze_blue(lab.databases, lab.plan)
+    assert switchover.sync_sequences(lab.databases, lab.plan, lab.green) == {APP: 6, CRM: 6}
+    states = {state.sequence: state for state in switchover.sequence_states(lab.databases.on(lab.green, APP))}
+    assert set(states.values()) == frozen
+    never = Relation("Sales Data", "never called")
+    assert states[never] == SequenceState(never, 7, is_called=False)
+    assert states[Relation("public", "down")].last_value == -7
+    assert states[Relation("public", "cached")].last_value == 100
+    assert lab.green_server
+    with pytest.raises(pg8000.native.DatabaseError, match="reached maximum value"):
+        lab.green_server.execute(APP, "SELECT nextval('exhausted')")
+    assert lab.green_server.execute(APP, "SELECT nextval('at_the_edge')") == [[9223372036854775807]]
+    assert lab.green_server.execute(APP, 'SELECT nextval(\'"Sales Data"."never called"\')') == [[7]]
+
+
+def test_a_sequence_that_green_lacks_is_an_error(following: Lab) -> None:
+    lab = following
+    lab.blue_server.execute(CRM, "CREATE SEQUENCE late")
+    with pytest.raises((SequencesDiffer, SqlError), match="late"):
+        switchover.sync_sequences(lab.databases, lab.plan, lab.green)
+
+
+def test_a_table_with_a_row_less_on_green_is_named(following: Lab) -> None:
+    lab = following
+    freeze.freeze_blue(lab.databases, lab.plan)
+    switchover.drain(lab.databases, lab.plan, lab.green)
+    assert lab.green_server
+    lab.green_server.execute(CRM, "DELETE FROM orders WHERE id = 17")
+    with pytest.raises(RowCountsDiffer) as raised:
+        switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+    assert f"{CRM}.public.orders: 1000 on blue, 999 on green" in str(raised.value)
+
+
+def test_a_session_that_turns_up_after_the_freeze_keeps_green_closed(following: Lab) -> None:
+    lab = following
+    freeze.freeze_blue(lab.databases, lab.plan)
+    switchover.drain(lab.databases, lab.plan, lab.green)
+    lab.blue_server.execute(APP, f'ALTER ROLE "{WRITER.replace(chr(34), chr(34) * 2)}" LOGIN')
+    with closing(lab.as_writer(lab.blue_server)), pytest.raises(WritersRemain, match="1 sessions"):
+        switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+
+
+def test_a_drain_that_cannot_end_gives_up_at_the_budget(following: Lab) -> None:
+    lab = following
+    with_plan(lab, freeze_budget_s=1)
+    freeze.freeze_blue(lab.databases, lab.plan)
+    assert lab.green_server
+    lab.green_server.execute(CRM, f"ALTER SUBSCRIPTION {lab.plan.sql_name} DISABLE")
+    with pytest.raises(FreezeBudgetExceeded, match="disabled"):
+        switchover.drain(lab.databases, lab.plan, lab.green)
+
+
+def test_an_abort_gives_blue_back_exactly_the_roles_it_had_and_green_stays_closed(following: Lab) -> None:
+    lab = following
+    freeze_and_move(lab)
+    opening = switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=True)
+    assert (opening.outcome, opening.roles) == ("abort", (WRITER,))
+    assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (True, False)
+    assert lab.blue_server.execute(APP, "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'was_nologin'") == [[False]]
+    with pytest.raises(SwitchoverAborted):
+        switchover.open_green(lab.databases, lab.plan, lab.green)
+    with pytest.raises(SwitchoverAborted):
+        freeze.freeze_blue(lab.databases, lab.plan)
+    assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (True, False)
+    beat = lag.sentinel_round_trip_s(
+        lab.databases.on(lab.plan.blue, APP), lab.databases.on(lab.green, APP), lab.plan.release_id
+    )
+    assert beat is not None, "green must stay in step"
+
+
+def test_an_abort_after_the_opening_leaves_blue_frozen(following: Lab) -> None:
+    lab = following
+    freeze_and_move(lab)
+    opened = switchover.open_green(lab.databases, lab.plan, lab.green)
+    verdict = switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=True)
+    assert verdict == Opening("open", opened.decided_at)
+    assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (False, True)
+
+
+def test_of_an_opening_and_an_abort_at_the_same_time_exactly_one_happens(following: Lab, second: Databases) -> None:
+    lab = following
+    freeze_and_move(lab)
+    barrier = threading.Barrier(2)
+
+    def open_green() -> None:
+        barrier.wait()
+        with suppress(SwitchoverAborted):
+            switchover.open_green(second, lab.plan, lab.green)
+
+    opener = threading.Thread(target=open_green)
+    opener.start()
+    barrier.wait()
+    verdict = switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=True)
+    opener.join()
+    expected = {"open": (False, True), "abort": (True, False)}[verdict.outcome]
+    assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == expected
+
+
+def test_an_opening_that_dies_before_its_commit_leaves_the_abort_free(following: Lab, second: Databases) -> None:
+    lab = following
+    freeze_and_move(lab)
+    home = second.on(lab.green, lab.plan.home)
+    home.run("BEGIN")
+    home.query("decide_opening", release_id=lab.plan.release_id, outcome="open")
+    second.close()  # killed in the middle of its transaction
+    verdict = switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=True)
+    assert verdict.outcome == "abort"
+    assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (True, False)
+
+
+def test_a_late_opening_is_refused_by_the_deadline_of_the_freeze(following: Lab) -> None:
+    lab = following
+    with_plan(lab, freeze_budget_s=1)
+    freeze_and_move(lab)
+    eventually(
+        lambda: lab.databases.on(lab.green, APP).one("freeze_record", release_id=lab.plan.release_id)["is_overdue"]
+    )
+    with pytest.raises(FreezeBudgetExceeded):
+        switchover.open_green(lab.databases, lab.plan, lab.green)
+    assert not lets_in(lab, lab.green_server)
+
+
+def test_blue_is_given_back_without_green_only_if_the_opening_cannot_have_been_asked_for(following: Lab) -> None:
+    lab = following
+    freeze.freeze_blue(lab.databases, lab.plan)
+    assert lab.green_server
+    lab.green_server.kill()
+    with pytest.raises(DatabaseUnavailable):
+        switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=True)
+    assert not lets_in(lab, lab.blue_server)
+    switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=False)
+    assert lets_in(lab, lab.blue_server)
+
+
+def test_all_databases_are_drained(following: Lab) -> None:
+    lab = following
+    for database in DATABASES:
+        lab.blue_server.execute(database, "INSERT INTO orders (note) SELECT 'bulk' FROM generate_series(1, 20000)")
+    freeze.freeze_blue(lab.databases, lab.plan)
+    assert set(switchover.drain(lab.databases, lab.plan, lab.green)) == set(DATABASES)
+    counts = switchover.compare_row_counts(lab.databases, lab.plan, lab.green)
+    assert counts[APP]["rows"] == counts[CRM]["rows"] == 21100
