@@ -1,0 +1,1 @@
+"""The CDK app: what it synthesizes, packages and refuses."""

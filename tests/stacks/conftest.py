@@ -1,0 +1,38 @@
+"""One synthesis for all tests here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from stacks.node import use_node
+from tests.stacks.synthesis import OUTPUT, ROOT, Assembly, run_app
+
+use_node()  # before a test module imports aws_cdk
+
+
+@pytest.fixture(scope="session")
+def assembly() -> Assembly:
+    synthesis = run_app(OUTPUT)
+    assert synthesis.returncode == 0, synthesis.stderr
+    template = json.loads((OUTPUT / "BlueGreen-shop.template.json").read_text())
+    assets = json.loads((OUTPUT / "BlueGreen-shop.assets.json").read_text())["files"].values()
+    (asset,) = (each["source"]["path"] for each in assets if each["source"]["packaging"] == "zip")
+    return Assembly(template, OUTPUT / asset)
+
+
+@pytest.fixture(scope="session")
+def block() -> dict[str, Any]:
+    """The example block of cdk.json."""
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    found: dict[str, Any] = context["clusters"]["shop"]
+    return found
+
+
+@pytest.fixture(scope="session")
+def definition() -> dict[str, Any]:
+    """The state machine's definition, with its placeholders."""
+    found: dict[str, Any] = json.loads((ROOT / "statemachine" / "release.asl.json").read_text())
+    return found

@@ -1,0 +1,192 @@
+"""Each function as it is deployed, against what its handler reads and calls."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Match, Template
+
+from stacks.functions import FUNCTIONS
+from tests.stacks.synthesis import ROOT, Assembly, text
+
+STATES = [row.state for row in FUNCTIONS]
+HANDLERS = {row.state: ROOT / "lambdas" / "handlers" / f"{row.module}.py" for row in FUNCTIONS}
+
+# Actions that know no resource (Service Authorization Reference), or none that is known beforehand.
+WITHOUT_RESOURCE = {
+    "xray:PutTraceSegments": "no resource types",
+    "xray:PutTelemetryRecords": "no resource types",
+    "xray:GetSamplingRules": "no resource types; asked for by a traced state machine",
+    "xray:GetSamplingTargets": "no resource types; asked for by a traced state machine",
+    "logs:CreateLogDelivery": "no resource types; how Step Functions sends its log",
+    "logs:GetLogDelivery": "no resource types; how Step Functions sends its log",
+    "logs:UpdateLogDelivery": "no resource types; how Step Functions sends its log",
+    "logs:DeleteLogDelivery": "no resource types; how Step Functions sends its log",
+    "logs:ListLogDeliveries": "no resource types; how Step Functions sends its log",
+    "logs:PutResourcePolicy": "no resource types; how Step Functions sends its log",
+    "logs:DescribeResourcePolicies": "no resource types; how Step Functions sends its log",
+    "logs:DescribeLogGroups": "asked for all groups; how Step Functions sends its log",
+}
+
+
+def granted(assembly: Assembly, action: str) -> dict[str, dict[str, Any]]:
+    """The functions that may do something, with the statement that says so."""
+    return {
+        state: statement for state in STATES for statement in assembly.allowed(state) if action in statement["Action"]
+    }
+
+
+def test_all_functions_run_alike(assembly: Assembly) -> None:
+    template = Template.from_json(assembly.template)
+    template.all_resources_properties(
+        "AWS::Lambda::Function",
+        {
+            "Architectures": ["arm64"],
+            "Runtime": "python3.13",
+            "TracingConfig": {"Mode": "Active"},
+            "LoggingConfig": {"LogGroup": Match.any_value()},
+            "Environment": {
+                "Variables": {
+                    "CLUSTER_NAME": "shop",
+                    "POWERTOOLS_SERVICE_NAME": "bluegreen",
+                    "POWERTOOLS_METRICS_NAMESPACE": "BlueGreen",
+                    "POWERTOOLS_LOG_LEVEL": "INFO",
+                }
+            },
+        },
+    )
+
+
+def test_every_function_is_in_the_private_subnets_with_the_functions_security_group(
+    assembly: Assembly, block: dict[str, Any]
+) -> None:
+    (group,) = assembly.of_type("AWS::EC2::SecurityGroup")
+    for properties in assembly.functions.values():
+        assert properties["VpcConfig"]["SubnetIds"] == block["subnet_ids"]
+        assert list(map(text, properties["VpcConfig"]["SecurityGroupIds"])) == [f"<{group}>"]
+
+
+def test_functions_reach_the_databases_and_apis_and_nothing_else(assembly: Assembly, block: dict[str, Any]) -> None:
+    (group,) = assembly.of_type("AWS::EC2::SecurityGroup").values()
+    database, port = block["database_security_group_id"], block["database_port"]
+    assert {(rule["ToPort"], rule.get("DestinationSecurityGroupId")) for rule in group["SecurityGroupEgress"]} == {
+        (443, None),
+        (port, database),
+    }
+    assert "SecurityGroupIngress" not in group
+
+
+def test_the_databases_admit_the_functions_and_each_other(assembly: Assembly, block: dict[str, Any]) -> None:
+    database, port = block["database_security_group_id"], block["database_port"]
+    (group,) = assembly.of_type("AWS::EC2::SecurityGroup")
+    rules = assembly.of_type("AWS::EC2::SecurityGroupIngress").values()
+    assert {rule["GroupId"] for rule in rules} == {database}
+    assert {(rule["FromPort"], rule["ToPort"]) for rule in rules} == {(port, port)}
+    assert {text(rule["SourceSecurityGroupId"]) for rule in rules} == {f"<{group}>", database}
+
+
+def test_every_function_has_a_role_of_its_own(assembly: Assembly) -> None:
+    roles = Counter(text(properties["Role"]) for properties in assembly.functions.values())
+    assert len(roles) == len(STATES)
+    assert set(roles.values()) == {1}
+
+
+def test_all_functions_share_one_asset(assembly: Assembly) -> None:
+    assert {each["Code"]["S3Key"] for each in assembly.functions.values()} == {
+        f"{assembly.asset.name.removeprefix('asset.')}.zip"
+    }
+
+
+def test_logs_are_kept_for_a_limited_time(assembly: Assembly) -> None:
+    groups = assembly.of_type("AWS::Logs::LogGroup").values()
+    assert {group["LogGroupName"] for group in groups} == {
+        *(f"/aws/lambda/bluegreen-shop-{state}" for state in STATES),
+        "/aws/vendedlogs/states/bluegreen-shop",
+    }
+    assert all(group["RetentionInDays"] == 180 for group in groups)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_function_has_every_setting_that_its_handler_reads_and_no_other(assembly: Assembly, state: str) -> None:
+    source = HANDLERS[state].read_text()
+    reads = set(re.findall(r'setting\("(\w+)"\)', source))
+    if "databases()" in source:
+        reads |= {"RELEASE_SECRET_ARN", "DATABASE_TLS"}
+    common = {"CLUSTER_NAME", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+    assert set(assembly.functions[state]["Environment"]["Variables"]) == common | reads
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_function_may_use_the_services_that_its_handler_uses_and_no_other(assembly: Assembly, state: str) -> None:
+    source = HANDLERS[state].read_text()
+    uses = set(re.findall(r'client\("(\w+)"\)', source))
+    if "databases()" in source:
+        uses.add("secretsmanager")
+    if state == "PlanRelease":
+        uses.add("states")  # to ask whether the execution that holds the lock has ended
+    may = {action.split(":")[0] for statement in assembly.allowed(state) for action in statement["Action"]}
+    assert may - {"xray"} == uses
+
+
+def test_no_permission_is_for_everything_where_a_resource_can_be_named(assembly: Assembly) -> None:
+    for role in assembly.of_type("AWS::IAM::Role"):
+        for statement in assembly.statements(role):
+            assert not [action for action in statement["Action"] if "*" in action]
+            if "*" in statement["Resource"]:
+                assert set(statement["Action"]) <= WITHOUT_RESOURCE.keys(), role
+
+
+def test_roles_have_no_managed_policies_but_those_of_functions_in_a_vpc(assembly: Assembly) -> None:
+    policies = {
+        text(arn).rsplit("/", 1)[1]
+        for role in assembly.of_type("AWS::IAM::Role").values()
+        for arn in role.get("ManagedPolicyArns", ())
+    }
+    assert policies == {"AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole"}
+
+
+def test_records_are_changed_by_the_steps_that_move_dns_and_only_the_writers(assembly: Assembly) -> None:
+    changing = granted(assembly, "route53:ChangeResourceRecordSets")
+    assert set(changing) == {"LowerTtl", "FlipDns", "RestoreTtl", "RestoreDns"}
+    for statement in changing.values():
+        assert statement["Resource"] == ["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"]
+        assert statement["Condition"] == {
+            "ForAllValues:StringEquals": {
+                "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["db.shop.internal"],
+                "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME", "A"],
+            }
+        }
+
+
+@pytest.mark.parametrize("action", ["rds:DeleteDBCluster", "rds:DeleteDBInstance", "rds:ModifyDBCluster"])
+def test_only_what_a_release_has_made_can_be_deleted_and_by_one_step(assembly: Assembly, action: str) -> None:
+    deleting = granted(assembly, action)
+    assert set(deleting) == {"DeleteGreen"}
+    statement = deleting["DeleteGreen"]
+    assert {resource.rsplit(":", 2)[1] for resource in statement["Resource"]} == {"cluster", "db"}
+    assert all(resource.endswith(":shop-*") for resource in statement["Resource"])
+    assert statement["Condition"] == {"Null": {"aws:ResourceTag/bluegreen:release": "false"}}
+
+
+def test_the_tag_of_what_may_be_deleted_is_the_one_that_releases_put_on() -> None:
+    assert 'RELEASE_TAG = "bluegreen:release"' in (ROOT / "lambdas" / "bluegreen" / "model.py").read_text()
+
+
+def test_replication_secrets_are_those_of_this_cluster(assembly: Assembly) -> None:
+    for action in ("CreateSecret", "DeleteSecret", "TagResource"):
+        found = granted(assembly, f"secretsmanager:{action}")
+        assert found
+        for statement in found.values():
+            (resource,) = statement["Resource"]
+            assert resource.endswith(":secret:bluegreen/shop/replication/*")
+
+
+def test_warming_calls_the_functions_it_may_call(assembly: Assembly) -> None:
+    names = json.loads(assembly.functions["WarmFunctions"]["Environment"]["Variables"]["WARM_FUNCTIONS"])
+    (statement,) = granted(assembly, "lambda:InvokeFunction").values()
+    assert {resource.rsplit(":", 1)[1] for resource in statement["Resource"]} == set(names)
+    assert set(names) <= {properties["FunctionName"] for properties in assembly.functions.values()}
