@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
@@ -24,6 +25,9 @@ class Network(Construct):
             vpc_id=config.vpc_id,
             availability_zones=list(config.availability_zones),
             private_subnet_ids=list(config.subnet_ids),
+        )
+        cdk.Annotations.of(self.vpc).acknowledge_warning(
+            "@aws-cdk/aws-ec2:noSubnetRouteTableId", "Nothing here changes routes."
         )
         self.functions = ec2.SecurityGroup(
             self,
