@@ -69,7 +69,7 @@ def test_every_unfit_parameter_is_named_at_once_with_its_remedy(lab: Lab) -> Non
     ],
 )
 def test_replica_identity_is_judged_as_postgresql_judges_it(lab: Lab, ddl: str, is_usable: bool) -> None:
-    lab.blue_server.execute(APP, f"{ddl}; INSERT INTO t VALUES (1)")  # noqa: S608
+    lab.blue_server.execute(APP, f"{ddl}; INSERT INTO t VALUES (1)")
     with closing(lab.databases.on(lab.plan.blue, APP)) as session:
         assert [str(table) for table in preflight.tables_without_identity(session)] == (
             [] if is_usable else ["public.t"]

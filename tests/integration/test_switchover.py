@@ -81,7 +81,7 @@ def test_at_every_moment_of_a_switchover_at_most_one_side_lets_the_application_i
     assert leftovers(lab) == {"slots": [], "publications": [[], []], "roles": [], "schemas": [[["bluegreen"]]] * 2}
     assert lab.green_server
     for question in ("pg_subscription", "pg_publication", "pg_replication_slots"):
-        assert lab.green_server.execute(APP, f"SELECT count(*) FROM {question}") == [[0]]  # noqa: S608
+        assert lab.green_server.execute(APP, f"SELECT count(*) FROM {question}") == [[0]]
     assert lab.green_server.execute(APP, "SELECT FROM pg_roles WHERE rolname LIKE 'bluegreen_repl%'") == []
     assert lab.green_server.execute(APP, "SELECT FROM pg_namespace WHERE nspname = 'bluegreen'") == []
 
@@ -106,7 +106,10 @@ def test_every_step_of_the_switchover_can_run_twice(following: Lab) -> None:
 
 def test_the_freeze_ends_idle_transactions_and_their_rows_never_appear(following: Lab) -> None:
     lab = following
-    with closing(lab.as_writer(lab.blue_server)) as idle:
+    with (
+        suppress(pg8000.native.InterfaceError),
+        closing(lab.as_writer(lab.blue_server)) as idle,
+    ):  # closing finds it broken
         idle.run("BEGIN")
         idle.run("INSERT INTO orders (note) VALUES ('never committed')")
         frozen = freeze.freeze_blue(lab.databases, lab.plan)

@@ -1,0 +1,54 @@
+"""AWS as moto mocks it, and a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from bluegreen.model import Cluster, Plan, Record
+
+REGION = "eu-west-2"
+BLUE_ENDPOINT = "shop-blue.cluster-abc.eu-west-2.rds.amazonaws.com"
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def rds() -> Any:
+    return boto3.client("rds")
+
+
+@pytest.fixture
+def route53() -> Any:
+    return boto3.client("route53")
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return Plan(
+        release_id="20261123-0405-abcdef",
+        cluster_name="shop",
+        execution_arn="arn:aws:states:eu-west-2:123456789012:execution:bluegreen-shop:one",
+        requested_by="pipeline",
+        reason="version 42",
+        blue=Cluster("shop-blue", BLUE_ENDPOINT, 5432),
+        green_identifier="shop-20261123-0405-abcdef",
+        databases=("app", "crm"),
+        record=Record("Z1", "db.shop.internal", "CNAME", 60),
+        switchover_ttl_s=5,
+        approval_timeout_s=60,
+        freeze_budget_s=30,
+        max_lag_bytes=1 << 24,
+        max_lag_s=5.0,
+    )

@@ -1,0 +1,120 @@
+"""The requests that clone blue and delete green, against moto's RDS."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from bluegreen import aurora
+from bluegreen.errors import BlueNotFound, GreenFailed, GreenNotGone, GreenNotReady
+from bluegreen.model import RELEASE_TAG, Plan
+
+
+@pytest.fixture
+def blue(rds: Any, plan: Plan) -> aurora.Description:
+    """A blue whose every setting differs from RDS's default."""
+    rds.create_db_cluster_parameter_group(
+        DBClusterParameterGroupName="shop-blue", DBParameterGroupFamily="aurora-postgresql16", Description="-"
+    )
+    rds.create_db_cluster(
+        DBClusterIdentifier="shop-blue",
+        Engine="aurora-postgresql",
+        EngineVersion="16.4",
+        MasterUsername="postgres",
+        MasterUserPassword="not-a-secret",
+        DBClusterParameterGroupName="shop-blue",
+        Port=6432,
+        EnableIAMDatabaseAuthentication=True,
+        DeletionProtection=True,
+        EnableCloudwatchLogsExports=["postgresql"],
+        Tags=[{"Key": "team", "Value": "shop"}, {"Key": RELEASE_TAG, "Value": "an earlier one"}],
+    )
+    for number, tier in ((1, 0), (2, 3)):
+        rds.create_db_instance(
+            DBInstanceIdentifier=f"shop-blue-{number}",
+            DBClusterIdentifier="shop-blue",
+            DBInstanceClass="db.r6g.large",
+            Engine="aurora-postgresql",
+            PromotionTier=tier,
+        )
+    return rds.describe_db_clusters(DBClusterIdentifier="shop-blue")["DBClusters"][0]  # type: ignore[no-any-return]
+
+
+def make_green(rds: Any, plan: Plan) -> aurora.Description:
+    with suppress(GreenNotReady):  # the answer to the request says creating
+        aurora.clone_blue(rds, plan)
+    aurora.clone_blue(rds, plan)
+    return rds.describe_db_clusters(DBClusterIdentifier=plan.green_identifier)["DBClusters"][0]  # type: ignore[no-any-return]
+
+
+def test_the_clone_request_passes_what_rds_would_set_to_a_default(blue: aurora.Description, plan: Plan) -> None:
+    request = aurora.clone_parameters(blue, plan)
+    assert request["RestoreType"] == "copy-on-write"
+    assert request["SourceDBClusterIdentifier"] == "shop-blue"
+    assert request["DBClusterParameterGroupName"] == "shop-blue"
+    assert request["Port"] == 6432
+    assert request["EnableIAMDatabaseAuthentication"] is True
+    assert request["DeletionProtection"] is True
+    assert request["EnableCloudwatchLogsExports"] == ["postgresql"]
+    assert request["Tags"] == [{"Key": "team", "Value": "shop"}, {"Key": RELEASE_TAG, "Value": plan.release_id}]
+    assert "RestoreToTime" not in request, "not allowed with copy-on-write"
+
+
+def test_green_gets_an_instance_for_each_of_blue_with_class_and_tier(
+    rds: Any, blue: aurora.Description, plan: Plan
+) -> None:
+    make_green(rds, plan)
+    instances = aurora.describe_instances(rds, plan.green_identifier)
+    assert {(i["DBInstanceIdentifier"], i["DBInstanceClass"], i["PromotionTier"]) for i in instances} == {
+        (f"{plan.green_identifier}-1", "db.r6g.large", 0),
+        (f"{plan.green_identifier}-2", "db.r6g.large", 3),
+    }
+
+
+def test_cloning_twice_makes_one_green(rds: Any, blue: aurora.Description, plan: Plan) -> None:
+    first = make_green(rds, plan)
+    assert make_green(rds, plan)["DbClusterResourceId"] == first["DbClusterResourceId"]
+    assert len(rds.describe_db_clusters()["DBClusters"]) == 2
+    assert len(rds.describe_db_instances()["DBInstances"]) == 4
+
+
+def test_green_is_ready_only_when_cluster_and_instances_are(
+    rds: Any, blue: aurora.Description, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_green(rds, plan)
+    assert aurora.require_green_ready(rds, plan).identifier == plan.green_identifier
+    described = aurora.describe_instances(rds, plan.green_identifier)
+    for status, error in (("creating", GreenNotReady), ("incompatible-parameters", GreenFailed)):
+        waiting = [described[0], described[1] | {"DBInstanceStatus": status}]
+        monkeypatch.setattr(aurora, "describe_instances", lambda *_, waiting=waiting: waiting)
+        with pytest.raises(error, match=status):
+            aurora.require_green_ready(rds, plan)
+
+
+def test_blue_is_found_by_the_endpoint_that_the_record_holds(rds: Any, blue: aurora.Description) -> None:
+    found = aurora.cluster_at(rds, blue["Endpoint"].upper() + ".")
+    assert found["DBClusterIdentifier"] == "shop-blue"
+    with pytest.raises(BlueNotFound, match=r"elsewhere\.example\.com"):
+        aurora.cluster_at(rds, "elsewhere.example.com")
+
+
+def test_green_is_deleted_with_its_instances_and_blue_is_not(rds: Any, blue: aurora.Description, plan: Plan) -> None:
+    make_green(rds, plan)
+    with pytest.raises(GreenNotGone):
+        aurora.delete_green(rds, plan)
+    aurora.delete_green(rds, plan)
+    assert [cluster["DBClusterIdentifier"] for cluster in rds.describe_db_clusters()["DBClusters"]] == ["shop-blue"]
+    assert len(aurora.describe_instances(rds, "shop-blue")) == 2
+
+
+def test_a_cluster_without_this_releases_tag_is_never_deleted(rds: Any, blue: aurora.Description, plan: Plan) -> None:
+    for named in ("shop-blue", plan.green_identifier):
+        wrong = dataclasses.replace(plan, green_identifier=named)
+        if named != "shop-blue":
+            make_green(rds, dataclasses.replace(plan, release_id="20261123-0405-000000"))
+        with pytest.raises(GreenFailed, match="not deleted"):
+            aurora.delete_green(rds, wrong)
+    assert len(rds.describe_db_clusters()["DBClusters"]) == 2

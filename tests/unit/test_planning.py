@@ -1,0 +1,156 @@
+"""The first state: input, blue, names, lock."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from bluegreen import planning, records
+from bluegreen.errors import BlueNotFound, BlueUnfit, InputInvalid, ReleaseInProgress
+from bluegreen.model import Plan
+from tests.unit.test_dns import put
+
+STARTED_AT = "2026-11-23T04:05:06.789Z"
+FIRST = "arn:aws:states:eu-west-2:123456789012:execution:bluegreen-shop:first"
+SECOND = "arn:aws:states:eu-west-2:123456789012:execution:bluegreen-shop:second"
+
+
+@pytest.fixture(autouse=True)
+def packaged_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schema lies beside the module only in the package."""
+    text = Path("statemachine/release-input.schema.json").read_text(encoding="utf-8")
+    monkeypatch.setattr(planning, "input_schema", lambda: json.loads(text))
+
+
+class Stack:
+    """What the stack gives to PlanRelease."""
+
+    def __init__(self, rds: Any, route53: Any) -> None:
+        self.rds, self.route53, self.dynamodb = rds, route53, boto3.client("dynamodb")
+        self.dynamodb.create_table(
+            TableName="locks",
+            KeySchema=[{"AttributeName": "cluster", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "cluster", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        zone = route53.create_hosted_zone(Name="shop.internal", CallerReference="1")["HostedZone"]["Id"]
+        self.zone_id = zone.removeprefix("/hostedzone/")
+        self.endpoint = self.make_cluster("shop-blue")
+        put(route53, self.zone_id, self.endpoint)
+        self.defaults = planning.Defaults(
+            cluster_name="shop",
+            cluster_pattern="shop-*",
+            databases=("app", "crm"),
+            hosted_zone_id=self.zone_id,
+            writer_record="db.shop.internal",
+            approval_timeout_s=86400,
+            freeze_budget_s=30,
+            switchover_ttl_s=5,
+            max_lag_bytes=1 << 24,
+            max_lag_s=5.0,
+        )
+
+    def make_cluster(self, identifier: str, engine: str = "aurora-postgresql") -> str:
+        created = self.rds.create_db_cluster(
+            DBClusterIdentifier=identifier,
+            Engine=engine,
+            MasterUsername="postgres",
+            MasterUserPassword="not-a-secret",
+        )
+        return str(created["DBCluster"]["Endpoint"])
+
+    def plan(self, release_input: Any, execution_arn: str = FIRST) -> Plan:
+        return planning.plan_release(
+            self.rds, self.route53, self.dynamodb, self.defaults, "locks", release_input, execution_arn, STARTED_AT
+        )
+
+    def lock(self) -> Any:
+        return self.dynamodb.scan(TableName="locks")["Items"]
+
+
+@pytest.fixture
+def stack(rds: Any, route53: Any) -> Stack:
+    return Stack(rds, route53)
+
+
+def test_an_empty_input_is_enough(stack: Stack) -> None:
+    plan = stack.plan({})
+    assert plan.blue.host == stack.endpoint
+    assert plan.databases == ("app", "crm")
+    assert plan.record.ttl_s == 60
+    assert plan.green_identifier == f"shop-{plan.release_id}"
+    assert Plan.of({"plan": json.loads(json.dumps(plan.to_state()))}) == plan
+
+
+def test_planning_twice_is_the_same_plan(stack: Stack) -> None:
+    assert stack.plan({}) == stack.plan({})
+
+
+@pytest.mark.parametrize(
+    ("release_input", "named"),
+    [
+        ({"databases": "app"}, "input.databases"),
+        ({"databases": []}, "input.databases"),
+        ({"databases": ["app", "app"]}, "input.databases"),
+        ({"databases": [1]}, "input.databases[0]"),
+        ({"approval_timeout_s": 0}, "input.approval_timeout_s"),
+        ({"approval_timeout_s": "1"}, "input.approval_timeout_s"),
+        ({"freeze_budget_s": 601}, "input.freeze_budget_s"),
+        ({"max_lag_s": 0}, "input.max_lag_s"),
+        ({"blue_cluster_identifier": "x; DROP"}, "input.blue_cluster_identifier"),
+        ({"datebases": ["app"]}, "datebases"),
+        ({"cluster": "other"}, "input.cluster"),
+        ([], "input must be object"),
+        ("release", "input must be object"),
+        (None, "input must be object"),
+    ],
+)
+def test_wrong_input_names_the_field_and_touches_nothing(stack: Stack, release_input: Any, named: str) -> None:
+    with pytest.raises(InputInvalid) as raised:
+        stack.plan(release_input)
+    assert named in str(raised.value)
+    assert stack.lock() == []
+
+
+def test_a_second_release_is_refused_naming_the_first(stack: Stack) -> None:
+    stack.plan({})
+    with pytest.raises(ReleaseInProgress, match=FIRST):
+        stack.plan({}, SECOND)
+    records.release_lock(stack.dynamodb, "locks", "shop", SECOND)
+    assert len(stack.lock()) == 1, "only its holder frees a lock"
+    records.release_lock(stack.dynamodb, "locks", "shop", FIRST)
+    records.release_lock(stack.dynamodb, "locks", "shop", FIRST)
+    stack.plan({}, SECOND)
+
+
+def test_blue_named_in_the_input_must_be_production(stack: Stack) -> None:
+    stack.make_cluster("shop-other")
+    with pytest.raises(BlueUnfit, match="it is not production"):
+        stack.plan({"blue_cluster_identifier": "shop-other"})
+    with pytest.raises(BlueNotFound, match="no cluster shop-typo"):
+        stack.plan({"blue_cluster_identifier": "shop-typo"})
+    assert stack.plan({"blue_cluster_identifier": "shop-blue"}).blue.identifier == "shop-blue"
+
+
+def test_a_blue_that_cannot_be_released_is_refused_before_the_lock(stack: Stack) -> None:
+    for identifier, engine, reason in (
+        ("billing-blue", "aurora-postgresql", r"does not match shop-\*"),
+        ("shop-mysql", "aurora-mysql", "only aurora-postgresql"),
+    ):
+        put(stack.route53, stack.zone_id, stack.make_cluster(identifier, engine))
+        with pytest.raises(BlueUnfit, match=reason):
+            stack.plan({})
+    assert stack.lock() == []
+
+
+def test_the_defaults_are_valid_inputs_themselves(stack: Stack) -> None:
+    limits = dataclasses.asdict(stack.defaults)
+    accepted = planning.input_schema()["properties"]
+    assert planning.validated(
+        {key: list(value) if key == "databases" else value for key, value in limits.items() if key in accepted}
+    )
