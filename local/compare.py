@@ -73,6 +73,11 @@ class Sequence:
     cache: int
     type: str
 
+    @property
+    def direction(self) -> int:
+        """1 if values grow, -1 if they fall."""
+        return 1 if self.increment > 0 else -1
+
     def successor(self) -> int | None:
         """What nextval gives (to a session that holds no cached values), None if that is an error."""
         if not self.is_called:
@@ -80,7 +85,7 @@ class Sequence:
         value = self.last_value + self.increment
         if self.minimum <= value <= self.maximum:
             return value
-        return (self.minimum if self.increment > 0 else self.maximum) if self.cycles else None
+        return (self.minimum if self.direction > 0 else self.maximum) if self.cycles else None
 
 
 @dataclass(frozen=True, slots=True)
