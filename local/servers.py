@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -220,11 +221,22 @@ class Server:
     def connect(
         self, database: str = "postgres", user: str = "rdsadmin", password: str | None = None
     ) -> pg8000.native.Connection:
-        """A connection in autocommit: `rdsadmin` by the socket, everybody else over TCP with a password."""
-        place: dict[str, Any] = {"host": self.address, "port": self.port}
+        """A connection in autocommit: `rdsadmin` by the socket, everybody else over TCP with a password.
+
+        The socket is ours, because pg8000 forgets its own when the server goes away at the wrong moment.
+        """
         if user == "rdsadmin":
-            place = {"unix_sock": str(self.sockets / f".s.PGSQL.{self.port}")}
-        return pg8000.native.Connection(user, database=database, password=password, timeout=_TIMEOUT_S, **place)
+            link = socket.socket(socket.AF_UNIX)
+            place: Any = str(self.sockets / f".s.PGSQL.{self.port}")
+        else:
+            link, place = socket.socket(), (self.address, self.port)
+        try:
+            link.settimeout(_TIMEOUT_S)
+            link.connect(place)
+            return pg8000.native.Connection(user, database=database, password=password, sock=link)
+        except BaseException:
+            link.close()
+            raise
 
     def execute(self, database: str, sql: str, **parameters: Any) -> list[list[Any]]:
         """Run SQL as `rdsadmin`, `:name` taking the parameter of that name; several statements if there are none."""

@@ -1,0 +1,292 @@
+"""RDS in moto, with states that take time, addresses that answer, clones that are clones, and RDS's refusals.
+
+moto lets every cluster be available at once, invents addresses, overwrites a cluster that exists, and copies to a clone
+what RDS resets. A backend of ours takes the place of moto's in one Region. What it overrides, and which attributes of
+moto's records it relies on, is in `tests/local/test_aurora.py`, which fails when moto moves them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.rds.exceptions import (
+    InvalidDBClusterStateFault,
+    InvalidParameterCombination,
+    InvalidParameterValue,
+    RDSClientError,
+)
+from moto.rds.models import DBCluster, DBInstance, RDSBackend, rds_backends
+from pg8000.exceptions import Error as Pg8000Error
+
+from local.roles import create_master
+from local.seams.rds_records import CLONE_DEFAULTS, ENGINE, PRODUCTION_CLUSTER, PRODUCTION_INSTANCE, Cluster, Instance
+from local.servers import Server, ServerError
+
+if TYPE_CHECKING:
+    from local.aurora import EmbeddedAurora
+
+_log = logging.getLogger(__name__)
+
+_CLONE_OF = "clone_of"
+
+
+def install(aurora: EmbeddedAurora) -> Backend:
+    """Put a backend for an embedded Aurora in the place of moto's own."""
+    backend = Backend(aurora)
+    rds_backends[DEFAULT_ACCOUNT_ID][aurora.region] = backend
+    return backend
+
+
+class Backend(RDSBackend):
+    """moto's RDS of one Region, whose clusters have servers. Requests come in on many threads."""
+
+    def __init__(self, aurora: EmbeddedAurora) -> None:
+        super().__init__(aurora.region, DEFAULT_ACCOUNT_ID)
+        self.aurora = aurora
+        self.lock = threading.RLock()
+        """Held while moto's dictionaries change, or are walked."""
+
+    def reset(self) -> None:
+        """Nothing: moto forgets this backend as a whole when it resets, and the servers end with `close`."""
+
+    def uninstall(self) -> None:
+        """Let moto make a backend of its own again when it needs one."""
+        backends = rds_backends[DEFAULT_ACCOUNT_ID]
+        if backends.get(self.region_name) is self:
+            del backends[self.region_name]
+
+    def __deepcopy__(self, memo: object) -> Backend:
+        """moto copies records with all they refer to."""
+        return self
+
+    def add_cluster(self, identifier: str, server: Server, parameters: Mapping[str, str]) -> None:
+        """Record a cluster and one instance that are available already."""
+        family = f"{ENGINE}{server.version}"
+        groups = {f"default.{family}": {"rds.logical_replication": "0"}, f"{identifier}-cluster": parameters}
+        for name, values in groups.items():
+            if name not in self.db_cluster_parameter_groups:
+                group = self.create_db_cluster_parameter_group(name, family, f"for {identifier}", [])
+                group.update_cluster_parameters(
+                    [{"ParameterName": key, "ParameterValue": value} for key, value in values.items()]
+                )
+        self.create_db_parameter_group(
+            {
+                "db_parameter_group_name": f"{identifier}-instance",
+                "db_parameter_group_family": family,
+                "description": f"for {identifier}",
+            }
+        )
+        [[full_version]] = server.execute("postgres", "SELECT split_part(current_setting('server_version'), ' ', 1)")
+        tags = [{"Key": "service", "Value": identifier}]
+        cluster = self._record_cluster(
+            {
+                **PRODUCTION_CLUSTER,
+                "db_cluster_identifier": identifier,
+                "db_cluster_parameter_group_name": f"{identifier}-cluster",
+                "engine_version": full_version,
+                "master_user_password": self.aurora.master_password,
+                "port": server.port,
+                "tags": tags,
+            },
+            server.address,
+        )
+        instance = self._record_instance(
+            {
+                **PRODUCTION_INSTANCE,
+                "db_instance_identifier": f"{identifier}-1",
+                "db_cluster_identifier": identifier,
+                "db_parameter_group_name": f"{identifier}-instance",
+                "tags": tags,
+            }
+        )
+        cluster.status = instance.status = "available"
+
+    # clusters
+
+    def describe_db_clusters(self, *arguments: Any, **keywords: Any) -> list[DBCluster]:
+        with self.lock:
+            return super().describe_db_clusters(*arguments, **keywords)
+
+    def create_db_cluster(self, kwargs: dict[str, Any]) -> DBCluster:
+        """A cluster that becomes available when its server has been made, or cloned; an instance starts it."""
+        aurora = self.aurora
+        with self.lock:
+            cluster = self._record_cluster(kwargs, aurora.new_address())
+            parameters = self._parameters(cluster.parameter_group)
+        folder = aurora.folder / cluster.db_cluster_identifier
+
+        def make() -> Server:
+            if source := kwargs.get(_CLONE_OF):
+                blue = aurora.servers[source]
+                return blue.clone(folder, cluster.address, port=cluster.port, parameters=parameters, start=False)
+            version = int(cluster.engine_version.split(".")[0])
+            server = Server.create(folder, version, cluster.address, cluster.port, parameters)
+            create_master(server, kwargs["master_user_password"])
+            server.stop()
+            return server
+
+        aurora.in_background(self._finish_cluster, cluster, make)
+        return cluster
+
+    def _record_cluster(self, kwargs: dict[str, Any], address: str) -> Cluster:
+        with self.lock:
+            if kwargs["db_cluster_identifier"] in self.clusters:
+                raise RDSClientError("DBClusterAlreadyExistsFault", "DB Cluster already exists")
+            group = kwargs.get("db_cluster_parameter_group_name")
+            if group and group not in self.db_cluster_parameter_groups:
+                raise RDSClientError("DBClusterParameterGroupNotFound", f"DBClusterParameterGroup not found: {group}")
+            cluster = super().create_db_cluster(kwargs)
+            cluster.__class__ = Cluster  # moto makes records itself; ours differ in behaviour only
+            assert isinstance(cluster, Cluster)
+            cluster.parameter_group = group or f"default.{ENGINE}{cluster.engine_version.split('.')[0]}"
+            cluster.address = address
+            cluster.failure = self.aurora.take_failure(cluster.db_cluster_identifier)
+            return cluster
+
+    def _parameters(self, group: str) -> dict[str, str]:
+        """What a cluster parameter group sets; moto keeps the spelling in which the keys came in."""
+        found = self.db_cluster_parameter_groups.get(group)
+        settings = found.parameters.items() if found else []
+        values = {name: setting.get("ParameterValue", setting.get("parameter_value")) for name, setting in settings}
+        return {"rds.logical_replication": "0", **{name: value for name, value in values.items() if value is not None}}
+
+    def _finish_cluster(self, cluster: Cluster, make: Callable[[], Server]) -> None:
+        deadline = time.monotonic() + self.aurora.latency_s
+        status = cluster.failure or "available"
+        if not cluster.failure:
+            try:
+                self.aurora.servers[cluster.db_cluster_identifier] = make()
+            except (ServerError, Pg8000Error, OSError, KeyError):
+                _log.exception("no server for the cluster %s", cluster.db_cluster_identifier)
+                status = "cloning-failed"
+        if self.aurora.pause(deadline - time.monotonic()):
+            cluster.status = status
+
+    def restore_db_cluster_to_point_in_time(
+        self,
+        db_cluster_identifier: str,
+        source_db_cluster_identifier: str,
+        restore_type: str = "full-copy",
+        restore_to_time: object = None,
+        use_latest_restorable_time: bool = False,
+        **overrides: Any,
+    ) -> DBCluster:
+        """A copy-on-write clone. The instant that it shows lies some time after this has answered."""
+        with self.lock:
+            [source] = self.describe_db_clusters(source_db_cluster_identifier)
+            if restore_type != "copy-on-write" or not use_latest_restorable_time:
+                raise InvalidParameterValue("Embedded Aurora clones: copy-on-write of the latest restorable time only.")
+            if source.status != "available":
+                raise InvalidDBClusterStateFault(f"DbCluster {source.resource_id} is in {source.status} state")
+            own = {"master_user_password": self.aurora.master_password, _CLONE_OF: source.db_cluster_identifier}
+            return super().restore_db_cluster_to_point_in_time(
+                db_cluster_identifier, source_db_cluster_identifier, **{**CLONE_DEFAULTS, **overrides, **own}
+            )
+
+    def modify_db_cluster(self, kwargs: dict[str, Any]) -> DBCluster:
+        """Change settings; moto would call the cluster available afterwards, whatever it was before."""
+        with self.lock:
+            [cluster] = self.describe_db_clusters(kwargs["db_cluster_identifier"])
+            self._refuse_while_busy(cluster)
+            if kwargs.get("engine_version", cluster.engine_version) != cluster.engine_version:
+                raise InvalidParameterValue("Embedded Aurora does not upgrade the engine.")
+            status = cluster.status
+            super().modify_db_cluster(kwargs)
+            cluster.status = status
+            return cluster
+
+    def delete_db_cluster(self, cluster_identifier: str, snapshot_name: str | None = None) -> DBCluster:
+        """Possible once all instances are being deleted; the cluster goes when they have gone."""
+        with self.lock:
+            [cluster] = self.describe_db_clusters(cluster_identifier)
+            self._refuse_while_busy(cluster)
+            if cluster.deletion_protection:
+                raise InvalidParameterCombination("Cannot delete protected Cluster, please disable deletion protection")
+            if any(member.status != "deleting" for member in cluster.members):
+                raise InvalidDBClusterStateFault("Cluster cannot be deleted, it still contains DB instances")
+            if snapshot_name:
+                self.create_db_cluster_snapshot(cluster_identifier, snapshot_name)
+            cluster.status = "deleting"
+        self.aurora.in_background(self._finish_deleting, cluster)
+        return cluster
+
+    def _refuse_while_busy(self, cluster: DBCluster) -> None:
+        if cluster.status in ("creating", "deleting"):
+            raise InvalidDBClusterStateFault(f"DbCluster {cluster.resource_id} is in {cluster.status} state")
+
+    def _finish_deleting(self, cluster: Cluster) -> None:
+        identifier = cluster.db_cluster_identifier
+        while self.aurora.pause(max(self.aurora.latency_s / 4, 0.01)):
+            if not cluster.members:
+                if server := self.aurora.servers.pop(identifier, None):
+                    server.remove()
+                with self.lock:
+                    for snapshot in self.describe_db_cluster_snapshots(identifier, "", "automated"):
+                        self.delete_db_cluster_snapshot(snapshot.db_cluster_snapshot_identifier)
+                    super().delete_db_cluster(identifier)
+                return
+
+    # instances
+
+    def describe_db_instances(self, *arguments: Any, **keywords: Any) -> list[DBInstance]:
+        with self.lock:
+            return super().describe_db_instances(*arguments, **keywords)
+
+    def create_db_instance(self, db_kwargs: dict[str, Any]) -> DBInstance:
+        """An instance in a cluster that is available, as RDS wants it for clones (same reference)."""
+        with self.lock:
+            [cluster] = self.describe_db_clusters(db_kwargs["db_cluster_identifier"])
+            if cluster.status != "available":
+                raise InvalidDBClusterStateFault(f"DbCluster {cluster.resource_id} is in {cluster.status} state")
+            instance = self._record_instance(db_kwargs)
+        self.aurora.in_background(self._finish_instance, instance)
+        return instance
+
+    def _record_instance(self, db_kwargs: dict[str, Any]) -> Instance:
+        with self.lock:
+            instance = super().create_db_instance(db_kwargs)
+            instance.__class__ = Instance  # type: ignore[type-abstract]
+            assert isinstance(instance, Instance)
+            instance.status = "creating"
+            instance.failure = self.aurora.take_failure(instance.db_instance_identifier)
+            return instance
+
+    def _finish_instance(self, instance: Instance) -> None:
+        if not self.aurora.pause(self.aurora.latency_s):
+            return
+        status = instance.failure or "available"
+        if not instance.failure:
+            try:
+                self.aurora.servers[instance.cluster.db_cluster_identifier].start()
+            except (ServerError, KeyError):
+                _log.exception("the server of %s does not start", instance.db_instance_identifier)
+                status = "incompatible-parameters"
+        with self.lock:
+            if instance.status == "creating":
+                instance.status = status
+
+    def delete_db_instance(self, db_instance_identifier: str, *arguments: Any, **keywords: Any) -> DBInstance:
+        """The server stops with the last instance of its cluster."""
+        with self.lock:
+            [instance] = self.describe_db_instances(db_instance_identifier)
+            if instance.status == "deleting":
+                raise RDSClientError("InvalidDBInstanceState", "Instance is already being deleted.")
+            if instance.deletion_protection:
+                raise InvalidParameterCombination("Cannot delete protected DB Instance")
+            instance.status = "deleting"
+        self.aurora.in_background(self._finish_deleting_instance, instance)
+        return instance
+
+    def _finish_deleting_instance(self, instance: Instance) -> None:
+        if not self.aurora.pause(self.aurora.latency_s / 4):
+            return
+        with self.lock:
+            super().delete_db_instance(instance.db_instance_identifier)
+            server = self.aurora.servers.get(instance.cluster.db_cluster_identifier)
+            if server and not instance.cluster.members:
+                server.stop("immediate")

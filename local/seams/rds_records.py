@@ -1,0 +1,77 @@
+"""The records that moto keeps of clusters and instances, made to show real servers; and how they are set up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.rds.models import DBCluster, DBInstanceClustered
+
+ENGINE = "aurora-postgresql"
+
+PRODUCTION_CLUSTER: dict[str, Any] = {
+    "engine": ENGINE,
+    "master_username": "postgres",
+    "db_subnet_group_name": "database-subnets",
+    "vpc_security_group_ids": ["sg-0123456789abcdef0"],
+    "backup_retention_period": 7,
+    "copy_tags_to_snapshot": True,
+    "deletion_protection": True,
+    "enable_cloudwatch_logs_exports": ["postgresql"],
+    "enable_iam_database_authentication": True,
+    "storage_encrypted": True,
+}
+"""How `EmbeddedAurora.create_cluster` sets a cluster up: nothing is as RDS has it by default."""
+
+PRODUCTION_INSTANCE: dict[str, Any] = {"engine": ENGINE, "db_instance_class": "db.r6g.large", "promotion_tier": 0}
+
+# What a clone does not take over from its source (API reference of RestoreDBClusterToPointInTime); moto copies most.
+CLONE_DEFAULTS = {
+    "copy_tags_to_snapshot": False,
+    "db_subnet_group_name": None,
+    "deletion_protection": False,
+    "global_cluster_identifier": None,
+    "port": None,
+    "serverless_v2_scaling_configuration": None,
+    "tags": None,
+}
+
+
+class Cluster(DBCluster):
+    """moto's record of a cluster, with a real address and a status that changes only when something has happened."""
+
+    address: str
+    failure: str | None
+    """The status in which `EmbeddedAurora.fail_next` wants it to end."""
+    backend: Any
+
+    @property
+    def status(self) -> str:
+        return self._status
+
+    @status.setter
+    def status(self, value: str) -> None:
+        self._status = value
+
+    @property
+    def endpoint(self) -> str:
+        return self.address
+
+    @property
+    def reader_endpoint(self) -> str:
+        return self.address
+
+    @property
+    def _members(self) -> list[DBInstanceClustered]:
+        with self.backend.lock:
+            return super()._members
+
+
+class Instance(DBInstanceClustered):
+    """moto's record of an instance in a cluster; it has an endpoint from the moment that it is available."""
+
+    cluster: Cluster
+    failure: str | None
+
+    @property
+    def endpoint(self) -> dict[str, Any] | None:  # type: ignore[override]
+        return None if self.status == "creating" else {"Address": self.cluster.address, "Port": self.cluster.port}
