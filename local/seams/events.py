@@ -1,0 +1,93 @@
+"""EventBridge: rules whose target is a state machine or a function, which moto raises NotImplementedError for."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.events.models import Rule, events_backends
+
+from .patching import Seams
+
+Deliver = Callable[[str, str], None]
+
+
+def install(seams: Seams, deliver: Deliver) -> None:
+    """`deliver` gets the ARN of a target that is a state machine or a function, and its input as JSON."""
+
+    def send_to_targets(original: Any, rule: Any, event: Any, *args: Any, **kwargs: Any) -> None:
+        if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
+            return
+        everything = rule.targets
+        ours = [target for target in everything if re.match(r"arn:aws:(states|lambda):", target["Arn"])]
+        for target in ours:
+            deliver(target["Arn"], target_input(target, public_form(event)))
+        if others := [target for target in everything if target not in ours]:
+            try:
+                rule.targets = others
+                original(rule, event, *args, **kwargs)
+            finally:
+                rule.targets = everything
+
+    seams.wrap(Rule, "send_to_targets", send_to_targets)
+
+
+def put(region: str, source: str, detail_type: str, detail: dict[str, Any]) -> None:
+    """An event of AWS's own: PutEvents refuses the sources `aws.…` there, not in moto's backend."""
+    event = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
+    events_backends[DEFAULT_ACCOUNT_ID][region].put_events([event])
+
+
+def public_form(event: dict[str, Any]) -> dict[str, Any]:
+    """The event as targets see it; moto keeps the time as a number and an inner key besides."""
+    time = datetime.fromtimestamp(float(event["time"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {key: value for key, value in event.items() if key != "ingestion-time"} | {"time": time}
+
+
+def target_input(target: dict[str, Any], event: dict[str, Any]) -> str:
+    """What a target receives: its Input, its InputPath of the event, its InputTransformer's text, or the event.
+
+    >>> target_input({"InputPath": "$.detail"}, {"detail": {"cluster": "shop"}})
+    '{"cluster": "shop"}'
+    >>> transformer = {"InputPathsMap": {"c": "$.detail.cluster"}, "InputTemplate": '{"of": <c>, "is": "a <c>"}'}
+    >>> target_input({"InputTransformer": transformer}, {"detail": {"cluster": "shop"}})
+    '{"of": "shop", "is": "a shop"}'
+    """
+    if "Input" in target:
+        return str(target["Input"])
+    if transformer := target.get("InputTransformer"):
+        values = {name: _at(path, event) for name, path in transformer.get("InputPathsMap", {}).items()}
+        return _fill_in(transformer["InputTemplate"], values)
+    return json.dumps(_at(target.get("InputPath", "$"), event))
+
+
+def execution_name() -> str:
+    """A name such as EventBridge gives to the executions it starts."""
+    return f"{uuid.uuid4()}_{uuid.uuid4()}"
+
+
+def _at(path: str, event: Any) -> Any:
+    for key in path.removeprefix("$").strip(".").split("."):
+        event = event.get(key) if key else event
+    return event
+
+
+def _fill_in(template: str, values: dict[str, Any]) -> str:
+    """Inside a JSON string a value stands as it is, outside as JSON."""
+
+    def inside(match: re.Match[str]) -> str:
+        value = values.get(match[1])
+        text = value if isinstance(value, str) else json.dumps(value)
+        return json.dumps(text)[1:-1]
+
+    def token(match: re.Match[str]) -> str:
+        if match[0].startswith('"'):
+            return re.sub(r"<([\w.-]+)>", inside, match[0])
+        return json.dumps(values.get(match[1]))
+
+    return re.sub(r'"(?:[^"\\]|\\.)*"|<([\w.-]+)>', token, template)

@@ -1,0 +1,56 @@
+"""Lambda: an invocation reaches our runtime. moto's own needs Docker, or answers with what a test has queued."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from local.environment import Answer, Function
+
+from .patching import Seams
+
+
+def install(seams: Seams, invoke: Callable[[Function, bytes], Answer]) -> None:
+    """`invoke` takes the function and the event, and returns when the function has ended."""
+
+    def invoke_function(
+        backend: Any, name: str, qualifier: str | None, body: Any, headers: Any, response_headers: Any
+    ) -> bytes:
+        function = described(backend.get_function(name, qualifier))
+        event = body.encode() if isinstance(body, str) else body
+        kind = headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        if kind == "DryRun":
+            return b""
+        if kind == "Event":
+            threading.Thread(target=invoke, args=(function, event), daemon=True).start()
+            return b""
+        answer = invoke(function, event)
+        if answer.is_error:
+            # AWS says Unhandled whatever the error is; moto has a branch with Handled.
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return answer.payload
+
+    seams.replace(LambdaBackend, "invoke", invoke_function)
+
+
+def described(function: LambdaFunction) -> Function:
+    """What the runtime needs to know of a deployed function."""
+    return Function(
+        name=function.function_name,
+        arn=function.function_arn,
+        handler=function.handler or "",
+        timeout_s=float(function.timeout),
+        memory_mb=int(function.memory_size),
+        environment=tuple(sorted(function.environment_vars.items())),
+        code_sha256=function.code_sha_256,
+        code=function.code_bytes,
+    )
+
+
+def deployed(region: str) -> list[Function]:
+    """All functions of the Region."""
+    return [described(function) for function in lambda_backends[DEFAULT_ACCOUNT_ID][region].list_functions()]
