@@ -1,0 +1,175 @@
+"""A release as its operator sees it: started, followed state by state, approved or rejected, ended."""
+
+from __future__ import annotations
+
+import email.policy
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Any
+
+POLL_S = 0.05
+_TOKEN = re.compile(r"--task-token (\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail that SNS sent."""
+
+    subject: str
+    body: str
+
+    @classmethod
+    def read(cls, path: Path) -> Mail:
+        """Reads a file of the emulator's mail folder."""
+        message = BytesParser(policy=email.policy.default).parsebytes(path.read_bytes())
+        return cls(str(message["Subject"]), str(message.get_content()))
+
+    @property
+    def task_token(self) -> str | None:
+        """The token of an approval request."""
+        found = _TOKEN.search(self.body)
+        return found.group(1) if found else None
+
+
+@dataclass(slots=True)
+class Step:
+    """A state that was entered, and left when ``duration_s`` is there. ``result`` is what the state data held then."""
+
+    name: str
+    entered_at: datetime
+    attempts: int = 0
+    last_error: str = ""
+    duration_s: float | None = None
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+class Release:
+    """One execution of the state machine."""
+
+    def __init__(self, stepfunctions: Any, execution_arn: str, mail_folder: Path) -> None:
+        self._client = stepfunctions
+        self.execution_arn = execution_arn
+        self._mail_folder = mail_folder
+        self.transitions = 0
+        self._steps: dict[str, Step] = {}
+        self._seen = 0
+
+    @classmethod
+    def start(
+        cls, stepfunctions: Any, state_machine_arn: str, release_input: Any, mail_folder: Path, name: str
+    ) -> Release:
+        """Starts a release as the console does."""
+        arn = stepfunctions.start_execution(
+            stateMachineArn=state_machine_arn, name=name, input=json.dumps(release_input)
+        )["executionArn"]
+        return cls(stepfunctions, arn, mail_folder)
+
+    def describe(self) -> dict[str, Any]:
+        """Status, input, output, error and cause."""
+        described: dict[str, Any] = self._client.describe_execution(executionArn=self.execution_arn)
+        return described
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return bool(self.describe()["status"] == "RUNNING")
+
+    def new_steps(self) -> Iterator[Step]:
+        """States that were entered or left since the last call: a step comes once entered, and again when left."""
+        for event in self._history()[self._seen :]:
+            self._seen += 1
+            kind = event["type"]
+            if kind.endswith("StateEntered"):
+                name = event["stateEnteredEventDetails"]["name"]
+                self.transitions += 1
+                self._steps[name] = Step(name, event["timestamp"])
+                yield self._steps[name]
+            elif kind.endswith("StateExited"):
+                details = event["stateExitedEventDetails"]
+                step = self._steps[details["name"]]
+                step.duration_s = (event["timestamp"] - step.entered_at).total_seconds()
+                output = json.loads(details.get("output") or "{}")
+                step.result = output if isinstance(output, dict) else {}
+                yield step
+            elif kind == "LambdaFunctionFailed":
+                details = event["lambdaFunctionFailedEventDetails"]
+                self._last_open().last_error = f"{details.get('error')}: {_message(details.get('cause', ''))}"
+                self._last_open().attempts += 1
+
+    @property
+    def waiting_for(self) -> str:
+        """Why the state at work was tried again, if it was."""
+        return next((step.last_error for step in reversed(list(self._steps.values())) if step.duration_s is None), "")
+
+    def _last_open(self) -> Step:
+        return next(step for step in reversed(list(self._steps.values())) if step.duration_s is None)
+
+    def _history(self) -> list[dict[str, Any]]:
+        pages = self._client.get_paginator("get_execution_history").paginate(
+            executionArn=self.execution_arn, maxResults=1000
+        )
+        return [event for page in pages for event in page["events"]]
+
+    def mails(self) -> list[Mail]:
+        """The mails of this release, oldest first."""
+        found = (Mail.read(path) for path in sorted(self._mail_folder.glob("*.eml")))
+        return [mail for mail in found if self.execution_arn in mail.body]
+
+    def approval_request(self) -> Mail | None:
+        """The mail that asks for approval, once it was sent."""
+        return next((mail for mail in reversed(self.mails()) if mail.task_token), None)
+
+    def answer(self, decision: str, approver: str = "local") -> None:
+        """Answers the approval request: ``approve`` or ``reject``."""
+        request = self.approval_request()
+        if request is None:
+            raise LookupError("no approval request was sent yet")
+        self._client.send_task_success(
+            taskToken=request.task_token, output=json.dumps({"decision": decision, "approver": approver})
+        )
+
+    def wait_for_approval_request(self, timeout_s: float = 60.0) -> Mail:
+        """The approval request, as soon as it is there. Raises ``ReleaseEnded`` when the release ends before it."""
+        deadline = time.monotonic() + timeout_s
+        while (request := self.approval_request()) is None:
+            if not self.running:
+                raise ReleaseEnded(self.failure())
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no approval request within {timeout_s:g} s")
+            time.sleep(POLL_S)
+        return request
+
+    def wait(self, timeout_s: float = 120.0) -> dict[str, Any]:
+        """The execution once it has ended."""
+        deadline = time.monotonic() + timeout_s
+        while (described := self.describe())["status"] == "RUNNING":
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.execution_arn} is still running after {timeout_s:g} s")
+            time.sleep(POLL_S)
+        return described
+
+    def failure(self) -> str:
+        """Why it failed: the error's name and message; empty when it did not."""
+        described = self.describe()
+        if "error" not in described:
+            return ""
+        return f"{described['error']}: {_message(described.get('cause', ''))}"
+
+
+class ReleaseEnded(Exception):
+    """The release ended while something was expected of it; the message says how."""
+
+
+def _message(cause: str) -> str:
+    """The message in a cause, which for a function's error is JSON."""
+    try:
+        parsed = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(parsed.get("errorMessage", cause)) if isinstance(parsed, dict) else cause

@@ -1,0 +1,128 @@
+"""The real definition, executed; its functions are stand-ins that answer at once, so that every path can be walked."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import uuid
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.emulator import Emulator
+from local.environment import Answer, Function
+from local.host import working_folder
+from local.release import Release
+
+DEFINITION = Path("statemachine/release.asl.json")
+TOPIC_MAIL = "release-lead@example.com"
+
+PLAN = {
+    "release_id": "20261123-0405-abcdef",
+    "approval_timeout_s": 60,
+    "blue": {"identifier": "shop-blue", "host": "127.0.1.1", "port": 5432},
+}
+RESULTS: dict[str, Any] = {
+    "PlanRelease": PLAN,
+    "WaitForGreen": {"identifier": "shop-green", "host": "127.0.1.2", "port": 5432},
+    "LowerTtl": {"old_ttl_ends_at": "2026-01-01T00:00:00Z"},
+    "GatherEvidence": {
+        "subject": "Approve release 20261123-0405-abcdef of shop?",
+        "text": 'It\'s {ready} — \\ "really".',
+        "answer": """'{"decision": "approve", "approver": "YOUR NAME"}'""",
+    },
+    "AbortSwitchover": {"outcome": "abort", "decided_at": "2026-11-23T04:05:06+00:00", "roles": ["app"]},
+    "OpenGreen": {"outcome": "open", "decided_at": "2026-11-23T04:05:06+00:00", "roles": ["app"]},
+    "CompleteRelease": {"release_id": "20261123-0405-abcdef", "freeze_to_open_ms": 41.5},
+}
+
+
+class Machine:
+    """The state machine with stand-ins; ``faults`` says how often each state's function fails and with what."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.faults: dict[str, list[str]] = {}
+        self.results: dict[str, Any] = {}
+        self.calls: Counter[str] = Counter()
+        self.events: dict[str, dict[str, Any]] = {}
+        self.role = emulator.client("iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        text = DEFINITION.read_text(encoding="utf-8")
+        topic = emulator.client("sns").create_topic(Name="approvals")["TopicArn"]
+        emulator.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=TOPIC_MAIL)
+        for name in sorted(set(re.findall(r"\$\{(\w+)FunctionArn\}", text))):
+            text = text.replace(f"${{{name}FunctionArn}}", self._create_function(name))
+        text = text.replace("${ApprovalTopicArn}", topic).replace("${Region}", emulator.region)
+        assert "${" not in text
+        self.arn = emulator.client("stepfunctions").create_state_machine(
+            name="bluegreen-shop", definition=text, roleArn=self.role
+        )["stateMachineArn"]
+
+    def _create_function(self, name: str) -> str:
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("index.py", "")
+        created = self.emulator.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=self.role,
+            Handler="index.handler",
+            Code={"ZipFile": code.getvalue()},
+        )
+        return str(created["FunctionArn"])
+
+    def answer(self, function: Function, event: bytes) -> Answer:
+        """Stands in for the Lambda runtime."""
+        self.calls[function.name] += 1
+        self.events[function.name] = json.loads(event)
+        if self.faults.get(function.name):
+            return Answer.failed(self.faults[function.name].pop(0), "as the test wants it")
+        result = self.results.get(function.name, RESULTS.get(function.name, {"done": function.name}))
+        return Answer(json.dumps(result).encode())
+
+    def start(self, release_input: Any = None) -> Release:
+        return Release.start(
+            self.emulator.client("stepfunctions"),
+            self.arn,
+            release_input or {},
+            self.emulator.folder / "mail",
+            name=f"test-{uuid.uuid4()}",
+        )
+
+    def run(self, decision: str = "approve") -> tuple[Release, list[str]]:
+        """A release to its end, and the states it went through."""
+        release = self.start()
+        while release.running:
+            if (request := release.approval_request()) and request.task_token not in self.events:
+                self.events[str(request.task_token)] = {}
+                release.answer(decision)
+        return release, [step.name for step in release.new_steps() if step.duration_s is None]
+
+
+@pytest.fixture(scope="session")
+def _emulator() -> Iterator[Emulator]:
+    with working_folder() as folder:
+        emulator = Emulator(folder / "aws", "eu-west-2")
+        emulator.retry_scale = 0.001
+        try:
+            yield emulator
+        finally:
+            emulator.close()
+
+
+@pytest.fixture(scope="session")
+def _machine(_emulator: Emulator) -> Machine:
+    return Machine(_emulator)
+
+
+@pytest.fixture
+def machine(_machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """The machine without faults."""
+    monkeypatch.setattr(_machine.emulator.functions, "invoke", _machine.answer)
+    _machine.faults, _machine.results, _machine.calls, _machine.events = {}, {}, Counter(), {}
+    return _machine

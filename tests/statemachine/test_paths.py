@@ -1,0 +1,232 @@
+"""Every path through the release: approved, rejected, unanswered, and failing at each state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.statemachine.conftest import DEFINITION, PLAN, RESULTS, Machine
+from tests.waiting import eventually
+
+STATES: dict[str, Any] = json.loads(DEFINITION.read_text(encoding="utf-8"))["States"]
+
+
+def walk(states: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in states.items():
+        yield name, state
+        for branch in state.get("Branches", []):
+            yield from walk(branch["States"])
+
+
+TASKS = {name: state for name, state in walk(STATES) if state["Type"] == "Task"}
+FUNCTIONS = [name for name, state in TASKS.items() if "FunctionArn" in state["Resource"]]
+
+HAPPY = [
+    "PlanRelease",
+    "CheckBlue",
+    "CreateReplicationUser",
+    "CreatePublications",
+    "CreateSlots",
+    "CloneBlue",
+    "WaitForGreen",
+    "AdoptClone",
+    "CreateSubscriptions",
+    "WaitForCatchUp",
+    "LowerTtl",
+    "GatherEvidence",
+    "RequestApproval",
+    "DecideOnAnswer",
+    "WaitForOldTtl",
+    "RecheckReadiness",
+    "WarmFunctions",
+    "FreezeBlue",
+    "Switchover",
+    "OpenGreen",
+    "WaitForDns",
+    "RestoreTtl",
+    "DropSubscriptions",
+    "CompleteRelease",
+    "NotifyCompletion",
+    "ReleaseCompleted",
+]
+SIDE_BY_SIDE = {"FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover"}
+CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", "NotifyFailure", "ReleaseFailed"]
+BEFORE_THE_FREEZE = HAPPY[: HAPPY.index("FreezeBlue")]
+IN_THE_FREEZE = ["FreezeBlue", "FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "OpenGreen"]
+AFTER_THE_OPENING = ["WaitForDns", "RestoreTtl", "DropSubscriptions", "CompleteRelease"]
+
+
+def way_out(failing: str) -> list[str]:
+    """The states that must follow when a function fails for good."""
+    if failing in ("PlanRelease", "CheckBlue"):
+        return CLEAN_UP[2:]
+    if failing in IN_THE_FREEZE:
+        return ["AbortSwitchover", "DecideOnAbort", "RestoreDns", *CLEAN_UP]
+    if failing in AFTER_THE_OPENING:
+        return ["NotifyUnfinished", "ReleaseUnfinished"]
+    return ["RestoreDns", *CLEAN_UP] if HAPPY.index(failing) >= HAPPY.index("LowerTtl") else CLEAN_UP
+
+
+def test_read_downwards_the_definition_is_the_procedure() -> None:
+    assert list(STATES)[: len(HAPPY)] == HAPPY
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_has_a_bound_a_retry_and_a_way_out(name: str) -> None:
+    task = TASKS[name]
+    assert "TimeoutSeconds" in task or "TimeoutSecondsPath" in task
+    assert task["Retry"]
+    if name not in SIDE_BY_SIDE:  # the Parallel around these catches
+        assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_is_tried_again_when_it_dies_or_cannot_reach_something(name: str) -> None:
+    retried = {error for retry in TASKS[name]["Retry"] for error in retry["ErrorEquals"]}
+    assert {"Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError", "States.Timeout"} <= retried
+    assert {"DatabaseUnavailable", "AwsUnavailable", "Lambda.TooManyRequestsException"} <= retried
+
+
+def test_an_approved_release_goes_through_all_states(machine: Machine) -> None:
+    release, states = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    assert [state for state in states if state not in SIDE_BY_SIDE] == HAPPY
+    assert set(states) >= SIDE_BY_SIDE
+    assert json.loads(release.describe()["output"]) == RESULTS["CompleteRelease"]
+    assert machine.events["PlanRelease"]["input"] == {}
+    assert machine.events["PlanRelease"]["execution_arn"] == release.execution_arn
+
+
+def test_the_request_tells_what_was_found_and_how_to_answer(machine: Machine) -> None:
+    release = machine.start()
+    request = release.wait_for_approval_request()
+    assert request.subject == RESULTS["GatherEvidence"]["subject"]
+    assert RESULTS["GatherEvidence"]["text"] in request.body
+    assert f"--task-token {request.task_token}" in request.body
+    assert "FreezeBlue" not in machine.calls
+    release.answer("approve")
+    assert release.wait()["status"] == "SUCCEEDED"
+
+
+def test_a_rejected_release_is_cleaned_up_without_a_freeze(machine: Machine) -> None:
+    release, states = machine.run("reject")
+    assert release.failure().startswith("ReleaseRejected")
+    assert states[states.index("DecideOnAnswer") + 1 :] == ["ReleaseRejected", "RestoreDns", *CLEAN_UP]
+    assert "FreezeBlue" not in states
+
+
+def test_an_answer_that_is_neither_is_no_approval(machine: Machine) -> None:
+    release = machine.start()
+    request = release.wait_for_approval_request()
+    machine.emulator.client("stepfunctions").send_task_success(taskToken=request.task_token, output="{}")
+    assert release.wait()["error"] == "ReleaseRejected"
+    assert "FreezeBlue" not in machine.calls
+
+
+def test_an_answer_by_task_failure_ends_the_release_with_its_error(machine: Machine) -> None:
+    release = machine.start()
+    request = release.wait_for_approval_request()
+    machine.emulator.client("stepfunctions").send_task_failure(
+        taskToken=request.task_token, error="NotTonight", cause="the stock exchange is open"
+    )
+    described = release.wait()
+    assert (described["error"], described["cause"]) == ("NotTonight", "the stock exchange is open")
+    assert machine.calls["CleanUpReplication"] == 1
+
+
+def test_an_unanswered_request_ends_the_release_and_cleans_up(machine: Machine) -> None:
+    machine.results["PlanRelease"] = PLAN | {"approval_timeout_s": 1}
+    release = machine.start()
+    assert release.wait()["error"] == "ApprovalTimedOut"
+    assert [machine.calls[name] for name in ("RestoreDns", "CleanUpReplication", "DeleteGreen", "FreezeBlue")] == [
+        1,
+        1,
+        1,
+        0,
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name in HAPPY or name in SIDE_BY_SIDE])
+def test_a_failure_for_good_takes_the_way_out_that_its_place_demands(machine: Machine, name: str) -> None:
+    machine.faults[name] = ["SomethingIsWrong"]
+    release, states = machine.run()
+    expected = way_out(name)
+    assert states[-len(expected) :] == expected
+    error = "ReleaseUnfinished" if name in AFTER_THE_OPENING else "SomethingIsWrong"
+    assert release.describe()["error"] == error
+    assert any("SomethingIsWrong" in mail.body for mail in release.mails())
+
+
+def test_functions_that_die_once_are_tried_again_and_nothing_else_changes(machine: Machine) -> None:
+    machine.faults = {name: ["Runtime.ExitError"] for name in FUNCTIONS}
+    release, states = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    assert [state for state in states if state not in SIDE_BY_SIDE] == HAPPY
+    machine.faults["OpenGreen"] = ["SomethingIsWrong"]
+    release, _ = machine.run()
+    assert release.failure().startswith("SomethingIsWrong")
+    way_out_of_it = ("AbortSwitchover", "RestoreDns", "CleanUpReplication", "DeleteGreen", "ReleaseLock")
+    assert [machine.calls[name] for name in way_out_of_it] == [2] * len(way_out_of_it)
+
+
+def test_an_opening_whose_answer_was_lost_goes_on_forward(machine: Machine) -> None:
+    machine.faults["OpenGreen"] = ["Sandbox.Timedout"] * 10
+    machine.results["AbortSwitchover"] = {
+        "outcome": "open",
+        "decided_at": "2026-11-23T04:05:06+00:00",
+        "roles": ["app"],
+    }
+    release, states = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    after = states[states.index("AbortSwitchover") :]
+    assert after[:4] == ["AbortSwitchover", "DecideOnAbort", "ResumeOpening", "WaitForDns"]
+    assert "RestoreDns" not in states
+    assert "CleanUpReplication" not in states
+
+
+@pytest.mark.parametrize("name", ["AbortSwitchover", "RestoreDns", "CleanUpReplication", "DeleteGreen"])
+def test_a_way_out_that_fails_calls_for_a_person_and_keeps_the_lock(machine: Machine, name: str) -> None:
+    machine.faults = {"OpenGreen": ["SomethingIsWrong"], name: ["ThisAsWell"]}
+    release, states = machine.run()
+    assert release.describe()["error"] == "ReleaseUnfinished"
+    assert states[-2:] == ["NotifyUnfinished", "ReleaseUnfinished"]
+    assert "ReleaseLock" not in states
+    assert any("act now" in mail.subject for mail in release.mails())
+
+
+@pytest.mark.parametrize(
+    ("name", "not_yet"),
+    [
+        ("CloneBlue", "GreenNotReady"),
+        ("WaitForGreen", "GreenNotReady"),
+        ("WaitForCatchUp", "ReplicationLagging"),
+        ("WaitForDns", "DnsNotInSync"),
+    ],
+)
+def test_what_is_not_there_yet_is_asked_for_again(machine: Machine, name: str, not_yet: str) -> None:
+    machine.faults[name] = [not_yet] * 12
+    release, _ = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    assert machine.calls[name] == 13
+
+
+def test_a_history_stays_short_even_when_everything_has_to_be_waited_for(machine: Machine) -> None:
+    waits = {"CloneBlue": "GreenNotReady", "WaitForGreen": "GreenNotReady", "WaitForCatchUp": "ReplicationLagging"}
+    machine.faults = {name: [error] * 60 for name, error in waits.items()}
+    release, _ = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    history = machine.emulator.client("stepfunctions").get_execution_history(
+        executionArn=release.execution_arn, maxResults=1000
+    )
+    assert "nextToken" not in history
+    assert len(history["events"]) < 1000
+
+
+def test_a_stopped_execution_stops(machine: Machine) -> None:
+    release = machine.start()
+    release.wait_for_approval_request()
+    machine.emulator.client("stepfunctions").stop_execution(executionArn=release.execution_arn)
+    eventually(lambda: release.describe()["status"] == "ABORTED")
