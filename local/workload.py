@@ -65,8 +65,8 @@ PROFILES = (
     Profile(3, "app", "app_writer", ("trade",)),
     Profile(4, "app", "app_owner", ("settle", "trade")),
     Profile(5, "app", "app_owner", ("file_document",)),
-    Profile(6, "crm", "Crm Batch", ("meet_contacts", "follow_up", "meet_contacts", "forget_contacts")),
-    Profile(7, "crm", "Crm Batch", ("meet_contacts", "forget_contacts", "follow_up")),
+    Profile(6, "crm", "Crm Batch", ("meet_contacts", "follow_up", "meet_contacts", "forget_contact")),
+    Profile(7, "crm", "Crm Batch", ("meet_contacts", "forget_contact", "follow_up")),
     Profile(8, "app", "app_writer", ("file_document",), hold=True),
 )
 

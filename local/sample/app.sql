@@ -1,5 +1,5 @@
--- Database app: a shop's orders and payments, and a trading desk. Small, but with everything that a release may stumble
--- over: kinds of keys, names that need quotes, partitions, identities, types, references, triggers, views and sequences.
+-- Database app: a shop's orders and payments, and a trading desk. Small, but with all that a release may stumble over:
+-- kinds of keys, names that need quotes, partitions, identities, types, references, triggers, views and sequences.
 --
 -- A table that the writers change has the columns revision (0 as loaded, one more with each change) and tx (the
 -- transaction that changed the row last): local/reconcile.py tells a lost change from a doubled one by them.
@@ -188,9 +188,12 @@ CREATE TABLE "Trade Desk"."Price Ticks" (
     tx uuid,
     PRIMARY KEY ("Symbol", "Tick No")
 ) PARTITION BY HASH ("Symbol");
-CREATE TABLE "Trade Desk"."Price Ticks 0" PARTITION OF "Trade Desk"."Price Ticks" FOR VALUES WITH (MODULUS 3, REMAINDER 0);
-CREATE TABLE "Trade Desk"."Price Ticks 1" PARTITION OF "Trade Desk"."Price Ticks" FOR VALUES WITH (MODULUS 3, REMAINDER 1);
-CREATE TABLE "Trade Desk"."Price Ticks 2" PARTITION OF "Trade Desk"."Price Ticks" FOR VALUES WITH (MODULUS 3, REMAINDER 2);
+CREATE TABLE "Trade Desk"."Price Ticks 0" PARTITION OF "Trade Desk"."Price Ticks"
+    FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+CREATE TABLE "Trade Desk"."Price Ticks 1" PARTITION OF "Trade Desk"."Price Ticks"
+    FOR VALUES WITH (MODULUS 3, REMAINDER 1);
+CREATE TABLE "Trade Desk"."Price Ticks 2" PARTITION OF "Trade Desk"."Price Ticks"
+    FOR VALUES WITH (MODULUS 3, REMAINDER 2);
 CREATE INDEX ON "Trade Desk"."Price Ticks" (writer, "Tick No");
 
 CREATE TABLE "Trade Desk"."Positions" (  -- no primary key: its replica identity is a unique index
@@ -211,7 +214,7 @@ CREATE VIEW "Trade Desk"."Net Positions" AS
 INSERT INTO sales.customers (email, name, home, preferences, tags, credit, born, note, revision)
 SELECT format('customer%s@example.com', n), format('Customer №%s', n),
     CASE WHEN n % 7 > 0 THEN ROW(format('%s High Street', n), 'Łódź')::sales.address END,
-    jsonb_build_object('newsletter', n % 2 = 0, 'sizes', jsonb_build_array(n, n / 3.0, NULL), 'nested', '{"a": {"ü": []}}'::jsonb),
+    jsonb_build_object('newsletter', n % 2 = 0, 's', jsonb_build_array(n, n / 3.0, NULL, '{"a": {"ü": []}}'::jsonb)),
     CASE n % 4 WHEN 0 THEN NULL WHEN 1 THEN '{}' ELSE ARRAY['a,b', NULL, '"quoted"', n::text] END,
     NULLIF(n % 50, 0) * 10.01, DATE '1950-01-01' + n * 31, CASE WHEN n % 9 = 0 THEN E'line\nbreak\t\\ \u00e9' END, 0
 FROM generate_series(1, 500) n;
@@ -235,12 +238,12 @@ SELECT format('standing order %s', n), tstzrange('2024-02-29 23:59:59.999999+00'
 FROM generate_series(1, 60) n;
 
 INSERT INTO accounts (code, holder, balance, interest, revision)
-SELECT format('ACC/%s', lpad(n::text, 3, '0')), NULLIF(format('Holder %s', n), 'Holder 13'), n * 1000000000000.000000001,
+SELECT format('ACC/%s', lpad(n::text, 3, '0')), NULLIF('Holder ' || n, 'Holder 13'), n * 1000000000000.000000001,
     CASE n % 5 WHEN 0 THEN 'NaN' WHEN 1 THEN '-0' WHEN 2 THEN 1e-300 WHEN 3 THEN 0.1 + 0.2 ELSE NULL END, 0
 FROM generate_series(1, 80) n;
 
 INSERT INTO documents (id, title, body, scan, about, keywords, retention, valid, pages, size, ratio, filed_at, revision)
-SELECT md5(n::text)::uuid, format('Document %s', n), repeat(md5(n::text), n), decode(repeat(md5((-n)::text), 1 + n % 7), 'hex'),
+SELECT md5(n::text)::uuid, 'Document ' || n, repeat(md5(n::text), n), decode(repeat(md5((-n)::text), 1 + n % 7), 'hex'),
     jsonb_build_object('pages', n, 'exact', 12345678901234567890.123456789), string_to_array(repeat('k ', n % 6), ' '),
     make_interval(years => n % 4, hours => -n, secs => 0.000001), tstzrange(NULL, to_timestamp(n * 1e6)),
     CASE WHEN n % 2 = 0 THEN int4multirange(int4range(1, n + 1), int4range(n + 5, n + 9)) END,
@@ -248,13 +251,14 @@ SELECT md5(n::text)::uuid, format('Document %s', n), repeat(md5(n::text), n), de
     CASE n % 4 WHEN 0 THEN '-Infinity' WHEN 1 THEN 'NaN' ELSE pi() * n END,
     CASE n % 6 WHEN 0 THEN '-infinity' ELSE TIMESTAMPTZ '0044-03-15 12:00:00.000001 BC' + n * INTERVAL '1 month' END, 0
 FROM generate_series(1, 60) n;
-INSERT INTO documents (id, title, body, scan, revision)  -- more than 1 MB each: text that is not compressed, random bytes
+INSERT INTO documents (id, title, body, scan, revision)  -- more than 1 MB each: text stored as it is, random bytes
 SELECT '00000000-0000-0000-0000-000000000001', 'The large one', string_agg(md5(n::text), ''),
     decode(string_agg(md5(n::text || 'scan'), ''), 'hex'), 0
 FROM generate_series(1, 70000) n;
 
 INSERT INTO "Trade Desk"."Price Ticks" ("Symbol", price, spread, "As Of", flags, revision)
-SELECT 'SYM' || n % 11, n * 1.1, NULLIF(n % 10, 0) / 3.0, TIMESTAMPTZ '2025-03-30 00:30:00+01' + n * INTERVAL '97 s', n::bit(8), 0
+SELECT 'SYM' || n % 11, n * 1.1, NULLIF(n % 10, 0) / 3.0, TIMESTAMPTZ '2025-03-30 00:30:00+01' + n * INTERVAL '97 s',
+    n::bit(8), 0
 FROM generate_series(1, 600) n;
 
 INSERT INTO "Trade Desk"."Positions" ("Book", "Symbol", quantity, limits, revision)

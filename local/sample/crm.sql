@@ -90,11 +90,12 @@ CREATE TABLE crm.conversations (
     tx uuid,
     PRIMARY KEY (id, contact, held_at)
 ) PARTITION BY RANGE (held_at);
-CREATE TABLE crm.conversations_past PARTITION OF crm.conversations FOR VALUES FROM (MINVALUE) TO ('2025-01-01 00:00:00+00')
-    PARTITION BY HASH (contact);
+CREATE TABLE crm.conversations_past PARTITION OF crm.conversations
+    FOR VALUES FROM (MINVALUE) TO ('2025-01-01 00:00:00+00') PARTITION BY HASH (contact);
 CREATE TABLE crm.conversations_past_0 PARTITION OF crm.conversations_past FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE crm.conversations_past_1 PARTITION OF crm.conversations_past FOR VALUES WITH (MODULUS 2, REMAINDER 1);
-CREATE TABLE crm.conversations_recent PARTITION OF crm.conversations FOR VALUES FROM ('2025-01-01 00:00:00+00') TO (MAXVALUE);
+CREATE TABLE crm.conversations_recent PARTITION OF crm.conversations
+    FOR VALUES FROM ('2025-01-01 00:00:00+00') TO (MAXVALUE);
 CREATE INDEX ON crm.conversations (contact);
 
 CREATE TABLE crm."Notes & Files" (
@@ -113,7 +114,8 @@ CREATE VIEW crm.reachable AS SELECT id, full_name, phone FROM crm.contacts WHERE
 INSERT INTO crm."user" (name, "desc", revision)
 SELECT 'user ' || n, CASE WHEN n % 2 = 0 THEN 'says "hello"; -- :no' END, 0 FROM generate_series(1, 20) n;
 
-INSERT INTO crm.contacts (id, given, family, phone, channels, birthday, profile, photo, score, last_seen, keeper, revision)
+INSERT INTO crm.contacts
+    (id, given, family, phone, channels, birthday, profile, photo, score, last_seen, keeper, revision)
 SELECT md5(n::text)::uuid, 'Given' || n, 'Fämily' || n, CASE WHEN n % 3 > 0 THEN '+44 ' || 1000000 + n END,
     (enum_range(NULL::crm.channel))[1 : n % 5], DATE '1930-01-01' + n * 17,
     jsonb_build_object('likes', jsonb_build_array('tea', n), 'null', NULL), decode(repeat(md5(n::text), n % 20), 'hex'),
@@ -121,13 +123,14 @@ SELECT md5(n::text)::uuid, 'Given' || n, 'Fämily' || n, CASE WHEN n % 3 > 0 THE
 FROM generate_series(1, 500) n;
 
 INSERT INTO crm.campaigns (name, budget, runs, members, revision)
-SELECT 'Campaign ' || n, n * 99.99, tsrange('2024-01-01', '2024-12-31 23:59:59', '[]'), 0, 0 FROM generate_series(1, 12) n;
+SELECT 'Campaign ' || n, n * 99.99, tsrange('2024-01-01', '2024-12-31 23:59:59', '[]'), 0, 0
+FROM generate_series(1, 12) n;
 
 INSERT INTO crm.members (campaign, contact, joined, revision)
 SELECT 1 + n % 12, md5(n::text)::uuid, TIMESTAMP '2024-06-01' + n * INTERVAL '1 hour', 0 FROM generate_series(1, 400) n;
 
 INSERT INTO crm.conversations (id, contact, held_at, channel, lasted, summary, revision)
-SELECT nextval('crm.ticket'), md5((1 + n % 500)::text)::uuid, TIMESTAMPTZ '2023-06-01 00:00:00+00' + n * INTERVAL '1 day',
+SELECT nextval('crm.ticket'), md5((1 + n % 500)::text)::uuid, TIMESTAMPTZ '2023-06-01 00:00:00+00' + n * INTERVAL '1 d',
     (enum_range(NULL::crm.channel))[1 + n % 4], n * INTERVAL '1.5 s', NULLIF(repeat('talk ', n % 8), ''), 0
 FROM generate_series(1, 800) n;
 

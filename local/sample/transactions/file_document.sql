@@ -1,19 +1,21 @@
--- A document with a value of every type and a standing order come, the writer's own older ones change and go; every fifth time
--- the title of the large document changes, whose large values replication then leaves out. A writer that holds its transaction
--- open does this too: what writers share is skipped while it is locked.
+-- A document with a value of every type and a standing order come, the writer's own older ones change and go. Every
+-- fifth time the title of the large document changes, whose large values replication then leaves out. A writer that
+-- holds its transaction open does this too: what writers share is skipped while it is locked.
 WITH token AS (
     INSERT INTO public.ledger AS r (tx, writer, number, kind) VALUES (:tx, :writer, :number, 'file_document')
     RETURNING ROW(tx)::text AS key, revision, md5(r::text) AS digest
 ), document AS (
     INSERT INTO public.documents AS r
         (id, title, body, scan, about, keywords, retention, valid, pages, size, ratio, filed_at, writer, tx)
-    VALUES (gen_random_uuid(), 'filed', NULLIF(repeat('ß', :number % 3000), ''), '\x00ff', '{"n": 1e400, "s": "\u00e9"}',
-        '{NULL,"NULL",""}', '-1 mon 1 day -00:00:01', '[2024-01-01,)', '{[1,3),[5,7)}', 'NaN', '-0', 'infinity', :writer, :tx)
+    VALUES (gen_random_uuid(), 'filed', NULLIF(repeat('ß', :number % 3000), ''), '\x00ff',
+        '{"n": 1e400, "s": "\u00e9"}', '{NULL,"NULL",""}', '-1 mon 1 day -00:00:01', '[2024-01-01,)', '{[1,3),[5,7)}',
+        'NaN', '-0', 'infinity', :writer, :tx)
     RETURNING ROW(id)::text AS key, revision, md5(r::text) AS digest
 ), chosen AS MATERIALIZED (
     SELECT id, row_number() OVER (ORDER BY tx, id) = 1 AS old FROM public.documents WHERE writer = :writer LIMIT 3
 ), large AS MATERIALIZED (
-    SELECT id FROM public.documents WHERE id = '00000000-0000-0000-0000-000000000001' AND :number % 5 = 0 FOR UPDATE SKIP LOCKED
+    SELECT id FROM public.documents WHERE id = '00000000-0000-0000-0000-000000000001' AND :number % 5 = 0
+    FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM public.documents WHERE id IN (SELECT id FROM chosen WHERE old) AND :number % 2 = 0
     RETURNING ROW(id)::text AS key, revision + 1 AS revision

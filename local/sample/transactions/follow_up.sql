@@ -1,11 +1,12 @@
--- The writer's own two contacts that were seen longest ago are seen again, with a note each; a user, shared by all writers, is
--- inserted or updated.
+-- The writer's own two contacts that were seen longest ago are seen again, with a note each; a user, shared by all
+-- writers, is inserted or updated.
 WITH token AS (
     INSERT INTO public.ledger AS r (tx, writer, number, kind) VALUES (:tx, :writer, :number, 'follow_up')
     RETURNING ROW(tx)::text AS key, revision, md5(r::text) AS digest
 ), contact AS (
     UPDATE crm.contacts AS r
-    SET last_seen = clock_timestamp(), family = format('Renamed %s', :number), phone = NULL, score = score * 1.1, revision = revision + 1, tx = :tx
+    SET last_seen = clock_timestamp(), family = format('Renamed %s', :number), phone = NULL, score = score * 1.1,
+        revision = revision + 1, tx = :tx
     WHERE id IN (SELECT id FROM crm.contacts WHERE writer = :writer ORDER BY last_seen LIMIT 2)
     RETURNING id, ROW(id)::text AS key, revision, md5(r::text) AS digest
 ), note AS (

@@ -3,16 +3,18 @@ WITH token AS (
     INSERT INTO public.ledger AS r (tx, writer, number, kind) VALUES (:tx, :writer, :number, 'meet_contacts')
     RETURNING ROW(tx)::text AS key, revision, md5(r::text) AS digest
 ), contact AS (
-    INSERT INTO crm.contacts AS r (given, family, phone, channels, birthday, profile, photo, score, last_seen, keeper, writer, tx)
-    SELECT 'Ann ' || n, 'O''Neill', '+44 ' || :number, '{mail,chat}', '0044-03-15 BC', '{"k": [true, "\"\\"]}', '\xdeadbeef', n / 7.0,
-        clock_timestamp(), 'user ' || n, :writer, :tx
+    INSERT INTO crm.contacts AS r
+        (given, family, phone, channels, birthday, profile, photo, score, last_seen, keeper, writer, tx)
+    SELECT 'Ann ' || n, 'O''Neill', '+44 ' || :number, '{mail,chat}', '0044-03-15 BC', '{"k": [true, "\"\\"]}',
+        '\xdeadbeef', n / 7.0, clock_timestamp(), 'user ' || n, :writer, :tx
     FROM generate_series(1, 2) n
     RETURNING id, score, ROW(id)::text AS key, revision, md5(r::text) AS digest
 ), number AS MATERIALIZED (
     SELECT nextval('crm.ticket') AS ticket, id FROM contact
 ), conversation AS (
     INSERT INTO crm.conversations AS r (id, contact, held_at, channel, lasted, summary, tx)
-    SELECT ticket, id, TIMESTAMPTZ '2024-12-31 23:59:59+00' + ticket % 2 * INTERVAL '1 s', 'visit', '00:00:00.000001', NULL, :tx
+    SELECT ticket, id, TIMESTAMPTZ '2024-12-31 23:59:59+00' + ticket % 2 * INTERVAL '1 s', 'visit',
+        '00:00:00.000001', NULL, :tx
     FROM number
     RETURNING ROW(id, contact, held_at)::text AS key, revision, md5(r::text) AS digest
 ), member AS (

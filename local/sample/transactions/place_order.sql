@@ -4,14 +4,15 @@ WITH token AS (
     RETURNING ROW(tx)::text AS key, revision, md5(r::text) AS digest
 ), customer AS (
     INSERT INTO sales.customers AS r (email, name, home, preferences, tags, credit, born, tx)
-    VALUES (format('%s@example.org', :tx), 'Zoë', ROW('1 Low Street', NULL), '{"writer": [1, 2.50, null]}', '{a,NULL,"b c"}', 12.5,
-        current_date, :tx)
+    VALUES (format('%s@example.org', :tx), 'Zoë', ROW('1 Low Street', NULL), '{"writer": [1, 2.50, null]}',
+        '{a,NULL,"b c"}', 12.5, current_date, :tx)
     RETURNING id, ROW(id)::text AS key, revision, md5(r::text) AS digest
 ), number AS MATERIALIZED (
     SELECT nextval('sales.order_number') AS id, n FROM generate_series(1, 2) n
 ), placed AS (
     INSERT INTO sales.orders AS r (id, placed_on, customer, status, total, shipping, writer, tx)
-    SELECT number.id, DATE '2024-12-30' + n + :number % 400, customer.id, 'new', n * 19.99, INTERVAL '36:00:00.5', :writer, :tx
+    SELECT number.id, DATE '2024-12-30' + n + :number % 400, customer.id, 'new', n * 19.99, INTERVAL '36:00:00.5',
+        :writer, :tx
     FROM number, customer
     RETURNING id, placed_on, ROW(id, placed_on)::text AS key, revision, md5(r::text) AS digest
 ), line AS (
@@ -23,7 +24,9 @@ WITH token AS (
     UPDATE sales.products AS r SET stock = stock - 2, revision = revision + 1, tx = :tx
     WHERE sku IN (
         SELECT sku FROM sales.products
-        WHERE sku = ANY (SELECT format('SKU-%s', lpad((1 + (:number + n * 37) % 100)::text, 3, '0')) FROM generate_series(1, 2) n)
+        WHERE sku IN (
+            SELECT format('SKU-%s', lpad((1 + (:number + n * 37) % 100)::text, 3, '0')) FROM generate_series(1, 2) n
+        )
         ORDER BY sku FOR UPDATE
     )
     RETURNING ROW(sku)::text AS key, revision, md5(r::text) AS digest

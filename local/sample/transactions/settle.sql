@@ -7,9 +7,11 @@ WITH token AS (
     SELECT 'ACC/' || lpad((1 + (:number * 7 + :writer) % 80)::text, 3, '0') AS payer,
         'ACC/' || lpad((1 + (:number * 7 + :writer + 1 + :number % 79) % 80)::text, 3, '0') AS payee
 ), account AS (
-    UPDATE public.accounts AS r SET balance = balance + CASE code WHEN payer THEN -0.03 ELSE 0.03 END, revision = revision + 1, tx = :tx
+    UPDATE public.accounts AS r
+    SET balance = balance + CASE code WHEN payer THEN -0.03 ELSE 0.03 END, revision = revision + 1, tx = :tx
     FROM pair WHERE code IN (
-        SELECT a.code FROM public.accounts AS a, pair AS p WHERE a.code IN (p.payer, p.payee) ORDER BY a.code FOR UPDATE OF a
+        SELECT a.code FROM public.accounts AS a, pair AS p WHERE a.code IN (p.payer, p.payee)
+        ORDER BY a.code FOR UPDATE OF a
     )
     RETURNING ROW(code)::text AS key, revision, md5(r::text) AS digest
 ), number AS MATERIALIZED (

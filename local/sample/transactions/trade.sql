@@ -1,5 +1,5 @@
--- Three price ticks come; of the writer's own ticks, the two oldest go and the next one moves to another symbol, which is
--- another partition; two positions, which all writers share, change.
+-- Three price ticks come; of the writer's own ticks, the two oldest go and the next one moves to another symbol, which
+-- mostly is another partition; two positions, which all writers share, change.
 WITH token AS (
     INSERT INTO public.ledger AS r (tx, writer, number, kind) VALUES (:tx, :writer, :number, 'trade')
     RETURNING ROW(tx)::text AS key, revision, md5(r::text) AS digest
@@ -11,7 +11,9 @@ WITH token AS (
     RETURNING ROW("Symbol", "Tick No")::text AS key, revision, md5(r::text) AS digest
 ), chosen AS MATERIALIZED (
     SELECT *, row_number() OVER (ORDER BY "Tick No") <= 2 AS old
-    FROM (SELECT "Symbol", "Tick No", revision FROM "Trade Desk"."Price Ticks" WHERE writer = :writer ORDER BY "Tick No" LIMIT 3) AS mine
+    FROM (
+        SELECT "Symbol", "Tick No" FROM "Trade Desk"."Price Ticks" WHERE writer = :writer ORDER BY "Tick No" LIMIT 3
+    ) AS mine
 ), gone AS (
     DELETE FROM "Trade Desk"."Price Ticks" AS r USING chosen
     WHERE old AND (r."Symbol", r."Tick No") = (chosen."Symbol", chosen."Tick No")

@@ -1,9 +1,9 @@
--- The writer's own two contacts that were seen longest ago are forgotten, with all that refers to them.
+-- The writer's own contact that was seen longest ago is forgotten, with all that refers to it.
 WITH token AS (
-    INSERT INTO public.ledger AS r (tx, writer, number, kind) VALUES (:tx, :writer, :number, 'forget_contacts')
+    INSERT INTO public.ledger AS r (tx, writer, number, kind) VALUES (:tx, :writer, :number, 'forget_contact')
     RETURNING ROW(tx)::text AS key, revision, md5(r::text) AS digest
 ), chosen AS MATERIALIZED (
-    SELECT id FROM crm.contacts WHERE writer = :writer ORDER BY last_seen LIMIT 2
+    SELECT id FROM crm.contacts WHERE writer = :writer ORDER BY last_seen LIMIT 1
 ), note AS (
     DELETE FROM crm."Notes & Files" WHERE "Contact" IN (SELECT id FROM chosen)
     RETURNING ROW("Note No")::text AS key, revision + 1 AS revision
