@@ -34,7 +34,8 @@ class EmbeddedAurora:
     port       0 takes a free one; the attribute tells which
     latency_s  how long a cluster, and then each instance, is `creating` at least; `deleting` takes a quarter
 
-    `servers` holds the server of each cluster that has one, whether it runs or not.
+    `servers` holds the server of each cluster that has one, whether it runs or not. While somebody holds `lock`,
+    neither it nor what RDS knows changes.
     """
 
     def __init__(self, folder: Path, port: int, region: str, latency_s: float = 2.0) -> None:
@@ -44,6 +45,7 @@ class EmbeddedAurora:
         self.master_password = secrets.token_urlsafe(24)
         """Of the user `postgres` on every cluster that `create_cluster` made, and on their clones."""
         self.servers: dict[str, Server] = {}
+        self.lock = threading.RLock()
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self._failures: list[tuple[str, str]] = []
@@ -69,11 +71,12 @@ class EmbeddedAurora:
         """
         parameters = {"rds.logical_replication": "1", **(engine_parameters or {})}
         server = Server.create(self.folder / identifier, version, self.new_address(), self.port, parameters)
-        self.servers[identifier] = server
         create_master(server, self.master_password)
         for database in databases:
             server.execute("postgres", f"CREATE DATABASE {quoted(database)} OWNER postgres")
-        self._backend.add_cluster(identifier, server, parameters)
+        with self.lock:
+            self.servers[identifier] = server
+            self._backend.add_cluster(identifier, server, parameters)
         return server
 
     def fail_next(self, identifier_pattern: str, status: str) -> None:
@@ -91,7 +94,9 @@ class EmbeddedAurora:
         made a member and that may not replicate yet. A thread does the same all the time for everybody else, with a
         delay. `local.roles` says why it takes somebody from outside.
         """
-        self._rule.apply(list(self.servers.values()))
+        with self.lock:
+            servers = list(self.servers.values())
+        self._rule.apply(servers)
 
     def close(self) -> None:
         """Give moto its own RDS back, and stop and remove all servers."""

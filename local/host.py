@@ -30,6 +30,9 @@ for attempt in 1 2 3 4 5 6 7 8 9; do rm -rf "$1" 2>/dev/null && exit; sleep 0.2;
 """
 
 
+_LONGEST_PATH = 40  # of a working folder; the path of a socket in it may have 107 bytes
+
+
 class HostError(Exception):
     """The machine lacks something that a local run needs; the message says what, and the way out."""
 
@@ -52,10 +55,11 @@ def server_account() -> dict[str, Any]:
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
-def give_to_server_account(path: Path) -> None:
-    """Make a file or folder belong to the account of `server_account`."""
+def give_to_server_account(*paths: Path) -> None:
+    """Make files or folders belong to the account of `server_account`."""
     if account := server_account():
-        os.chown(path, account["user"], account["group"])
+        for path in paths:
+            os.chown(path, account["user"], account["group"])
 
 
 def reachable(folder: Path) -> bool:
@@ -65,7 +69,7 @@ def reachable(folder: Path) -> bool:
 
 
 class WorkingFolder:
-    """A new folder with a short path (a socket's path may have 107 bytes) that servers can reach and that goes away.
+    """A new folder with a short path that servers can reach and that goes away.
 
     `close()` stops every server whose data lies in the folder and removes it; so does the end of this process.
     """
@@ -90,12 +94,10 @@ def _new_folder() -> Path:
     for parent in candidates:
         folder = Path(tempfile.mkdtemp(prefix="bluegreen-", dir=parent))
         folder.chmod(0o711)  # servers pass through to their own folders; nobody else sees what there is
-        if reachable(folder):
+        if len(os.fsencode(folder)) <= _LONGEST_PATH and reachable(folder):
             return folder
         folder.rmdir()
-    raise HostError(
-        f"the servers' account cannot enter any of {', '.join(candidates)}: set TMPDIR to a folder that it can"
-    )
+    raise HostError(f"servers cannot work in any of {', '.join(candidates)}: set TMPDIR to a folder open to everybody")
 
 
 @contextmanager

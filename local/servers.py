@@ -109,7 +109,7 @@ class Server:
     def _make_folder(self) -> None:
         for folder in (self.folder, self.sockets):
             folder.mkdir(mode=0o700)
-            give_to_server_account(folder)
+        give_to_server_account(self.folder, self.sockets)
         if not reachable(self.folder):
             raise ServerError(
                 f"the servers' account cannot enter {self.folder}: make servers in a local.host.WorkingFolder"
@@ -261,30 +261,29 @@ class Server:
         backup ends at the first position where the copy is consistent, and promotion there throws away what was open.
         `aurora_volume_logical_start_lsn()` returns that position there, after a restart too.
 
-        A base backup has no replication slots, a clone in Aurora does: the logical ones are made again, so that
-        dropping them is a real step. Their positions are the clone's, not those of the source.
+        A base backup leaves out replication slots, a clone in Aurora has them, with the positions that they had on
+        the source: their states come along, so that dropping the copies is a real step.
 
         `parameters` replaces those of the source. With `start=False` the clone is complete and stopped, like a
         cluster without an instance.
         """
-        slots = self.execute(
-            "rdsadmin",
-            "SELECT database, slot_name, plugin, two_phase FROM pg_replication_slots "
-            "WHERE slot_type = 'logical' AND NOT temporary",
-        )
+        slots = {state.parent.name: state.read_bytes() for state in (self.data / "pg_replslot").glob("*/state")}
         clone = Server(folder, self.version, address, port or self.port, self.parameters)
         clone._make_folder()
         source = ["--host", str(self.sockets), "--port", str(self.port), "--username=rdsadmin"]
         backup = ["--checkpoint=fast", "--wal-method=stream", "--no-sync", "--pgdata", str(clone.data)]
         run_program(self.version, "pg_basebackup", *source, *backup)
-        (clone.data / "standby.signal").touch()  # recovery begins a new timeline; promotion removes the file
-        give_to_server_account(clone.data / "standby.signal")
+        signal_file = clone.data / "standby.signal"  # recovery begins a new timeline; promotion removes the file
+        signal_file.touch()
+        give_to_server_account(signal_file)
         clone._launch({**_RECOVERY, "port": str(clone.port)})
         [[clone.start_lsn]] = clone.execute("rdsadmin", "SELECT pg_last_wal_replay_lsn()")
-        for database, name, plugin, two_phase in slots:
-            create = "SELECT pg_create_logical_replication_slot(:name, :plugin, false, :two_phase)"
-            clone.execute(database, create, name=name, plugin=plugin, two_phase=two_phase)
         clone.stop()
+        for name, state in slots.items():
+            place = clone.data / "pg_replslot" / name
+            place.mkdir(mode=0o700)
+            (place / "state").write_bytes(state)
+            give_to_server_account(place, place / "state")
         if parameters is not None:
             clone.parameters = {**DEFAULTS, **parameters}
         if start:

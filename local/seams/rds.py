@@ -8,7 +8,6 @@ moto's records it relies on, is in `tests/local/test_aurora.py`, which fails whe
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -48,8 +47,7 @@ class Backend(RDSBackend):
     def __init__(self, aurora: EmbeddedAurora) -> None:
         super().__init__(aurora.region, DEFAULT_ACCOUNT_ID)
         self.aurora = aurora
-        self.lock = threading.RLock()
-        """Held while moto's dictionaries change, or are walked."""
+        self.lock = aurora.lock
 
     def reset(self) -> None:
         """Nothing: moto forgets this backend as a whole when it resets, and the servers end with `close`."""
@@ -160,7 +158,9 @@ class Backend(RDSBackend):
         status = cluster.failure or "available"
         if not cluster.failure:
             try:
-                self.aurora.servers[cluster.db_cluster_identifier] = make()
+                server = make()
+                with self.lock:
+                    self.aurora.servers[cluster.db_cluster_identifier] = server
             except (ServerError, Pg8000Error, OSError, KeyError):
                 _log.exception("no server for the cluster %s", cluster.db_cluster_identifier)
                 status = "cloning-failed"
@@ -223,7 +223,9 @@ class Backend(RDSBackend):
         identifier = cluster.db_cluster_identifier
         while self.aurora.pause(max(self.aurora.latency_s / 4, 0.01)):
             if not cluster.members:
-                if server := self.aurora.servers.pop(identifier, None):
+                with self.lock:
+                    server = self.aurora.servers.pop(identifier, None)
+                if server:
                     server.remove()
                 with self.lock:
                     for snapshot in self.describe_db_cluster_snapshots(identifier, "", "automated"):

@@ -44,8 +44,7 @@ def test_servers_can_enter_a_working_folder_whatever_the_temporary_folder_is(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with working_folder() as folder:
         assert reachable(folder)
-        # the path of a socket may have 107 bytes, and the identifier of a cluster 63
-        assert len(os.fsencode(folder)) + len("/" + 63 * "x" + "/s/.s.PGSQL.65535") <= 107
+        assert len(os.fsencode(folder)) < 50  # else the paths of sockets in it get too long
     assert not folder.exists()
 
 

@@ -119,22 +119,43 @@ def test_a_server_that_cannot_start_says_why(new_server: NewServer) -> None:
         server.start()
 
 
-def test_a_clone_has_its_sources_slots_and_stays_what_it_is_over_restarts(new_server: NewServer) -> None:
-    blue = new_server()
-    blue.execute("postgres", "CREATE DATABASE app")
-    blue.execute("app", "SELECT pg_create_logical_replication_slot('one', 'pgoutput')")
-    blue.execute("postgres", "SELECT pg_create_logical_replication_slot('two', 'pgoutput', false, true)")
+def test_a_clone_has_its_sources_slots_and_stays_what_it_is_over_restarts(
+    each_version: int, new_server: NewServer
+) -> None:
+    blue = new_server(each_version)
+    for database, two_phase in {"app": "false", "crm": "true"}.items():
+        blue.execute("postgres", f"CREATE DATABASE {database}")
+        sql = f"SELECT pg_create_logical_replication_slot('for_{database}', 'pgoutput', false, {two_phase})"
+        blue.execute(database, sql)
+    blue.execute("app", "CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
     clone = new_server(source=blue)
     [history] = (clone.data / "pg_wal").glob("*.history")
     assert history.read_text().split()[1] == clone.start_lsn
-    slots = "SELECT slot_name, database, plugin, two_phase FROM pg_replication_slots ORDER BY slot_name"
+    slots = "SELECT slot_name, database, plugin, two_phase, confirmed_flush_lsn FROM pg_replication_slots ORDER BY 1"
     assert clone.execute("postgres", slots) == blue.execute("postgres", slots)
     for interrupt in (clone.start, clone.restart, clone.kill):
         interrupt()
         clone.start()
         assert clone.execute("app", "SELECT aurora_volume_logical_start_lsn()") == [[clone.start_lsn]]
-        clone.execute("app", "CREATE TABLE IF NOT EXISTS writable (n int)")
+        clone.execute("app", "INSERT INTO t VALUES (2)")
+    for database in ("app", "crm"):
+        drop = (
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()"
+        )
+        clone.execute(database, drop)
+    clone.execute("app", "CHECKPOINT")
+    assert clone.execute("app", slots) == []
     assert blue.execute("app", "SELECT aurora_volume_logical_start_lsn()::text") == [["0/1000000"]]
+
+
+def test_a_prepared_transaction_is_prepared_on_the_clone_too(new_server: NewServer) -> None:
+    """So it is in any physical copy: until rolled back there, it holds its locks against the rows from replication."""
+    blue = new_server()
+    blue.execute("postgres", "CREATE TABLE t (n int)")
+    blue.execute("postgres", "SELECT pg_create_logical_replication_slot('s', 'pgoutput')")
+    blue.execute("postgres", "BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'pending'")
+    clone = new_server(source=blue)
+    assert clone.execute("postgres", "SELECT gid FROM pg_prepared_xacts") == [["pending"]]
 
 
 def test_a_clone_can_be_taken_without_starting_it_and_with_other_parameters(new_server: NewServer) -> None:
