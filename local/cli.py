@@ -1,0 +1,160 @@
+"""``python -m local``: the whole application on this machine, against real PostgreSQL servers and an AWS emulator."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from urllib.parse import quote
+
+from rich.console import Console
+
+from local import psqlfile
+from local.binaries import ServerError
+from local.demo import demo
+from local.host import HostError
+from local.psqlfile import LoadError
+from local.world import World, world
+
+EPILOG = """
+examples:
+  python -m local demo                release a database under write load; asks before writes are frozen
+  python -m local up --load shop.sql  keep everything running, to drive it with the AWS CLI and psql
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    root = argparse.ArgumentParser(
+        prog="python -m local",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    version = argparse.ArgumentParser(add_help=False)
+    version.add_argument(
+        "--blue-version", type=int, default=16, choices=(15, 16, 18), help="PostgreSQL of blue (default: %(default)s)"
+    )
+
+    watch = commands.add_parser(
+        "demo",
+        parents=[version],
+        help="watch a release of a sample database under write load",
+        description="Releases two sample databases while eight clients write to them, then checks every row and "
+        "sequence. Exit status 0 only if nothing was lost, doubled or handed out twice.",
+    )
+    watch.add_argument("--yes", action="store_true", help="approve without asking")
+    watch.add_argument(
+        "--output", type=Path, default=Path("build/demo"), help="folder of the report (default: %(default)s)"
+    )
+
+    up = commands.add_parser(
+        "up",
+        parents=[version],
+        help="start everything, print how to reach it, and wait",
+        description="Starts production (blue), the AWS emulator with the deployed stack, and DNS. When all is ready, "
+        "prints one line of JSON on standard output that says where everything is, and runs until it is interrupted.",
+    )
+    up.add_argument(
+        "--databases",
+        type=_names,
+        default=("app", "crm"),
+        metavar="NAME,…",
+        help="databases of blue, all released (default: app,crm)",
+    )
+    up.add_argument(
+        "--load", type=Path, action="append", default=[], metavar="FILE", help="an SQL file to load, as psql does"
+    )
+    up.add_argument("--into", metavar="NAME", help="the database to load into (default: the first)")
+    up.add_argument("--port", type=int, default=0, help="port of the AWS endpoint (default: a free one)")
+    return root
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(filter(None, text.split(",")))
+    if not names or len(set(names)) != len(names):
+        raise argparse.ArgumentTypeError("expected different names with commas between them, such as app,crm")
+    return names
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit status."""
+    options = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    console = Console(stderr=options.command == "up", highlight=False)
+    try:
+        if options.command == "demo":
+            return demo(console, options.output, options.blue_version, approve_unasked=options.yes)
+        return up(console, options)
+    except KeyboardInterrupt:
+        console.print("[yellow]Interrupted; everything was stopped and removed.[/yellow]")
+        return 130
+    except (HostError, LoadError, ServerError, UsageError) as error:
+        console.print(f"[red]{error}[/red]", markup=True)
+        return 2
+
+
+class UsageError(Exception):
+    """The command cannot be carried out as asked; the message says why."""
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def up(console: Console, options: argparse.Namespace) -> int:
+    """Starts everything, says where it is, and waits."""
+    into = options.into or options.databases[0]
+    if into not in options.databases:
+        raise UsageError(f"--into {into}: not one of --databases {','.join(options.databases)}")
+    for path in options.load:
+        if not path.is_file():
+            raise UsageError(f"--load {path}: there is no such file")
+    with world(
+        databases=options.databases,
+        blue_version=options.blue_version,
+        port=options.port,
+        progress=lambda what: console.print(f"[dim]{what} …[/dim]"),
+    ) as running:
+        for path in options.load:
+            console.print(f"[dim]loading {path} into {into} …[/dim]")
+            psqlfile.load(running.blue, into, path)
+        print(json.dumps(description(running, options.databases)), flush=True)
+        console.print("Ready. Interrupt (Ctrl-C) to stop; nothing is left behind.")
+        threading.Event().wait()
+    return 0
+
+
+def description(running: World, databases: tuple[str, ...]) -> dict[str, object]:
+    """What ``up`` prints: everything that an AWS client and psql need."""
+    blue = running.blue
+    password = quote(running.aurora.master_password)
+
+    def dsns(database: str) -> dict[str, str]:
+        name = quote(database, safe="")
+        return {
+            "dsn": f"postgresql://postgres:{password}@{blue.address}:{blue.port}/{name}",
+            "admin_dsn": f"postgresql://rdsadmin@/{name}?host={quote(str(blue.sockets), safe='/')}&port={blue.port}",
+        }
+
+    return {
+        "endpoint_url": running.emulator.endpoint_url,
+        "region": running.emulator.region,
+        "state_machine_arn": running.stack.outputs["StateMachineArn"],
+        "topic_arn": running.stack.outputs["ApprovalTopicArn"],
+        "event_bus": "default",
+        "event_source": running.stack.config["event_source"],
+        "blue": {
+            "cluster_identifier": "shop-blue",
+            "host": blue.address,
+            "port": blue.port,
+            "databases": {database: dsns(database) for database in databases},
+        },
+        "dns": {"host": running.dns.host, "port": running.dns.port, "record": running.record},
+        "mail_folder": str(running.mail_folder),
+        "log_folder": str(running.emulator.folder / "logs"),
+    }

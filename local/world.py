@@ -1,0 +1,139 @@
+"""Everything that a release needs, on this machine: servers, AWS, the deployed stack, DNS."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from local.aurora import EmbeddedAurora
+from local.deploy import Stack, deploy, synthesize
+from local.dns import DnsServer, Resolver
+from local.emulator import Emulator
+from local.host import working_folder
+from local.roles import create_role
+from local.servers import Server
+
+CLUSTER = "shop"
+BLUE = "shop-blue"
+RECORD_TTL_S = 5
+"""Of the writer record before a release: the least that a switchover has to wait for clients' resolvers."""
+
+Progress = Callable[[str], None]
+
+
+class World:
+    """A production cluster ``shop-blue`` with its DNS record, and the application deployed beside it."""
+
+    def __init__(
+        self, folder: Path, emulator: Emulator, aurora: EmbeddedAurora, blue: Server, stack: Stack, dns: DnsServer
+    ) -> None:
+        self.folder = folder
+        self.emulator = emulator
+        self.aurora = aurora
+        self.blue = blue
+        self.stack = stack
+        self.dns = dns
+
+    @property
+    def resolver(self) -> Resolver:
+        """A client of the DNS server with a cache of its own, as each application host has one."""
+        return Resolver(self.dns.host, self.dns.port)
+
+    @property
+    def record(self) -> str:
+        """The name by which applications find the writer."""
+        return str(self.stack.config["writer_record"])
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where the mails are that SNS sent."""
+        return self.emulator.folder / "mail"
+
+    def production(self) -> Server:
+        """The server that the record points at now."""
+        address = self.resolver.resolve(self.record)
+        with self.aurora.lock:
+            return next(server for server in self.aurora.servers.values() if server.address == address)
+
+    def server(self, cluster_identifier: str) -> Server:
+        """The server behind a cluster."""
+        return self.aurora.servers[cluster_identifier]
+
+
+@contextmanager
+def world(
+    databases: Sequence[str] = ("app", "crm"),
+    blue_version: int = 16,
+    port: int = 0,
+    latency_s: float = 2.0,
+    propagation_s: float = 1.0,
+    parameters: dict[str, str] | None = None,
+    overrides: dict[str, Any] | None = None,
+    progress: Progress = lambda _: None,
+) -> Iterator[World]:
+    """A world for the length of a ``with`` block; nothing of it remains afterwards.
+
+    latency_s      how long a cluster and each instance take to become available, at least
+    propagation_s  how long Route 53 takes to serve a change
+    parameters     settings in blue's cluster parameter group
+    overrides      settings of the cluster's block in cdk.json that differ from the example
+    """
+    with ExitStack() as undo:
+        folder = undo.enter_context(working_folder())
+        progress("AWS emulator")
+        emulator = Emulator(folder / "aws", "eu-west-2", port)
+        undo.callback(emulator.close)
+        emulator.propagation_s = propagation_s
+        progress(f"PostgreSQL {blue_version} as {BLUE}")
+        aurora = EmbeddedAurora(folder, 0, emulator.region, latency_s)
+        undo.callback(aurora.close)
+        blue = aurora.create_cluster(BLUE, blue_version, databases, parameters)
+        progress("synthesis of the stack")
+        assembly = synthesize(
+            {
+                "databases": list(databases),
+                "database_tls": "disable",  # the embedded servers are built without TLS
+                "switchover_ttl_s": 1,
+                **(overrides or {}),
+            }
+        )
+        progress("deployment of the stack")
+        stack = deploy(emulator, assembly)
+        login = json.loads(
+            emulator.client("secretsmanager").get_secret_value(SecretId=stack.outputs["ReleaseSecretArn"])[
+                "SecretString"
+            ]
+        )
+        create_role(blue, login["username"], login["password"], options="SUPERUSER", member_of=["rds_superuser"])
+        emulator.functions.after_invoke.append(lambda _: aurora.sync_roles())
+        create_record(emulator, stack, blue.address)
+        progress("DNS")
+        dns = DnsServer(emulator)
+        undo.callback(dns.close)
+        yield World(folder, emulator, aurora, blue, stack, dns)
+
+
+def create_record(emulator: Emulator, stack: Stack, address: str) -> None:
+    """The writer record at blue, as production has it, served before this returns."""
+    change = emulator.client("route53").change_resource_record_sets(
+        HostedZoneId=stack.config["hosted_zone_id"],
+        ChangeBatch={
+            "Changes": [
+                {
+                    "Action": "CREATE",
+                    "ResourceRecordSet": {
+                        "Name": stack.config["writer_record"],
+                        "Type": "CNAME",
+                        "TTL": RECORD_TTL_S,
+                        "ResourceRecords": [{"Value": address}],
+                    },
+                }
+            ]
+        },
+    )["ChangeInfo"]
+    while emulator.client("route53").get_change(Id=change["Id"])["ChangeInfo"]["Status"] != "INSYNC":
+        time.sleep(0.02)
