@@ -2,7 +2,7 @@
 
 moto lets every cluster be available at once, invents addresses, overwrites a cluster that exists, and copies to a clone
 what RDS resets. A backend of ours takes the place of moto's in one Region. What it overrides, and which attributes of
-moto's records it relies on, is in `tests/local/test_aurora.py`, which fails when moto moves them.
+moto's records it relies on, is in `tests/local/test_rds_seam.py`, which fails when moto moves them.
 """
 
 from __future__ import annotations

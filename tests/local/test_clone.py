@@ -17,7 +17,7 @@ from tests.waiting import eventually
 
 WRITERS = 4
 CLONES = 2
-PASSWORD = "replication-password"  # noqa: S105
+PASSWORD = "replication-password"
 
 
 class Writer(threading.Thread):
@@ -175,7 +175,7 @@ def _rows_by_transaction(server: Server) -> dict[int, Counter[tuple[Any, ...]]]:
 
 def _everything(server: Server) -> dict[str, list[list[Any]]]:
     return {
-        table: server.execute("app", f"SELECT * FROM {table} ORDER BY {table}")  # noqa: S608
+        table: server.execute("app", f"SELECT * FROM {table} ORDER BY {table}")
         for table in ("journal", "counter", "latest")
     }
 
