@@ -32,6 +32,8 @@ from moto.stepfunctions.parser import api
 from moto.stepfunctions.parser.api import ExecutionStatus, TaskTimedOut
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state import state
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
@@ -61,6 +63,7 @@ def install(seams: Seams, emulator: Emulator) -> None:
     seams.wrap(StepFunctionsParserBackend, "send_task_failure", _once)
     seams.wrap(StepFunctionsParserBackend, "send_task_success", _once)
     seams.replace(StepFunctionResponse, "stop_execution", _stop_execution)
+    seams.wrap(Environment, "set_error", _set_error)
 
     def sleep(seconds: float) -> None:
         emulator.closing.wait(seconds * emulator.retry_scale)
@@ -179,6 +182,12 @@ def _stop(execution: Execution, error: str | None, cause: str | None) -> None:
     for endpoint in list(environment.callback_pool_manager._pool.values()):
         endpoint.interrupt_all()
     _announce(execution, "ABORTED")
+
+
+def _set_error(original: Any, environment: Environment, *args: Any, **kwargs: Any) -> None:
+    """What a stopped state still comes to, such as the end of its wait, does not turn ABORTED into FAILED."""
+    if not isinstance(environment.program_state(), ProgramStopped):
+        original(environment, *args, **kwargs)
 
 
 def _begun(execution: Execution) -> Any:

@@ -302,6 +302,12 @@ def test_stopping_ends_a_wait_for_an_answer(emulator: Emulator) -> None:
     assert approval.refused(approval.succeed) == "TaskTimedOut"
     assert client.describe_execution(executionArn=approval.execution)["status"] == "ABORTED"
 
+    def last_event() -> str:
+        history = client.get_execution_history(executionArn=approval.execution)["events"]
+        return str(history[-1]["type"])
+
+    eventually(lambda: last_event() == "ExecutionAborted")
+
 
 def test_stopping_lets_the_function_run_on_but_no_further_state(
     emulator: Emulator, function: Callable[[str], str], tmp_path: Path
