@@ -26,6 +26,14 @@ NEGATIVE_TTL_S = 1
 _POLL_S = 0.05
 """How soon a server notices that it is to stop."""
 
+# What these name servers can tell; of other types they say that there are none.
+_DATA: dict[str, Callable[[str], Any]] = {
+    "A": A,
+    "CNAME": CNAME,
+    "NS": NS,
+    "TXT": lambda value: TXT(value.strip('"')),
+}
+
 
 class ResolutionError(OSError):
     """The name has no address, or no name server answered."""
@@ -113,7 +121,7 @@ def _answers(name: str, kind: str, records: tuple[Record, ...]) -> list[RR]:
         seen.add(name)
         alias: Record | None = None
         for record in records:
-            if record.name == name and record.type == kind:
+            if record.name == name and record.type == kind and kind in _DATA:
                 answers += [_rr(record, value) for value in record.values]
             elif record.name == name and record.type == "CNAME":
                 alias = record
@@ -128,10 +136,7 @@ def _answers(name: str, kind: str, records: tuple[Record, ...]) -> list[RR]:
 
 
 def _rr(record: Record, value: str) -> RR:
-    data: dict[str, Callable[[str], Any]] = {"A": A, "CNAME": CNAME, "NS": NS, "TXT": lambda text: TXT(text.strip('"'))}
-    if record.type not in data:
-        raise ValueError(f"{record.name}: this name server does not know records of type {record.type}")
-    return RR(record.name, getattr(QTYPE, record.type), ttl=record.ttl, rdata=data[record.type](value))
+    return RR(record.name, getattr(QTYPE, record.type), ttl=record.ttl, rdata=_DATA[record.type](value))
 
 
 def _is_address(text: str) -> bool:

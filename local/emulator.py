@@ -1,6 +1,7 @@
 """AWS on this machine: a moto server in this process, mended where it falls short, with functions that really run.
 
-What moto does less well than AWS is in `local.seams`, one module per service; RDS is in `local.aurora`.
+What moto does less well than AWS is in `local.seams`, one module per service; the servers behind RDS are in
+`local.aurora`.
 """
 
 from __future__ import annotations

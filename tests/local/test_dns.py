@@ -101,6 +101,13 @@ def test_names_that_are_not_there(emulator: Emulator, server: DnsServer) -> None
     assert ask(server, "notshop.internal").header.rcode == RCODE.REFUSED
 
 
+@pytest.mark.parametrize("kind", ["NS", "SOA", "MX"])
+def test_questions_about_the_zone_itself_are_answered(emulator: Emulator, server: DnsServer, kind: str) -> None:
+    reply = ask(server, "shop.internal", kind)
+    assert reply.header.rcode == RCODE.NOERROR
+    assert bool(reply.rr) == (kind == "NS")
+
+
 def test_a_change_is_answered_when_it_is_in_sync(emulator: Emulator, server: DnsServer) -> None:
     put(emulator, "flip.shop.internal", "127.0.1.1", ttl=0)
     resolver = Resolver(server.host, server.port)
