@@ -122,7 +122,7 @@ def up(console: Console, options: argparse.Namespace) -> int:
     ) as running:
         for path in options.load:
             console.print(f"[dim]loading {path} into {into} …[/dim]")
-            psqlfile.load(running.blue, into, path)
+            psqlfile.load(running.blue, into, path, "postgres", running.aurora.master_password)
         print(json.dumps(description(running, options.databases)), flush=True)
         console.print("Ready. Interrupt (Ctrl-C) to stop; nothing is left behind.")
         threading.Event().wait()
@@ -152,8 +152,8 @@ def description(running: World, databases: tuple[str, ...]) -> dict[str, object]
             "cluster_identifier": "shop-blue",
             "host": blue.address,
             "port": blue.port,
-            "databases": {database: dsns(database) for database in databases},
         },
+        "databases": {database: dsns(database) for database in databases},
         "dns": {"host": running.dns.host, "port": running.dns.port, "record": running.record},
         "mail_folder": str(running.mail_folder),
         "log_folder": str(running.emulator.folder / "logs"),

@@ -20,6 +20,7 @@ import zipfile
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +28,18 @@ from local.environment import Answer as Answer
 from local.environment import Environment
 from local.environment import Function as Function
 
-Fault = Literal["raise", "kill_before", "kill_after", "twice", "hang"]
+Fault = Literal["raise", "kill_before", "kill_during", "kill_after", "twice", "hang"]
+
+
+@dataclass(frozen=True)
+class _Injected:
+    """A fault that waits for its invocation."""
+
+    fault: Fault
+    error: str
+    unless: bytes
+    after_s: float
+
 
 # What AWS has in its Python runtimes besides the standard library.
 RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
@@ -50,7 +62,7 @@ class FunctionRuntime:
         self._closed = False
         self._all: set[Environment] = set()
         self._idle: defaultdict[str, list[Environment]] = defaultdict(list)
-        self._faults: defaultdict[str, deque[tuple[Fault, str]]] = defaultdict(deque)
+        self._faults: defaultdict[str, deque[_Injected]] = defaultdict(deque)
         (self._folder / "logs").mkdir(parents=True, exist_ok=True)
         self._runtime = self._link_runtime()
 
@@ -58,30 +70,42 @@ class FunctionRuntime:
         """Invoke once, in a warm process if there is one; `after_invoke` gets the function's name at the end."""
         with self._lock:
             queue = self._faults[function.name]
-            fault, error = queue.popleft() if queue else (None, "")
+            is_due = bool(queue) and (not queue[0].unless or queue[0].unless not in event)
+            injected = queue.popleft() if is_due else None
         try:
-            if fault == "raise":
-                return Answer.failed(error, "injected")
-            if fault == "twice":
+            if injected and injected.fault == "raise":
+                return Answer.failed(injected.error, "injected")
+            if injected and injected.fault == "twice":
                 with ThreadPoolExecutor(2) as pool:
                     first, _ = [pool.submit(self._run, function, event, None) for _ in range(2)]
                 return first.result()
-            return self._run(function, event, fault)
+            return self._run(function, event, injected)
         finally:
             for hook in self.after_invoke:
                 hook(function.name)
 
-    def inject(self, function_name: str, fault: Fault, times: int = 1, error: str = "InjectedError") -> None:
+    def inject(
+        self,
+        function_name: str,
+        fault: Fault,
+        times: int = 1,
+        error: str = "InjectedError",
+        unless: bytes = b"",
+        after_s: float = 0.01,
+    ) -> None:
         """Let the function's next `times` invocations go wrong; more than one call queues up.
 
         raise        it answers with an error of the type `error`, without having run
         kill_before  its process is killed before the handler ran
+        kill_during  its process is killed `after_s` seconds after it got the event, if it still runs then
         kill_after   the handler runs to its end, then the process is killed before it answers
         twice        it runs twice at once (delivery is at least once); the first one's answer counts
         hang         it does nothing until its timeout
+
+        An event that holds `unless` passes unharmed and does not count.
         """
         with self._lock:
-            self._faults[function_name].extend([(fault, error)] * times)
+            self._faults[function_name].extend([_Injected(fault, error, unless, after_s)] * times)
 
     def prewarm(self, functions: Iterable[Function]) -> None:
         """Start a process of each, as many at a time as there are processors; import errors show at the invocation."""
@@ -107,7 +131,8 @@ class FunctionRuntime:
         for environment in busy:
             environment.kill()
 
-    def _run(self, function: Function, event: bytes, fault: Fault | None) -> Answer:
+    def _run(self, function: Function, event: bytes, injected: _Injected | None) -> Answer:
+        fault = injected.fault if injected else None
         environment = self._take(function)
         reusable = False
         try:
@@ -117,7 +142,11 @@ class FunctionRuntime:
                 return environment.hang()
             if fault == "kill_before":
                 environment.kill()
+            if injected and fault == "kill_during":
+                threading.Timer(injected.after_s, environment.kill).start()
             answer, reusable = environment.invoke(event)
+            if fault == "kill_during":
+                reusable = False  # the timer may come yet
             if fault == "kill_after":
                 reusable = False
                 return Answer.failed("Runtime.ExitError", "Error: Runtime exited with error: signal: killed")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .errors import CloneUnusable
+from .errors import CloneUnusable, SqlError
 from .freeze import end_sessions, login_roles
 from .lsn import Lsn
 from .model import Cluster, Plan
-from .postgres import Databases, Session, identifier
+from .postgres import UNDEFINED_OBJECT, Databases, Session, identifier, literal
 from .replication import drop_slots
 
 
@@ -46,6 +46,7 @@ def adopt_clone(databases: Databases, plan: Plan, green: Cluster) -> Lsn:
     dropped on green only: unread, they would hold its log for ever and make an engine upgrade fail.
     """
     fence(databases, plan, green)
+    databases.each(plan.databases, lambda database: roll_back_prepared(databases.on(green, database)))
     starts = databases.each(plan.databases, lambda database: _adopt_database(databases, plan, green, database))
     drop_slots(databases, plan, green)
     if len(set(starts.values())) != 1:
@@ -78,6 +79,20 @@ def _adopt_database(databases: Databases, plan: Plan, green: Cluster, database: 
         )
         session.run(f"DROP PUBLICATION IF EXISTS {identifier(plan.sql_name)}")
         return start
+
+
+def roll_back_prepared(session: Session) -> None:
+    """Rolls back the transactions that the clone copied in the state prepared.
+
+    Nobody will ever end them there, and their locks would make the apply worker wait for ever for the very rows that
+    blue sends when it commits them [tried on PostgreSQL 16].
+    """
+    for row in session.query("prepared_transactions_here"):
+        try:
+            session.run(f"ROLLBACK PREPARED {literal(row['gid'])}")
+        except SqlError as error:
+            if error.sqlstate != UNDEFINED_OBJECT:  # a second attempt of this step was faster
+                raise
 
 
 def _stamp(session: Session, plan: Plan) -> str | None:

@@ -86,7 +86,7 @@ def create_slots(databases: Databases, plan: Plan) -> dict[str, str]:
         session, slot = databases.on(plan.blue, database), plan.slot(database)
         if session.query("slot", slot=slot):
             return slot
-        session.run(f"SET statement_timeout = {SLOT_TIMEOUT_S * 1000}")
+        session.run(f"SET statement_timeout = {SLOT_TIMEOUT_S * 1000}; SET lock_timeout = 0")
         try:
             session.query("create_slot", slot=slot)
         except SqlError as error:
@@ -99,7 +99,7 @@ def create_slots(databases: Databases, plan: Plan) -> dict[str, str]:
             if not session.query("slot", slot=slot):  # else a second attempt of this step was faster
                 raise
         finally:
-            session.run("RESET statement_timeout")
+            session.run("RESET statement_timeout; RESET lock_timeout")
         return slot
 
     return databases.each(plan.databases, create)

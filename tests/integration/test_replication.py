@@ -174,6 +174,22 @@ def test_adopting_and_subscribing_can_be_repeated(lab: Lab) -> None:
     assert lab.green_server.execute(APP, "SELECT count(*) FROM pg_replication_slots") == [[0]]
 
 
+def test_a_transaction_that_was_prepared_when_green_was_cloned_arrives_when_blue_commits_it(lab: Lab) -> None:
+    lab.prepare()
+    with closing(lab.as_writer(lab.blue_server)) as connection:
+        connection.run("BEGIN")
+        connection.run("INSERT INTO orders (note) VALUES ('prepared')")
+        connection.run("PREPARE TRANSACTION 'it''s \"waiting\"'")
+    lab.clone()
+    start = adoption.adopt_clone(lab.databases, lab.plan, lab.green)
+    replication.create_subscriptions(lab.databases, lab.plan, lab.green, lab.login, start)
+    assert lab.green_server
+    green_server = lab.green_server
+    with closing(lab.as_writer(lab.blue_server)) as connection:
+        connection.run("COMMIT PREPARED 'it''s \"waiting\"'")
+    eventually(lambda: green_server.execute(APP, "SELECT FROM orders WHERE note = 'prepared'") == [[]])
+
+
 def test_green_lets_nobody_in_and_takes_nothing_from_roles_without_login(lab: Lab) -> None:
     lab.follow()
     assert lab.green_server

@@ -1,0 +1,1 @@
+"""Whole releases: the synthesized template, deployed and run against real servers."""

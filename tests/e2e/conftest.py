@@ -1,0 +1,69 @@
+"""A world for each module, quick where AWS is slow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.functions import Fault
+from local.release import Release
+from local.servers import Server
+from local.world import World, world
+
+MACHINE = "bluegreen-shop"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[World]:
+    with world(latency_s=0.2, propagation_s=0.2) as made:
+        made.emulator.retry_scale = 0.1
+        yield made
+
+
+def start(running: World, release_input: Any = None, name: str | None = None) -> Release:
+    """Starts a release as the console does."""
+    client = running.emulator.client("stepfunctions")
+    arn = running.stack.outputs["StateMachineArn"]
+    count = len(client.list_executions(stateMachineArn=arn)["executions"])
+    return Release.start(client, arn, release_input or {}, running.mail_folder, name or f"release-{count}")
+
+
+def break_function(
+    running: World, state: str, fault: Fault, *, error: str = "InjectedError", after_s: float = 0
+) -> None:
+    """Lets the next call of a state's function go wrong; the call that only warms it is not meant."""
+    running.emulator.functions.inject(f"{MACHINE}-{state}", fault, error=error, unless=b'"warm": true', after_s=after_s)
+
+
+def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[str, Any]:
+    """What a release may leave behind, anywhere."""
+    locks = running.emulator.client("dynamodb").scan(TableName=running.stack.outputs["LockTableName"])["Items"]
+    clusters = running.emulator.client("rds").describe_db_clusters()["DBClusters"]
+    secrets = running.emulator.client("secretsmanager").list_secrets()["SecretList"]
+    zone = running.stack.config["hosted_zone_id"]
+    records = running.emulator.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    roles = "SELECT rolname, rolcanlogin FROM pg_roles ORDER BY 1"
+    return {
+        "slots": server.execute("postgres", "SELECT slot_name FROM pg_replication_slots"),
+        "roles": server.execute("postgres", roles),
+        "publications": {name: server.execute(name, "SELECT pubname FROM pg_publication") for name in databases},
+        "schemas": {name: server.execute(name, "SELECT nspname FROM pg_namespace ORDER BY 1") for name in databases},
+        "locks": locks,
+        "clusters": sorted(cluster["DBClusterIdentifier"] for cluster in clusters),
+        "instances": len(running.emulator.client("rds").describe_db_instances()["DBInstances"]),
+        "secrets": sorted(secret["Name"] for secret in secrets),
+        "records": [(r["Name"], r["TTL"], r["ResourceRecords"]) for r in records if r["Type"] == "CNAME"],
+    }
+
+
+def everything_written(running: World, releases: list[Release]) -> str:
+    """All texts in which a secret could have ended up: state data, mails, logs of functions, emulator and servers."""
+    texts = [json.dumps(release._history(), default=str) for release in releases]
+    texts += [json.dumps(release.describe(), default=str) for release in releases]
+    folders = [running.mail_folder, running.emulator.folder / "logs"]
+    texts += [path.read_text(errors="replace") for folder in folders for path in folder.rglob("*") if path.is_file()]
+    texts += [log.read_text(errors="replace") for log in running.folder.glob("*/server.log")]
+    return "\n".join(texts)

@@ -1,0 +1,80 @@
+"""What a release refuses: the error names the thing, blue is unharmed, and nothing is left behind."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from local.world import World
+from tests.e2e.conftest import break_function, start, traces
+
+DATABASES = ("app", "crm")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tables(running: World) -> None:
+    for database in DATABASES:
+        running.blue.execute(database, "CREATE TABLE kept (id int PRIMARY KEY, note text)")
+
+
+def test_a_table_without_replica_identity_is_named_and_stays_writable(running: World) -> None:
+    running.blue.execute("crm", 'CREATE TABLE "No Key" (a int); INSERT INTO "No Key" VALUES (1)')
+    before = traces(running, running.blue, DATABASES)
+    release = start(running)
+    assert release.wait()["error"] == "ReplicaIdentityMissing"
+    assert "crm.public.No Key" in release.failure()
+    assert traces(running, running.blue, DATABASES) == before
+    assert running.blue.execute("crm", 'UPDATE "No Key" SET a = 2 RETURNING a') == [[2]]
+    assert running.blue.execute("crm", 'DELETE FROM "No Key" RETURNING a') == [[2]]
+    running.blue.execute("crm", 'DROP TABLE "No Key"')
+
+
+def test_a_bad_parameter_is_named_with_its_remedy(running: World) -> None:
+    running.blue.parameters["max_replication_slots"] = "1"
+    running.blue.restart()
+    before = traces(running, running.blue, DATABASES)
+    release = start(running)
+    assert release.wait()["error"] == "BlueUnfit"
+    assert "max_replication_slots is 1 and 1 of it is free; 2 are needed" in release.failure()
+    assert traces(running, running.blue, DATABASES) == before
+    running.blue.parameters["max_replication_slots"] = "20"
+    running.blue.restart()
+
+
+def test_an_open_transaction_that_blocks_the_slot_is_named(running: World) -> None:
+    before = traces(running, running.blue, DATABASES)
+    with closing(running.blue.connect("app", "postgres", running.aurora.master_password)) as blocker:
+        blocker.run("BEGIN")
+        blocker.run("CREATE TABLE in_the_way (a int)")
+        pid = blocker.run("SELECT pg_backend_pid()")[0][0]
+        release = start(running)
+        assert release.wait()["error"] == "SlotBlocked"
+        assert f"process {pid}, user postgres, database app" in release.failure()
+        assert traces(running, running.blue, DATABASES) == before
+        blocker.run("ROLLBACK")
+
+
+def test_a_database_that_does_not_exist_is_named(running: World) -> None:
+    before = traces(running, running.blue, DATABASES)
+    release = start(running, {"databases": ["app", "nowhere"]})
+    release.wait()
+    assert "nowhere" in release.failure()
+    assert traces(running, running.blue, DATABASES) == before
+
+
+def test_a_clone_that_aurora_gives_up_on_ends_the_release(running: World) -> None:
+    before = traces(running, running.blue, DATABASES)
+    running.aurora.fail_next("shop-2*", "incompatible-parameters")
+    release = start(running)
+    described = release.wait()
+    assert described["error"] == "GreenFailed", release.failure()
+    assert "incompatible-parameters" in release.failure()
+    assert traces(running, running.blue, DATABASES) == before
+
+
+def test_a_record_that_is_changed_meanwhile_is_not_overwritten(running: World) -> None:
+    break_function(running, "GatherEvidence", "raise")
+    release = start(running)
+    assert release.wait()["error"] == "InjectedError"
+    assert running.production() is running.blue

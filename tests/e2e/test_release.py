@@ -1,0 +1,181 @@
+"""Releases of the sample database under write load, as an operator and a pipeline start and answer them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.reconcile import reconcile
+from local.release import Release
+from local.sample import Sample, create_sample
+from local.workload import Workload
+from local.world import World
+from tests.e2e.conftest import break_function, everything_written, start, traces
+from tests.waiting import eventually
+
+DATABASES = ("app", "crm")
+RELEASES: list[Release] = []
+SECRETS: set[str] = set()
+
+
+@pytest.fixture(scope="module")
+def sample(running: World) -> Sample:
+    made = create_sample(running.blue)
+    SECRETS.update(made.roles.values(), made.locked_roles.values(), {running.aurora.master_password})
+    return made
+
+
+@pytest.fixture
+def workload(running: World, sample: Sample) -> Iterator[Workload]:
+    made = Workload(sample, running.record, running.resolver, running.aurora.port)
+    made.start()
+    yield made
+    made.stop()
+
+
+def remember_secrets(running: World) -> None:
+    client = running.emulator.client("secretsmanager")
+    for secret in client.list_secrets()["SecretList"]:
+        SECRETS.add(json.loads(client.get_secret_value(SecretId=secret["ARN"])["SecretString"])["password"])
+
+
+def test_wrong_input_fails_in_the_first_state_and_touches_nothing(running: World, sample: Sample) -> None:
+    before = traces(running, running.blue, DATABASES)
+    release = start(running, {"databases": "app"})
+    assert release.wait()["error"] == "InputInvalid"
+    assert "input.databases must be array" in release.failure()
+    assert traces(running, running.blue, DATABASES) == before
+
+
+def test_a_rejected_release_leaves_nothing_behind(running: World, sample: Sample, workload: Workload) -> None:
+    before = traces(running, running.blue, DATABASES)
+    release = start(running, {"reason": "a try", "requested_by": "O'Neill"})
+    request = release.wait_for_approval_request()
+    remember_secrets(running)
+    RELEASES.append(release)
+    assert "O'Neill" in request.body
+    green = next(name for name in running.aurora.servers if name != "shop-blue")
+    assert running.server(green).running
+    release.answer("reject")
+    assert release.wait()["error"] == "ReleaseRejected"
+    assert traces(running, running.blue, DATABASES) == before
+    assert green not in running.aurora.servers
+    eventually(lambda: workload.last_write_age_s < 0.5)
+
+
+def test_an_unanswered_release_leaves_nothing_behind(running: World, sample: Sample) -> None:
+    before = traces(running, running.blue, DATABASES)
+    release = start(running, {"approval_timeout_s": 1})
+    assert release.wait()["error"] == "ApprovalTimedOut"
+    assert traces(running, running.blue, DATABASES) == before
+
+
+def test_a_failure_in_the_freeze_gives_blue_and_record_back(running: World, sample: Sample, workload: Workload) -> None:
+    before = traces(running, running.blue, DATABASES)
+    break_function(running, "OpenGreen", "raise")
+    release = start(running)
+    release.wait_for_approval_request()
+    release.answer("approve")
+    assert release.wait()["error"] == "InjectedError"
+    RELEASES.append(release)
+    passed = {step.name for step in release.new_steps()}
+    assert {"FreezeBlue", "FlipDns", "AbortSwitchover", "RestoreDns"} <= passed
+    assert traces(running, running.blue, DATABASES) == before
+    acknowledged = workload.acknowledged
+    eventually(lambda: workload.acknowledged > acknowledged + 100)
+    assert {t.address for t in workload.journal.transactions} == {running.blue.address}
+
+
+def test_an_event_that_is_delivered_twice_makes_one_release_and_nothing_is_lost(
+    running: World, sample: Sample, workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running.emulator, "deliver_twice", True)
+    stepfunctions = running.emulator.client("stepfunctions")
+    arn = running.stack.outputs["StateMachineArn"]
+
+    def executions() -> list[dict[str, Any]]:
+        return list(stepfunctions.list_executions(stateMachineArn=arn)["executions"])
+
+    earlier = {execution["executionArn"] for execution in executions()}
+    running.emulator.client("events").put_events(
+        Entries=[
+            {
+                "Source": "release.pipeline",
+                "DetailType": "Release Requested",
+                "Detail": json.dumps({"cluster": "shop", "requested_by": "pipeline"}),
+            }
+        ]
+    )
+
+    def started() -> list[Release]:
+        new = [execution["executionArn"] for execution in executions() if execution["executionArn"] not in earlier]
+        return [Release(stepfunctions, found, running.mail_folder) for found in new]
+
+    eventually(lambda: len(started()) == 2)
+    eventually(lambda: sum(release.running for release in started()) == 1)
+    (winner,) = (release for release in started() if release.running)
+    (loser,) = (release for release in started() if release.execution_arn != winner.execution_arn)
+    assert loser.describe()["error"] == "ReleaseInProgress"
+    assert winner.execution_arn in loser.failure()
+
+    winner.wait_for_approval_request()
+    remember_secrets(running)
+    before = workload.acknowledged
+    eventually(lambda: workload.acknowledged > before + 200)
+    winner.answer("approve")
+    described = winner.wait()
+    assert described["status"] == "SUCCEEDED", winner.failure()
+    RELEASES.append(winner)
+    summary = json.loads(described["output"])
+    before = workload.acknowledged
+    eventually(lambda: workload.acknowledged > before + 200)
+    workload.stop()
+    result = reconcile(sample, workload.journal, running.blue, running.server(summary["green"]))
+    assert result.findings == []
+    assert result.blue_refuses_writes
+    assert result.client_write_gap_ms is not None
+    assert result.client_write_gap_ms > 0, "both sides took writes at once"
+    assert summary["sessions_ended"] >= 1, "a transaction was open when blue was frozen"
+    after = traces(running, running.server(summary["green"]), DATABASES)
+    assert after["locks"] == after["slots"] == []
+    assert after["publications"] == {"app": [], "crm": []}
+    assert not any("bluegreen" in row[0] for rows in after["schemas"].values() for row in rows)
+    assert not any(row[0].startswith("bluegreen_replication") for row in after["roles"])
+    assert after["secrets"] == ["bluegreen/shop/release-role"]
+    assert after["records"][0][1] == 5
+
+
+def test_the_next_release_starts_from_what_was_green(running: World, sample: Sample, workload: Workload) -> None:
+    blue = running.production()
+    assert blue is not running.blue
+    release = start(running)
+    release.wait_for_approval_request()
+    release.answer("approve")
+    described = release.wait()
+    assert described["status"] == "SUCCEEDED", release.failure()
+    green = running.server(json.loads(described["output"])["green"])
+    before = workload.acknowledged
+    eventually(lambda: workload.acknowledged > before + 100)
+    workload.stop()
+    result = reconcile(sample, workload.journal, blue, green)
+    assert result.findings == []
+    assert result.blue_refuses_writes
+
+
+def test_no_secret_is_in_state_data_mails_or_logs(running: World) -> None:
+    assert len(SECRETS) >= 8
+    written = everything_written(running, RELEASES)
+    assert "bluegreen_replication" in written, "the right places are searched"
+    assert [secret for secret in SECRETS if secret in written] == []
+
+
+def test_the_name_servers_answer_with_green_and_its_ttl(running: World) -> None:
+    assert running.resolver.resolve(running.record) == running.production().address
+
+
+def test_the_input_schema_is_packaged(running: World) -> None:
+    assert list(Path(running.emulator.folder / "assets").glob("*/bluegreen/release-input.schema.json"))
