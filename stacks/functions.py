@@ -65,7 +65,7 @@ _IN_THE_FREEZE = (
     "OpenGreen",
     "AbortSwitchover",
 )
-_forget_secret = replication_secrets("DescribeSecret", "DeleteSecret")
+_forget_secret = replication_secrets("DeleteSecret")
 
 FUNCTIONS = (
     Row("PlanRelease", 30, (plan, lock("PutItem", "GetItem"), look_at_clusters, read_record)),
@@ -91,7 +91,7 @@ FUNCTIONS = (
     Row("WaitForDns", 30, (read_dns_change,)),
     Row("RestoreTtl", 60, (change_record,)),
     Row("DropSubscriptions", 120, (database,)),
-    Row("CompleteRelease", 120, (database, _forget_secret, lock("DeleteItem", "GetItem"))),
+    Row("CompleteRelease", 120, (database, _forget_secret, lock("DeleteItem"))),
     Row("AbortSwitchover", 60, (database,)),
     Row("RestoreDns", 60, (change_record,)),
     Row("CleanUpReplication", 120, (database, _forget_secret)),

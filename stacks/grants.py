@@ -37,7 +37,7 @@ def database(function: lambda_.Function, shared: Shared) -> None:
 
 
 def plan(function: lambda_.Function, shared: Shared) -> None:
-    """The settings that a release is planned with, and a look at the execution that holds the lock."""
+    """The settings that a release is planned with."""
     config = shared.config
     settings = {
         "DATABASES": json.dumps(config.databases),
@@ -52,9 +52,6 @@ def plan(function: lambda_.Function, shared: Shared) -> None:
     }
     for key, value in settings.items():
         function.add_environment(key, value)
-    # By name: the state machine depends on its functions, so a function cannot refer to the state machine.
-    executions = _arn(function, "states", "execution", f"{resource_name(config)}:*")
-    _allow(function, ["states:DescribeExecution"], executions)
 
 
 def lock(*actions: str) -> Grant:

@@ -107,5 +107,5 @@ def fence(databases: Databases, plan: Plan, green: Cluster) -> list[str]:
         roles = login_roles(home, plan)
         if roles:
             home.run("; ".join(f"ALTER ROLE {identifier(role)} NOLOGIN" for role in roles))
-    end_sessions(home)
+    end_sessions(home, plan)
     return roles

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .errors import BlueNotFound, DnsNotInSync, RecordChanged
+from .errors import AwsUnavailable, BlueNotFound, DnsNotInSync, RecordChanged
 from .model import Cluster, Plan, Record
 
 PROPAGATION_TIMEOUT_S = 120
@@ -40,6 +40,8 @@ def read(route53: Any, zone_id: str, name: str) -> tuple[Record, str]:
                 f"The record {name} is weighted, an alias, or has several values. Splitting clients between two writers"
                 " is not safe: make it one simple CNAME or A record with one value."
             )
+        if record_set["TTL"] < 1:
+            raise BlueNotFound(f"The record {name} has a TTL of 0 s: give it at least 1 s.")
         return Record(zone_id, name, record_set["Type"], record_set["TTL"]), values[0]
     raise BlueNotFound(f"The hosted zone {zone_id} has no CNAME or A record named {name}.")
 
@@ -49,39 +51,69 @@ def value_for(record: Record, cluster: Cluster) -> str:
     return cluster.host if record.type == "CNAME" else socket.gethostbyname(cluster.host)
 
 
-def point_at(route53: Any, plan: Plan, target: Cluster, others: list[Cluster], ttl_s: int) -> str:
+def point_at(
+    route53: Any, plan: Plan, target: Cluster, others: list[Cluster], ttl_s: int, only_from_ttl_s: int | None = None
+) -> str:
     """Points the writer record at a cluster with a TTL, and returns the id of the change.
+
+    The record is replaced only while it is exactly as it was read: one batch deletes that and creates the new one, and
+    Route 53 takes all of a batch or nothing. With ``only_from_ttl_s`` a record of any other TTL is left alone; that is
+    how a flip that was slow cannot undo the abort that overtook it (``switchover_ttl_s``).
 
     Doing it twice does no harm. Raises ``RecordChanged`` when the record points at neither ``target`` nor ``others``:
     then somebody else changed it, and undoing that is not ours.
     """
     record, current = read(route53, plan.record.zone_id, plan.record.name)
-    record = replace(record, ttl_s=ttl_s)
     expected = {normalized(value_for(record, cluster)) for cluster in (target, *others)}
-    if normalized(current) not in expected:
+    if normalized(current) not in expected or only_from_ttl_s not in (None, record.ttl_s):
         raise RecordChanged(
-            f"The record {record.name} points at {current}, not at {' or '.join(sorted(expected))}:"
+            f"The record {record.name} points at {current} with a TTL of {record.ttl_s} s, not at"
+            f" {' or '.join(sorted(expected))}{'' if only_from_ttl_s is None else f' with {only_from_ttl_s} s'}:"
             " somebody else changed it. Put it right, then release again."
         )
-    change = {
-        "Action": "UPSERT",
+    new = replace(record, ttl_s=ttl_s)
+    changes = [_change("DELETE", record, current), _change("CREATE", new, value_for(new, target))]
+    try:
+        response = route53.change_resource_record_sets(
+            HostedZoneId=record.zone_id,
+            ChangeBatch={"Comment": f"Blue/green release {plan.release_id}", "Changes": changes},
+        )
+    except route53.exceptions.InvalidChangeBatch as error:
+        raise AwsUnavailable(f"The record {record.name} changed between reading and writing it.") from error
+    return str(response["ChangeInfo"]["Id"])
+
+
+def _change(action: str, record: Record, value: str) -> dict[str, Any]:
+    return {
+        "Action": action,
         "ResourceRecordSet": {
             "Name": record.name,
             "Type": record.type,
-            "TTL": ttl_s,
-            "ResourceRecords": [{"Value": value_for(record, target)}],
+            "TTL": record.ttl_s,
+            "ResourceRecords": [{"Value": value}],
         },
     }
-    response = route53.change_resource_record_sets(
-        HostedZoneId=record.zone_id,
-        ChangeBatch={"Comment": f"Blue/green release {plan.release_id}", "Changes": [change]},
-    )
-    return str(response["ChangeInfo"]["Id"])
+
+
+def switchover_ttl_s(plan: Plan) -> int:
+    """The record's TTL during the switchover: always less than the old one, so that the two can be told apart.
+
+    >>> from types import SimpleNamespace as N
+    >>> [switchover_ttl_s(N(switchover_ttl_s=5, record=N(ttl_s=old))) for old in (300, 5, 1)]
+    [5, 4, 0]
+    """
+    return min(plan.switchover_ttl_s, plan.record.ttl_s - 1)
+
+
+def flip(route53: Any, plan: Plan, green: Cluster) -> str:
+    """Points the record from blue, with its TTL lowered, at green, and returns the id of the change."""
+    ttl_s = switchover_ttl_s(plan)
+    return point_at(route53, plan, green, [plan.blue], ttl_s, only_from_ttl_s=ttl_s)
 
 
 def lower_ttl(route53: Any, plan: Plan) -> datetime:
     """Lowers the record's TTL for the switchover; returns when the last answer with the old one runs out."""
-    change_id = point_at(route53, plan, plan.blue, [], min(plan.record.ttl_s, plan.switchover_ttl_s))
+    change_id = point_at(route53, plan, plan.blue, [], switchover_ttl_s(plan))
     deadline = time.monotonic() + PROPAGATION_TIMEOUT_S
     while True:
         try:

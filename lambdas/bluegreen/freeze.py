@@ -51,29 +51,29 @@ def freeze_blue(databases: Databases, plan: Plan) -> Freeze:
         if record["unfrozen_at"] is not None:
             raise SwitchoverAborted(f"Release {plan.release_id} was aborted at {record['unfrozen_at']}: not frozen.")
         _alter_roles(home, roles, "NOLOGIN")
-    ended = prove(home)
+    ended = prove(home, plan)
     return Freeze(record["frozen_at"], tuple(record["roles"]), ended)
 
 
-def prove(home: Session) -> int:
+def prove(home: Session, plan: Plan) -> int:
     """Proves that nothing can write: no client's session but ours, no prepared transaction. Returns sessions ended.
 
     One look is not enough. A session that passed the check for LOGIN just before the freeze shows up in
     ``pg_stat_activity`` a moment later, when its start is complete; so the proof is given again at the end of the
     switchover, before green may open.
     """
-    ended = end_sessions(home)
+    ended = end_sessions(home, plan)
     if prepared := home.query("prepared_transactions"):
         names = ", ".join(f"{row['gid']} of {row['owner']} in {row['database']}" for row in prepared)
         raise WritersRemain(f"Prepared transactions could still be committed on blue: {names}. End them first.")
     return ended
 
 
-def end_sessions(session: Session) -> int:
+def end_sessions(session: Session, plan: Plan) -> int:
     """Terminates all sessions of clients until none is left, and returns how many there were."""
     deadline = time.monotonic() + SESSIONS_TIMEOUT_S
     seen: dict[int, Row] = {}
-    while remaining := session.query("end_sessions"):
+    while remaining := session.query("end_sessions", release_id=plan.release_id):
         seen |= {row["pid"]: row for row in remaining}
         if time.monotonic() > deadline:
             names = ", ".join(f"process {row['pid']} of {row['role']} in {row['database']}" for row in remaining)

@@ -216,21 +216,27 @@ class Databases:
     def _open(self, cluster: Cluster, database: str, credentials: Credentials) -> Session:
         address = f"{cluster.identifier}/{database}"
         try:
+            connected = _socket(cluster)
+        except OSError as error:
+            where = f"{address} at {cluster.host}:{cluster.port}"
+            raise DatabaseUnavailable(f"Cannot connect to {where}: {error}") from error
+        try:
             connection = pg8000.native.Connection(
                 user=credentials.username,
                 password=credentials.password,
                 host=cluster.host,
                 database=database,
-                sock=_socket(cluster),
+                sock=connected,
                 ssl_context=_ssl_context() if self.tls == "verify-full" else False,
                 application_name=self.application_name,
                 startup_params=SETTINGS,
             )
         except pg8000.native.DatabaseError as error:
+            connected.close()
             raise _translated(error, address) from error
         except (pg8000.native.InterfaceError, OSError, struct.error) as error:
-            where = f"{address} at {cluster.host}:{cluster.port}"
-            raise DatabaseUnavailable(f"Cannot connect to {where}: {error}") from error
+            connected.close()
+            raise DatabaseUnavailable(f"{address} ended the connection while it was made: {error}") from error
         return Session(connection, address)
 
 

@@ -157,7 +157,7 @@ def verify_cutover(databases: Databases, plan: Plan, green: Cluster) -> dict[str
     Raises ``RowCountsDiffer``, or ``WritersRemain`` when a session turned up that the proof of the freeze had not seen.
     """
     counts = compare_row_counts(databases, plan, green)
-    if late := freeze.prove(databases.on(plan.blue, plan.home)):
+    if late := freeze.prove(databases.on(plan.blue, plan.home), plan):
         raise WritersRemain(f"{late} sessions were still starting on blue when it was frozen, and may have written.")
     return counts
 

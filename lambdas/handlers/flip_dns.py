@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bluegreen.dns import point_at
+from bluegreen.dns import flip
 from bluegreen.model import Plan, State, green
 
 from .entry import Result, client, entry
@@ -10,6 +10,4 @@ from .entry import Result, client, entry
 
 @entry
 def handler(state: State) -> Result:
-    plan, target = Plan.of(state), green(state)
-    ttl_s = min(plan.record.ttl_s, plan.switchover_ttl_s)
-    return {"change_id": point_at(client("route53"), plan, target, [plan.blue], ttl_s)}
+    return {"change_id": flip(client("route53"), Plan.of(state), green(state))}

@@ -230,6 +230,15 @@ def test_a_session_that_turns_up_after_the_freeze_keeps_green_closed(following: 
         switchover.verify_cutover(lab.databases, lab.plan, lab.green)
 
 
+def test_a_look_for_sessions_that_comes_after_the_abort_sends_nobody_away(following: Lab) -> None:
+    lab = following
+    freeze.freeze_blue(lab.databases, lab.plan)
+    switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=False)
+    with closing(lab.as_writer(lab.blue_server)) as connection:
+        assert freeze.prove(lab.databases.on(lab.plan.blue, lab.plan.home), lab.plan) == 0
+        assert connection.run("SELECT 1") == [[1]]
+
+
 def test_a_drain_that_cannot_end_gives_up_at_the_budget(following: Lab) -> None:
     lab = following
     with_plan(lab, freeze_budget_s=1)

@@ -126,8 +126,6 @@ def test_a_function_may_use_the_services_that_its_handler_uses_and_no_other(asse
     uses = set(re.findall(r'client\("(\w+)"\)', source))
     if "databases()" in source:
         uses.add("secretsmanager")
-    if state == "PlanRelease":
-        uses.add("states")  # to ask whether the execution that holds the lock has ended
     may = {action.split(":")[0] for statement in assembly.allowed(state) for action in statement["Action"]}
     assert may - {"xray"} == uses
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -10,6 +11,8 @@ import pytest
 from moto import mock_aws
 
 from bluegreen.model import Cluster, Plan, Record
+from local.seams.patching import Seams
+from local.seams.zones import Zones
 
 REGION = "eu-west-2"
 BLUE_ENDPOINT = "shop-blue.cluster-abc.eu-west-2.rds.amazonaws.com"
@@ -30,8 +33,12 @@ def rds() -> Any:
 
 
 @pytest.fixture
-def route53() -> Any:
-    return boto3.client("route53")
+def route53() -> Iterator[Any]:
+    """With change batches that are checked as a whole, as Route 53 does and moto does not."""
+    settings: Any = SimpleNamespace(propagation_s=0.0, refuse_next_change=None)
+    with Seams() as seams:
+        Zones(settings).install(seams)
+        yield boto3.client("route53")
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bluegreen import dns
-from bluegreen.errors import BlueNotFound, RecordChanged
+from bluegreen.errors import AwsUnavailable, BlueNotFound, RecordChanged
 from bluegreen.model import Cluster, Plan, Record
 from tests.unit.conftest import BLUE_ENDPOINT
 
@@ -42,8 +43,9 @@ def served(route53: Any, plan: Plan) -> tuple[str, int]:
 
 
 def test_the_record_is_flipped_and_taken_back_any_number_of_times(route53: Any, zoned: Plan) -> None:
+    dns.lower_ttl(route53, zoned)
     for _ in range(2):
-        change = dns.point_at(route53, zoned, GREEN, [zoned.blue], ttl_s=5)
+        change = dns.flip(route53, zoned, GREEN)
         assert served(route53, zoned) == (GREEN.host, 5)
         dns.require_in_sync(route53, change)
     for _ in range(2):
@@ -57,7 +59,28 @@ def test_lowering_the_ttl_keeps_the_value_and_tells_when_the_old_one_has_run_out
     assert dns.lower_ttl(route53, zoned) >= ends_at
     short = dataclasses.replace(zoned, record=dataclasses.replace(zoned.record, ttl_s=3))
     dns.lower_ttl(route53, short)
-    assert served(route53, zoned)[1] == 3, "never raised"
+    assert served(route53, zoned)[1] == 2, "always less than before, never raised"
+
+
+def test_a_flip_that_an_abort_has_overtaken_does_nothing(route53: Any, zoned: Plan) -> None:
+    dns.lower_ttl(route53, zoned)
+    dns.point_at(route53, zoned, zoned.blue, [GREEN], ttl_s=zoned.record.ttl_s)  # what RestoreDns does
+    with pytest.raises(RecordChanged):
+        dns.flip(route53, zoned, GREEN)
+    assert served(route53, zoned) == (BLUE_ENDPOINT, 60)
+
+
+def test_a_record_that_changes_between_reading_and_writing_is_read_again_later(
+    route53: Any, zoned: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dns.lower_ttl(route53, zoned)
+    stale = dns.read(route53, zoned.record.zone_id, zoned.record.name)
+    dns.point_at(route53, zoned, zoned.blue, [], ttl_s=zoned.record.ttl_s)
+    monkeypatch.setattr(dns, "read", lambda *_: stale)
+    with pytest.raises(AwsUnavailable):
+        dns.flip(route53, zoned, GREEN)
+    monkeypatch.undo()
+    assert served(route53, zoned) == (BLUE_ENDPOINT, 60)
 
 
 def test_a_record_that_somebody_else_changed_is_left_alone(route53: Any, zoned: Plan) -> None:
@@ -70,9 +93,14 @@ def test_a_record_that_somebody_else_changed_is_left_alone(route53: Any, zoned: 
 def test_weighted_and_absent_records_are_refused(route53: Any, zoned: Plan) -> None:
     with pytest.raises(BlueNotFound, match=r"no CNAME or A record named db2\.shop\.internal"):
         dns.read(route53, zoned.record.zone_id, "db2.shop.internal")
-    put(route53, zoned.record.zone_id, "a.example.com", Name="w.shop.internal", SetIdentifier="one", Weight=1)
-    with pytest.raises(BlueNotFound, match="weighted"):
-        dns.read(route53, zoned.record.zone_id, "w.shop.internal")
+    weighted = {"SetIdentifier": "one", "Weight": 1, "TTL": 60, "ResourceRecords": [{"Value": "a.example.com"}]}
+    several = {"TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}, {"Value": "192.0.2.2"}]}
+    alias = {"AliasTarget": {"DNSName": "a.example.com"}}
+    for shape in (weighted, several, alias):
+        answer = {"ResourceRecordSets": [{"Name": "w.shop.internal.", "Type": "A", **shape}]}
+        answering = SimpleNamespace(list_resource_record_sets=lambda answer=answer, **_: answer)
+        with pytest.raises(BlueNotFound, match="weighted, an alias, or has several values"):
+            dns.read(answering, zoned.record.zone_id, "w.shop.internal")
 
 
 def test_an_address_record_gets_the_address_of_the_endpoint(route53: Any, zoned: Plan) -> None:
