@@ -58,7 +58,7 @@ def demo(console: Console, output: Path, blue_version: int, *, approve_unasked: 
                 _wait_for_writes(workload, workload.acknowledged + WARM_UP_WRITES)
         finally:
             workload.stop()
-        report = _report(running, release, execution, release_s)
+        report = _report(running, release, execution, release_s) | {"acknowledged": workload.acknowledged}
         if execution["status"] == "SUCCEEDED":
             status.update("checking every row and sequence")
             green = running.server(report["green"])
@@ -133,13 +133,16 @@ def _decide(console: Console, status: Status, mail: Mail, *, approve_unasked: bo
     status.stop()
     answer = ""
     while answer not in ("y", "n"):
-        answer = console.input("Approve? [y/n] ").strip().lower()
+        try:
+            answer = console.input("Approve? [y/n] ").strip().lower()
+        except EOFError:  # nobody is there: that is no approval
+            answer = "n"
     status.start()
     return "approve" if answer == "y" else "reject"
 
 
 def _line(step: Step) -> str:
-    figure = FIGURES.get(step.name, lambda _: "")(step.result)
+    figure = FIGURES[step.name](step.result) if step.name in FIGURES else ""
     waited = f"asked {step.attempts + 1} times" if step.attempts else ""
     details = ", ".join(filter(None, (figure, waited)))
     return f"  {step.name:22} {step.duration_s or 0:7.2f} s  [dim]{escape(details)}[/dim]"

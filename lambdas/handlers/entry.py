@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial, wraps
 from typing import Any, cast
 
@@ -24,7 +25,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from bluegreen.errors import AwsRefused, AwsUnavailable
-from bluegreen.model import Plan, State, green
+from bluegreen.model import Plan, State, green, release_id
 from bluegreen.postgres import Databases
 from bluegreen.secrets import CachedLogin
 
@@ -78,19 +79,19 @@ def entry(work: Callable[[State], Result]) -> Handler:
     @wraps(work)
     def handler(event: Event, context: LambdaContext) -> Result:
         started = time.monotonic()
-        plan = event.get("plan", {})
-        logger.append_keys(release_id=plan.get("release_id", "not planned"), state=context.function_name.split("-")[-1])
-        tracer.put_annotation("release_id", plan.get("release_id", "not planned"))
+        release = (
+            event["plan"]["release_id"] if "plan" in event else release_id(event["execution_arn"], event["started_at"])
+        )
+        logger.append_keys(release_id=release, state=context.function_name.split("-")[-1])
+        tracer.put_annotation("release_id", release)
+        metrics.add_metadata("release_id", release)
         try:
-            result = _warmed(event) if event.get("warm") else work(event)
-        except ClientError as error:
-            raise _translated(error) from error
-        except BotoCoreError as error:
-            raise AwsUnavailable(f"AWS cannot be reached: {error}") from error
-        milliseconds = 1000 * (time.monotonic() - started)
-        metrics.add_dimension(name="cluster", value=setting("CLUSTER_NAME"))
-        metrics.add_metric(name="StepDuration", unit=MetricUnit.Milliseconds, value=milliseconds)
-        logger.info("done", extra={"duration_ms": round(milliseconds, 1), "result": result})
+            with _errors_translated():
+                result = _warmed(event) if event.get("warm") else work(event)
+        except Exception as error:
+            _report(started, failed=type(error).__name__, reason=str(error))
+            raise
+        _report(started, result=result)
         return result
 
     return cast(Handler, handler)
@@ -105,10 +106,23 @@ def _warmed(state: Event) -> Result:
     return {"warm": True}
 
 
-def _translated(error: ClientError) -> AwsRefused | AwsUnavailable:
-    code = error.response.get("Error", {}).get("Code", "unknown")
-    message = f"{error.operation_name}: {code}: {error.response.get('Error', {}).get('Message', '')}"
-    return AwsUnavailable(message) if code in THROTTLED else AwsRefused(message)
+def _report(started: float, **details: Any) -> None:
+    milliseconds = 1000 * (time.monotonic() - started)
+    metrics.add_dimension(name="cluster", value=setting("CLUSTER_NAME"))
+    metrics.add_metric(name="StepDuration", unit=MetricUnit.Milliseconds, value=milliseconds)
+    logger.info("failed" if "failed" in details else "done", extra={"duration_ms": round(milliseconds, 1), **details})
+
+
+@contextmanager
+def _errors_translated() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "unknown")
+        message = f"{error.operation_name}: {code}: {error.response.get('Error', {}).get('Message', '')}"
+        raise (AwsUnavailable if code in THROTTLED else AwsRefused)(message) from error
+    except BotoCoreError as error:
+        raise AwsUnavailable(f"AWS cannot be reached: {error}") from error
 
 
 def json_setting(name: str) -> Any:

@@ -1,0 +1,85 @@
+"""What all handlers share: settings, and errors as the state machine knows them."""
+
+from __future__ import annotations
+
+import io
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from bluegreen.errors import AwsRefused, AwsUnavailable, BlueUnfit
+from bluegreen.model import Plan, State
+
+CONTEXT = SimpleNamespace(
+    function_name="bluegreen-shop-CheckBlue",
+    memory_limit_in_mb=128,
+    invoked_function_arn="arn:aws:lambda:eu-west-2:123456789012:function:bluegreen-shop-CheckBlue",
+    aws_request_id="1",
+)
+
+
+@pytest.fixture
+def entry(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("CLUSTER_NAME", "shop")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "bluegreen")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "BlueGreen")
+    from handlers import entry as module
+
+    return module
+
+
+def called(entry: Any, plan: Plan, raised: Exception | None = None, **more: Any) -> Any:
+    def work(_state: State) -> dict[str, Any]:
+        if raised:
+            raise raised
+        return {"done": True}
+
+    return entry.entry(work)({"plan": plan.to_state(), **more}, CONTEXT)
+
+
+def test_a_handler_returns_what_its_work_returns(entry: Any, plan: Plan) -> None:
+    assert called(entry, plan) == {"done": True}
+
+
+def test_every_log_line_carries_release_and_state(entry: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(entry.logger.registered_handler, "stream", written)
+    called(entry, plan)
+    with pytest.raises(BlueUnfit):
+        called(entry, plan, BlueUnfit("as it is"))
+    done, failed = map(json.loads, written.getvalue().splitlines())
+    for line in (done, failed):
+        assert (line["release_id"], line["state"]) == (plan.release_id, "CheckBlue")
+    assert (failed["failed"], failed["reason"]) == ("BlueUnfit", "as it is")
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (
+            ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow"}}, "DescribeDBClusters"),
+            AwsUnavailable,
+        ),
+        (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DescribeDBClusters"), AwsRefused),
+        (EndpointConnectionError(endpoint_url="https://rds"), AwsUnavailable),
+        (BlueUnfit("as it is"), BlueUnfit),
+    ],
+)
+def test_errors_are_those_that_the_state_machine_knows(
+    entry: Any, plan: Plan, raised: Exception, expected: type[Exception]
+) -> None:
+    with pytest.raises(expected):
+        called(entry, plan, raised)
+
+
+def test_a_missing_variable_is_named(entry: Any) -> None:
+    with pytest.raises(entry.EnvironmentIncomplete, match="RELEASE_SECRET_ARN"):
+        entry.setting("RELEASE_SECRET_ARN")
+
+
+def test_a_warming_call_does_no_work(entry: Any, plan: Plan) -> None:
+    green = {"identifier": "shop-green", "host": "127.0.1.2", "port": 5432}
+    assert called(entry, plan, AssertionError("worked"), warm=True, green=green) == {"warm": True}
