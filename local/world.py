@@ -19,9 +19,6 @@ from local.servers import Server
 
 CLUSTER = "shop"
 BLUE = "shop-blue"
-RECORD_TTL_S = 5
-"""Of the writer record before a release: the least that a switchover has to wait for clients' resolvers."""
-
 Progress = Callable[[str], None]
 
 
@@ -71,6 +68,7 @@ def world(
     port: int = 0,
     latency_s: float = 2.0,
     propagation_s: float = 1.0,
+    record_ttl_s: int = 5,
     parameters: dict[str, str] | None = None,
     overrides: dict[str, Any] | None = None,
     progress: Progress = lambda _: None,
@@ -79,6 +77,7 @@ def world(
 
     latency_s      how long a cluster and each instance take to become available, at least
     propagation_s  how long Route 53 takes to serve a change
+    record_ttl_s   of the writer record before the release: a release waits that long for resolvers to forget it
     parameters     settings in blue's cluster parameter group
     overrides      settings of the cluster's block in cdk.json that differ from the example
     """
@@ -110,14 +109,14 @@ def world(
         )
         create_role(blue, login["username"], login["password"], options="SUPERUSER", member_of=["rds_superuser"])
         emulator.functions.after_invoke.append(lambda _: aurora.sync_roles())
-        create_record(emulator, stack, blue.address)
+        create_record(emulator, stack, blue.address, record_ttl_s)
         progress("DNS")
         dns = DnsServer(emulator)
         undo.callback(dns.close)
         yield World(folder, emulator, aurora, blue, stack, dns)
 
 
-def create_record(emulator: Emulator, stack: Stack, address: str) -> None:
+def create_record(emulator: Emulator, stack: Stack, address: str, ttl_s: int) -> None:
     """The writer record at blue, as production has it, served before this returns."""
     change = emulator.client("route53").change_resource_record_sets(
         HostedZoneId=stack.config["hosted_zone_id"],
@@ -128,7 +127,7 @@ def create_record(emulator: Emulator, stack: Stack, address: str) -> None:
                     "ResourceRecordSet": {
                         "Name": stack.config["writer_record"],
                         "Type": "CNAME",
-                        "TTL": RECORD_TTL_S,
+                        "TTL": ttl_s,
                         "ResourceRecords": [{"Value": address}],
                     },
                 }

@@ -18,7 +18,7 @@ MACHINE = "bluegreen-shop"
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[World]:
-    with world(latency_s=0.2, propagation_s=0.2) as made:
+    with world(latency_s=0.2, propagation_s=0.2, record_ttl_s=2) as made:
         made.emulator.retry_scale = 0.1
         yield made
 

@@ -104,7 +104,7 @@ class Machine:
         return release, [step.name for step in release.new_steps() if step.duration_s is None]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _emulator() -> Iterator[Emulator]:
     with working_folder() as folder:
         emulator = Emulator(folder / "aws", "eu-west-2")
@@ -115,7 +115,7 @@ def _emulator() -> Iterator[Emulator]:
             emulator.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _machine(_emulator: Emulator) -> Machine:
     return Machine(_emulator)
 
