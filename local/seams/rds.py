@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.rds.exceptions import (
@@ -23,18 +23,16 @@ from moto.rds.models import DBCluster, DBInstance, RDSBackend, rds_backends
 from pg8000.exceptions import Error as Pg8000Error
 
 from local.roles import create_master
+from local.seams.knobs import Compute
 from local.seams.rds_records import CLONE_DEFAULTS, ENGINE, PRODUCTION_CLUSTER, PRODUCTION_INSTANCE, Cluster, Instance
 from local.servers import Server, ServerError
-
-if TYPE_CHECKING:
-    from local.aurora import EmbeddedAurora
 
 _log = logging.getLogger(__name__)
 
 _CLONE_OF = "clone_of"
 
 
-def install(aurora: EmbeddedAurora) -> Backend:
+def install(aurora: Compute) -> Backend:
     """Put a backend for an embedded Aurora in the place of moto's own."""
     backend = Backend(aurora)
     rds_backends[DEFAULT_ACCOUNT_ID][aurora.region] = backend
@@ -44,7 +42,7 @@ def install(aurora: EmbeddedAurora) -> Backend:
 class Backend(RDSBackend):
     """moto's RDS of one Region, whose clusters have servers. Requests come in on many threads."""
 
-    def __init__(self, aurora: EmbeddedAurora) -> None:
+    def __init__(self, aurora: Compute) -> None:
         super().__init__(aurora.region, DEFAULT_ACCOUNT_ID)
         self.aurora = aurora
         self.lock = aurora.lock

@@ -21,7 +21,7 @@ import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 from moto.core.exceptions import AWSError
@@ -41,13 +41,11 @@ from moto.stepfunctions.parser.utils import TMP_THREADS
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from . import events
+from .knobs import Knobs
 from .patching import Seams
 
-if TYPE_CHECKING:
-    from local.emulator import Emulator
 
-
-def install(seams: Seams, emulator: Emulator) -> None:
+def install(seams: Seams, emulator: Knobs) -> None:
     """Mend the interpreter; when the emulator closes, a retry interval ends early."""
     seams.replace(models, "stepfunctions_backends", stepfunctions_parser_backends)
     seams.wrap(StepFunctionsParserBackend, "create_state_machine", _create_state_machine)

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult
@@ -22,10 +22,8 @@ from moto.route53.exceptions import Route53ClientError
 from moto.route53.models import Route53Backend, route53_backends
 from moto.route53.responses import Route53
 
+from .knobs import Knobs
 from .patching import Seams
-
-if TYPE_CHECKING:
-    from local.emulator import Emulator
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ Records = tuple[Record, ...]
 class Zones:
     """What is served when: for each zone its record sets, each version with the instant from which it is served."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Knobs) -> None:
         self._emulator = emulator
         self._lock = threading.Lock()
         self._versions: defaultdict[str, list[tuple[float, Records]]] = defaultdict(list)
