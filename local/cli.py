@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 from rich.console import Console
 
-from local import psqlfile
-from local.binaries import ServerError
 from local.demo import demo
 from local.host import HostError
-from local.psqlfile import LoadError
+from local.postgres import psqlfile
+from local.postgres.binaries import ServerError
+from local.postgres.psqlfile import LoadError
 from local.world import World, world
 
 EPILOG = """

@@ -14,11 +14,11 @@ from rich.panel import Panel
 from rich.status import Status
 from rich.table import Table
 
-from local.journal import Journal
-from local.reconcile import reconcile
+from local.clients.journal import Journal
+from local.clients.reconcile import reconcile
+from local.clients.sample import create_sample
+from local.clients.workload import Workload
 from local.release import POLL_S, Mail, Release, Step
-from local.sample import create_sample
-from local.workload import Workload
 from local.world import CLUSTER, World, world
 
 WARM_UP_WRITES = 300

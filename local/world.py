@@ -9,13 +9,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from local.aurora import EmbeddedAurora
-from local.deploy import Stack, deploy, synthesize
-from local.dns import DnsServer, Resolver
-from local.emulator import Emulator
+from local.aws.aurora import EmbeddedAurora
+from local.aws.deploy import Stack, deploy, synthesize
+from local.aws.dns import DnsServer, Resolver
+from local.aws.emulator import Emulator
 from local.host import working_folder
-from local.roles import create_role
-from local.servers import Server
+from local.postgres.roles import create_role
+from local.postgres.servers import Server
 
 CLUSTER = "shop"
 BLUE = "shop-blue"

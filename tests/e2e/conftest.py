@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from local.functions import Fault
+from local.aws.functions import Fault
+from local.postgres.servers import Server
 from local.release import Release
-from local.servers import Server
 from local.world import World, world
 
 MACHINE = "bluegreen-shop"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from local.functions import Fault
-from local.reconcile import reconcile
-from local.sample import Sample, create_sample
-from local.workload import Workload
+from local.aws.functions import Fault
+from local.clients.reconcile import reconcile
+from local.clients.sample import Sample, create_sample
+from local.clients.workload import Workload
 from local.world import World
 from tests.e2e.conftest import break_function, start, traces
 from tests.waiting import eventually

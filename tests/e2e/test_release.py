@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from local.reconcile import reconcile
+from local.clients.reconcile import reconcile
+from local.clients.sample import Sample, create_sample
+from local.clients.workload import Workload
 from local.release import Release
-from local.sample import Sample, create_sample
-from local.workload import Workload
 from local.world import World
 from tests.e2e.conftest import break_function, everything_written, start, traces
 from tests.waiting import eventually

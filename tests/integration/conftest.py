@@ -16,8 +16,8 @@ from bluegreen.lsn import Lsn
 from bluegreen.model import Cluster, Plan, Record
 from bluegreen.postgres import Credentials, Databases
 from local.host import reserve_address, working_folder
-from local.roles import create_role
-from local.servers import Server
+from local.postgres.roles import create_role
+from local.postgres.servers import Server
 
 APP = 'app "1"'
 CRM = "crm'ü %s :x"

@@ -24,7 +24,7 @@ from bluegreen.errors import (
 from bluegreen.model import Relation, SequenceState
 from bluegreen.postgres import Databases
 from bluegreen.switchover import Opening
-from local.servers import Server
+from local.postgres.servers import Server
 from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab, with_plan
 from tests.integration.test_replication import leftovers
 from tests.waiting import eventually

@@ -5,7 +5,7 @@ import hashlib
 import io
 import zipfile
 
-from local.functions import Function
+from local.aws.functions import Function
 
 
 def zipped(files: dict[str, str]) -> bytes:

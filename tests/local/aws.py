@@ -7,7 +7,7 @@ from email.policy import default
 from pathlib import Path
 from typing import Any
 
-from local.emulator import ACCOUNT, Emulator
+from local.aws.emulator import ACCOUNT, Emulator
 from tests.local.assets import zipped
 from tests.waiting import eventually
 

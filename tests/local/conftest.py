@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.host import reserve_address, working_folder
-from local.servers import Server, ServerError, find_binaries
+from local.postgres.servers import Server, ServerError, find_binaries
 
 NewServer = Callable[..., Server]
 

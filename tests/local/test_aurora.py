@@ -15,8 +15,8 @@ from moto.rds import models
 from moto.server import ThreadedMotoServer
 from pg8000.exceptions import InterfaceError
 
-from local.aurora import EmbeddedAurora
-from local.servers import Server
+from local.aws.aurora import EmbeddedAurora
+from local.postgres.servers import Server
 from tests.waiting import eventually
 
 REGION = "eu-west-2"

@@ -10,8 +10,8 @@ from typing import Any
 
 from pg8000.native import Connection, literal
 
-from local.roles import ReplicationRule, create_role
-from local.servers import Server
+from local.postgres.roles import ReplicationRule, create_role
+from local.postgres.servers import Server
 from tests.local.conftest import NewServer
 from tests.waiting import eventually
 

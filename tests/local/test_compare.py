@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from local import psqlfile
-from local.compare import compare_databases
+from local.clients.compare import compare_databases
+from local.clients.sample import create_sample
 from local.host import reserve_address
-from local.sample import create_sample
-from local.servers import Server
+from local.postgres import psqlfile
+from local.postgres.servers import Server
 
 ODD = r"""
 CREATE SCHEMA "Odd ""one"" here";

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.deploy import Assembly, DeployError, Stack, deploy, synthesize, zip_folder
-from local.emulator import Emulator
+from local.aws.deploy import Assembly, DeployError, Stack, deploy, synthesize, zip_folder
+from local.aws.emulator import Emulator
 from tests.local.aws import ROLE
 from tests.waiting import eventually
 

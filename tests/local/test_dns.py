@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from dnslib import QTYPE, RCODE, DNSRecord
 
-from local.dns import DnsServer, ResolutionError, Resolver
-from local.emulator import Emulator
+from local.aws.dns import DnsServer, ResolutionError, Resolver
+from local.aws.emulator import Emulator
 from tests.waiting import eventually
 
 ZONE = "Z0123456789ABCDEFGHIJ"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.emulator import Emulator
+from local.aws.emulator import Emulator
 from tests.local.aws import ROLE, deploy_function, deploy_machine, finished, mails, start
 from tests.waiting import eventually
 
@@ -303,7 +303,7 @@ def test_the_network_has_the_ids_of_the_configuration(emulator: Emulator) -> Non
 CLOSING = """
 import json, sys, threading
 from pathlib import Path
-from local.emulator import Emulator
+from local.aws.emulator import Emulator
 from tests.local.aws import deploy_function, deploy_machine, start
 from tests.waiting import eventually
 
@@ -348,7 +348,7 @@ def test_nothing_is_left(tmp_path: Path, way: str) -> None:
 
 
 def test_a_taken_port_is_an_error(emulator: Emulator) -> None:
-    child = "import sys; from pathlib import Path; from local.emulator import Emulator; "
+    child = "import sys; from pathlib import Path; from local.aws.emulator import Emulator; "
     child += f"Emulator(Path(sys.argv[1]), 'eu-west-2', {emulator.port})"
     command = [sys.executable, "-c", child, str(emulator.folder)]
     ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.functions import Function, FunctionRuntime, RuntimeClosedError
+from local.aws.functions import Function, FunctionRuntime, RuntimeClosedError
 from tests.local.assets import function
 from tests.waiting import eventually
 
@@ -277,7 +277,7 @@ def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     parent = f"""
 import json, os, signal
 from pathlib import Path
-from local.functions import FunctionRuntime
+from local.aws.functions import FunctionRuntime
 from tests.local.assets import function
 from tests.waiting import eventually
 runtime = FunctionRuntime(Path({str(tmp_path)!r}), "eu-west-2", "http://127.0.0.1:1")

@@ -18,7 +18,7 @@ from tests.waiting import eventually
 RUN = """
 import time
 from local.host import WorkingFolder, reserve_address
-from local.servers import Server
+from local.postgres.servers import Server
 folder = WorkingFolder()
 address, port = reserve_address().getsockname()
 server = Server.create(folder.path / "blue", 16, address, port)

@@ -1,4 +1,4 @@
-"""What `local.seams.rds` takes from inside moto is still there."""
+"""What `local.aws.seams.rds` takes from inside moto is still there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REGION = "eu-west-2"
 
 
 def test_moto_is_still_built_as_the_seam_needs_it() -> None:
-    """A version of moto in which one of these changed needs `local.seams.rds` looked at."""
+    """A version of moto in which one of these changed needs `local.aws.seams.rds` looked at."""
     expected = {
         "create_db_cluster": ["self", "kwargs"],
         "create_db_cluster_parameter_group": [

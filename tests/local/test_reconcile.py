@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from local.clients.journal import Change, Journal, Outcome, Transaction
+from local.clients.reconcile import Reconciliation, reconcile
+from local.clients.sample import Sample, create_sample
+from local.clients.workload import PROFILES, Workload
 from local.host import reserve_address
-from local.journal import Change, Journal, Outcome, Transaction
-from local.reconcile import Reconciliation, reconcile
-from local.sample import Sample, create_sample
-from local.servers import Server
-from local.workload import PROFILES, Workload
+from local.postgres.servers import Server
 from tests.local.conftest import NewServer
 from tests.waiting import eventually
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from local.binaries import usable_binaries
 from local.host import reachable
-from local.roles import ReplicationRule, create_master, create_role
-from local.servers import Server, ServerError, find_binaries
+from local.postgres.binaries import usable_binaries
+from local.postgres.roles import ReplicationRule, create_master, create_role
+from local.postgres.servers import Server, ServerError, find_binaries
 from tests.local.conftest import NewServer
 
 

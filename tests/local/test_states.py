@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.emulator import Emulator
+from local.aws.emulator import Emulator
 from tests.local.aws import ROLE, deploy_function, deploy_machine, finished, mails, start
 from tests.waiting import eventually
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from local.compare import connected, read_tables
+from local.clients.compare import connected, read_tables
+from local.clients.journal import Journal, Outcome, Transaction
+from local.clients.sample import Sample, create_sample
+from local.clients.workload import PROFILES, Workload
 from local.host import reserve_address
-from local.journal import Journal, Outcome, Transaction
-from local.sample import Sample, create_sample
-from local.servers import Server
-from local.workload import PROFILES, Workload
+from local.postgres.servers import Server
 from tests.waiting import eventually
 
 RECORD = "db.shop.internal"

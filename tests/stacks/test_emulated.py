@@ -13,7 +13,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local.seams import resources
+from local.aws.seams import resources
 from tests.stacks.synthesis import Assembly, states_of
 
 REGION = "eu-west-2"

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from local.emulator import Emulator
-from local.environment import Answer, Function
+from local.aws.emulator import Emulator
+from local.aws.environment import Answer, Function
 from local.host import working_folder
 from local.release import Release
 

@@ -11,8 +11,8 @@ import pytest
 from moto import mock_aws
 
 from bluegreen.model import Cluster, Plan, Record
-from local.seams.patching import Seams
-from local.seams.zones import Zones
+from local.aws.seams.patching import Seams
+from local.aws.seams.zones import Zones
 
 REGION = "eu-west-2"
 BLUE_ENDPOINT = "shop-blue.cluster-abc.eu-west-2.rds.amazonaws.com"

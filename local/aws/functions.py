@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from local.environment import Answer as Answer
-from local.environment import Environment
-from local.environment import Function as Function
+from local.aws.environment import Answer as Answer
+from local.aws.environment import Environment
+from local.aws.environment import Function as Function
 
 Fault = Literal["raise", "kill_before", "kill_during", "kill_after", "twice", "hang"]
 

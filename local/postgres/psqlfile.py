@@ -6,8 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from local.binaries import find_binaries
-from local.servers import Server
+from local.postgres.binaries import find_binaries
+from local.postgres.servers import Server
 
 
 class LoadError(Exception):

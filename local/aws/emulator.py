@@ -1,7 +1,7 @@
 """AWS on this machine: a moto server in this process, mended where it falls short, with functions that really run.
 
-What moto does less well than AWS is in `local.seams`, one module per service; the servers behind RDS are in
-`local.aurora`.
+What moto does less well than AWS is in `local.aws.seams`, one module per service; the servers behind RDS are in
+`local.aws.aurora`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
-from local.environment import Answer, Function
-from local.functions import FunctionRuntime, RuntimeClosedError
-from local.seams import events, functions, mail, network, resources, states, tables
-from local.seams.patching import Seams
-from local.seams.zones import Records, Zones
+from local.aws.environment import Answer, Function
+from local.aws.functions import FunctionRuntime, RuntimeClosedError
+from local.aws.seams import events, functions, mail, network, resources, states, tables
+from local.aws.seams.patching import Seams
+from local.aws.seams.zones import Records, Zones
 
 ACCOUNT = "123456789012"
 _RUNNING = threading.Lock()

@@ -22,10 +22,17 @@ from moto.rds.exceptions import (
 from moto.rds.models import DBCluster, DBInstance, RDSBackend, rds_backends
 from pg8000.exceptions import Error as Pg8000Error
 
-from local.roles import create_master
-from local.seams.knobs import Compute
-from local.seams.rds_records import CLONE_DEFAULTS, ENGINE, PRODUCTION_CLUSTER, PRODUCTION_INSTANCE, Cluster, Instance
-from local.servers import Server, ServerError
+from local.aws.seams.knobs import Compute
+from local.aws.seams.rds_records import (
+    CLONE_DEFAULTS,
+    ENGINE,
+    PRODUCTION_CLUSTER,
+    PRODUCTION_INSTANCE,
+    Cluster,
+    Instance,
+)
+from local.postgres.roles import create_master
+from local.postgres.servers import Server, ServerError
 
 _log = logging.getLogger(__name__)
 

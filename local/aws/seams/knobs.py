@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from local.servers import Server
+from local.postgres.servers import Server
 
 
 class Knobs(Protocol):
-    """`local.emulator.Emulator` says what each of them does."""
+    """`local.aws.emulator.Emulator` says what each of them does."""
 
     propagation_s: float
     refuse_next_change: str | None
@@ -21,7 +21,7 @@ class Knobs(Protocol):
 
 
 class Compute(Protocol):
-    """`local.aurora.EmbeddedAurora` says what each of them does."""
+    """`local.aws.aurora.EmbeddedAurora` says what each of them does."""
 
     folder: Path
     region: str

@@ -19,8 +19,8 @@ from typing import Any
 from dnslib import CNAME, NS, QTYPE, RCODE, RR, SOA, TXT, A, DNSError, DNSRecord
 from dnslib.server import DNSLogger, DNSServer
 
-from local.emulator import Emulator
-from local.seams.zones import Record
+from local.aws.emulator import Emulator
+from local.aws.seams.zones import Record
 
 NEGATIVE_TTL_S = 1
 _POLL_S = 0.05

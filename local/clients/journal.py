@@ -70,7 +70,7 @@ class Transaction:
         return f"{self.kind} {self.tx} ({self.outcome} by {self.address} at {at}, {who})"
 
     def take(self, rows: Iterable[list[str]]) -> None:
-        """Add what a statement of `local/sample/transactions` returned."""
+        """Add what a statement of `local/clients/sample/transactions` returned."""
         changes, draws = list(self.changes), list(self.draws)
         for what, name, key, revision, digest in rows:
             if what == "draw":

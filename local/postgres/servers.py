@@ -26,8 +26,8 @@ from typing import Any
 
 import pg8000.native
 
-from local.binaries import START_LSN, ServerError, find_binaries, run_program, template, usable_binaries
 from local.host import give_to_server_account, reachable, server_account
+from local.postgres.binaries import START_LSN, ServerError, find_binaries, run_program, template, usable_binaries
 
 __all__ = ["DEFAULTS", "Server", "ServerError", "find_binaries"]
 

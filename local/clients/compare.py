@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from pg8000.native import Connection, identifier, literal
 
-from local.servers import Server
-from local.workload import SETTINGS
+from local.clients.workload import SETTINGS
+from local.postgres.servers import Server
 
 _DETAILED = 20  # rows of a table whose differing columns are looked up; the others are named only
 

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection, identifier, literal
 
-from local.servers import Server, ServerError
+from local.postgres.servers import Server, ServerError
 
 _GONE = (InterfaceError, DatabaseError, OSError)
 _ITERATIONS = 4096  # what PostgreSQL's own scram_iterations is by default

@@ -1,7 +1,7 @@
 """What runs inside a function's process: a small stand-in for Lambda's runtime interface client.
 
-Started by `local.functions` with an isolated interpreter (`-I -S`): the import path is the asset, the folder with boto3
-and the standard library, nothing else, so an import that is not packaged fails here as it does on AWS. This file
+Started by `local.aws.functions` with an isolated interpreter (`-I -S`): the import path is the asset, the folder with
+boto3 and the standard library, nothing else, so an import that is not packaged fails here as it does on AWS. This file
 therefore imports the standard library alone.
 
 Protocol, over two pipes so that whatever the handler prints stays out of it: first one line `{}` or `{"error": …}` when

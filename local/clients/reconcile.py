@@ -19,10 +19,10 @@ from typing import Any
 
 from pg8000.native import Connection, DatabaseError, InterfaceError, literal
 
-from local.compare import Row, Sequence, connected, read_rows, read_sequences, read_tables
-from local.journal import Change, Journal, Outcome, Transaction
-from local.sample import Sample
-from local.servers import Server
+from local.clients.compare import Row, Sequence, connected, read_rows, read_sequences, read_tables
+from local.clients.journal import Change, Journal, Outcome, Transaction
+from local.clients.sample import Sample
+from local.postgres.servers import Server
 
 _Step = tuple[Change, Transaction]
 

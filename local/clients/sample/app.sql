@@ -2,7 +2,7 @@
 -- kinds of keys, names that need quotes, partitions, identities, types, references, triggers, views and sequences.
 --
 -- A table that the writers change has the columns revision (0 as loaded, one more with each change) and tx (the
--- transaction that changed the row last): local/reconcile.py tells a lost change from a doubled one by them.
+-- transaction that changed the row last): local/clients/reconcile.py tells a lost change from a doubled one by them.
 
 SET ROLE app_owner;
 CREATE SCHEMA sales;

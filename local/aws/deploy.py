@@ -19,9 +19,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from local.emulator import ACCOUNT, Emulator
+from local.aws.emulator import ACCOUNT, Emulator
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 CLUSTER = "shop"
 # What the synthesis reads.

@@ -1,7 +1,7 @@
 """Embedded Aurora: RDS of one Region, with a real PostgreSQL server behind each cluster.
 
-The records are moto's; what RDS does with them is in `local.seams.rds`. A cluster is storage: its server runs while the
-cluster has an instance that is available, as compute does in Aurora.
+The records are moto's; what RDS does with them is in `local.aws.seams.rds`. A cluster is storage: its server runs while
+the cluster has an instance that is available, as compute does in Aurora.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any
 
 from pg8000.native import identifier as quoted
 
+from local.aws.seams import rds
 from local.host import reserve_address
-from local.roles import ReplicationRule, create_master
-from local.seams import rds
-from local.servers import Server, ServerError
+from local.postgres.roles import ReplicationRule, create_master
+from local.postgres.servers import Server, ServerError
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class EmbeddedAurora:
 
         Whoever runs the release step by step calls this after each step: then no step meets a role that an earlier one
         made a member and that may not replicate yet. A thread does the same all the time for everybody else, with a
-        delay. `local.roles` says why it takes somebody from outside.
+        delay. `local.postgres.roles` says why it takes somebody from outside.
         """
         with self.lock:
             servers = list(self.servers.values())
@@ -111,7 +111,7 @@ class EmbeddedAurora:
         for reservation in self._reservations:
             reservation.close()
 
-    # for local.seams.rds
+    # for local.aws.seams.rds
 
     def new_address(self) -> str:
         """An address for the next server; it stays reserved until `close`."""

@@ -2,7 +2,7 @@
 
 Each writer is a thread with one connection to the address that the name has at that moment. When the session ends or
 cannot be had, it asks the resolver again (which answers from its cache until the TTL is over) and tries again a moment
-later. Each transaction changes several rows of several tables by one statement of `local/sample/transactions`, which
+later. Each transaction changes several rows of several tables by one statement of `sample/transactions`, which
 returns what it did; the journal keeps that with the outcome. Some transactions are rolled back on purpose. One writer
 leaves each of its transactions open for a while, so that one is open at whatever moment a release freezes the server.
 """
@@ -20,8 +20,8 @@ from typing import Protocol
 
 from pg8000.native import Connection, DatabaseError, InterfaceError, PreparedStatement
 
-from local.journal import Journal, Outcome, Transaction
-from local.sample import Sample, transaction_sql
+from local.clients.journal import Journal, Outcome, Transaction
+from local.clients.sample import Sample, transaction_sql
 
 SETTINGS = {
     "DateStyle": "ISO",
@@ -95,7 +95,7 @@ class Session:
         self._prepared: dict[str, PreparedStatement] = {}
 
     def run(self, kind: str, **parameters: object) -> list[list[str]]:
-        """Run a statement of `local/sample/transactions`."""
+        """Run a statement of `local/clients/sample/transactions`."""
         if kind not in self._prepared:
             self._prepared[kind] = self.connection.prepare(transaction_sql(kind))
         return list(self._prepared[kind].run(**parameters))

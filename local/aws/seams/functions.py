@@ -9,7 +9,7 @@ from typing import Any
 from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from local.environment import Answer, Function
+from local.aws.environment import Answer, Function
 
 from .patching import Seams
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pg8000.native import identifier
 
-from local import psqlfile
-from local.roles import create_role
-from local.servers import Server
+from local.postgres import psqlfile
+from local.postgres.roles import create_role
+from local.postgres.servers import Server
 
 FOLDER = Path(__file__).parent
 

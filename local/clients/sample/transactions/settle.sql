@@ -1,5 +1,5 @@
 -- Money moves between two accounts: two transfers come, the writer's own two oldest go. Only one writer does this:
--- local/reconcile.py follows a cycling sequence (public.till) in the order of one writer's calls.
+-- local/clients/reconcile.py follows a cycling sequence (public.till) in the order of one writer's calls.
 WITH token AS (
     INSERT INTO public.ledger AS r (tx, writer, number, kind) VALUES (:tx, :writer, :number, 'settle')
     RETURNING ROW(tx)::text AS key, revision, md5(r::text) AS digest

@@ -1,0 +1,1 @@
+"""Real PostgreSQL servers with the roles and functions that Aurora has."""
