@@ -165,11 +165,11 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "WaitForCatchUp": lambda s: _lags(list(s["lag"].values())),
     "GatherEvidence": lambda s: _lags(s["evidence"]["lag"]),
     "RequestApproval": lambda s: f"{s['approval'].get('decision')} by {s['approval'].get('approver')}",
-    "FreezeBlue": lambda s: f"{len(s['freeze']['roles'])} roles, {s['freeze']['sessions_ended']} sessions ended",
+    "FreezeBlue": lambda s: f"{s['freeze']['roles']} roles, {s['freeze']['sessions_ended']} sessions ended",
     "SyncSequences": lambda s: f"{sum(s.values())} sequences",
     "WaitForDrain": lambda s: f"drained in {1000 * max(s['drain'].values()):.0f} ms",
     "VerifyCutover": lambda s: f"{sum(d['rows'] for d in s['counts'].values())} rows counted on both sides",
-    "OpenGreen": lambda s: f"{len(s['opening']['roles'])} roles may log in to green",
+    "OpenGreen": lambda s: f"{s['opening']['roles']} roles may log in to green",
     "CompleteRelease": lambda s: f"freeze to open {s['summary']['freeze_to_open_ms']:.0f} ms",
 }
 """What is worth showing of a state's result."""

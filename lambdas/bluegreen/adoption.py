@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .errors import CloneUnusable, SqlError
-from .freeze import end_sessions, login_roles
+from .freeze import alter_roles, end_sessions, login_roles
 from .lsn import Lsn
 from .model import Cluster, Plan
 from .postgres import UNDEFINED_OBJECT, Databases, Session, identifier, literal
@@ -105,7 +105,6 @@ def fence(databases: Databases, plan: Plan, green: Cluster) -> list[str]:
     home = databases.on(green, plan.home)
     with home.transaction(lock=plan.sql_name):
         roles = login_roles(home, plan)
-        if roles:
-            home.run("; ".join(f"ALTER ROLE {identifier(role)} NOLOGIN" for role in roles))
+        alter_roles(home, roles, "NOLOGIN")
     end_sessions(home, plan)
     return roles

@@ -33,7 +33,7 @@ def summary(plan: Plan, state: State) -> dict[str, Any]:
         "blue": plan.blue.identifier,
         "green": plan.green_identifier,
         "freeze_to_open_ms": round((opened - frozen).total_seconds() * 1000, 1),
-        "roles": len(state["opening"]["roles"]),
+        "roles": state["opening"]["roles"],
         "sessions_ended": state["freeze"]["sessions_ended"],
         "databases": {
             database: {

@@ -9,6 +9,7 @@ frozen with nobody to unfreeze it.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import SwitchoverAborted, WritersRemain
@@ -50,7 +51,7 @@ def freeze_blue(databases: Databases, plan: Plan) -> Freeze:
         record = home.one("freeze_record", release_id=plan.release_id)
         if record["unfrozen_at"] is not None:
             raise SwitchoverAborted(f"Release {plan.release_id} was aborted at {record['unfrozen_at']}: not frozen.")
-        _alter_roles(home, roles, "NOLOGIN")
+        alter_roles(home, roles, "NOLOGIN")
     ended = prove(home, plan)
     return Freeze(record["frozen_at"], tuple(record["roles"]), ended)
 
@@ -90,10 +91,11 @@ def unfreeze_blue(databases: Databases, plan: Plan) -> tuple[str, ...]:
     home = databases.on(plan.blue, plan.home)
     with home.transaction(lock=plan.sql_name):
         record = home.one("end_freeze_record", release_id=plan.release_id)
-        _alter_roles(home, record["roles"], "LOGIN")
+        alter_roles(home, record["roles"], "LOGIN")
     return tuple(record["roles"])
 
 
-def _alter_roles(session: Session, roles: list[str], attribute: str) -> None:
+def alter_roles(session: Session, roles: Sequence[str], attribute: str) -> None:
+    """Gives roles an attribute, ``LOGIN`` or ``NOLOGIN``, in one round trip."""
     if roles:
         session.run("; ".join(f"ALTER ROLE {identifier(role)} {attribute}" for role in roles))

@@ -22,7 +22,7 @@ from .errors import (
 )
 from .lsn import Lsn
 from .model import Cluster, Plan, Relation, SequenceState
-from .postgres import Databases, Session, identifier
+from .postgres import Databases, Session
 
 POLL_INTERVAL_S = 0.002
 
@@ -174,17 +174,17 @@ def open_green(databases: Databases, plan: Plan, green: Cluster) -> Opening:
     """
     home = databases.on(green, plan.home)
     with home.transaction(lock=plan.sql_name):
-        home.query("decide_opening", release_id=plan.release_id, outcome="open")
+        decided_now = home.query("decide_opening", release_id=plan.release_id, outcome="open")
         opening = home.one("opening", release_id=plan.release_id)
-        record = home.one("freeze_record", release_id=plan.release_id)
-        if opening["outcome"] != "open" or record["unfrozen_at"] is not None:
-            raise SwitchoverAborted(f"Release {plan.release_id} was aborted: green stays closed.")
-        if record["is_overdue"]:
+        records = home.query("freeze_record", release_id=plan.release_id)
+        if opening["outcome"] != "open" or not records or records[0]["unfrozen_at"] is not None:
+            raise SwitchoverAborted(f"Release {plan.release_id} was aborted, or never froze blue: green stays closed.")
+        if decided_now and records[0]["is_overdue"]:
             raise FreezeBudgetExceeded(
                 f"Green was not open within the freeze budget of {plan.freeze_budget_s} s, and stays closed."
             )
-        home.run("; ".join(f"ALTER ROLE {identifier(role)} LOGIN" for role in record["roles"]))
-    return Opening("open", opening["decided_at"], tuple(record["roles"]))
+        freeze.alter_roles(home, records[0]["roles"], "LOGIN")
+    return Opening("open", opening["decided_at"], tuple(records[0]["roles"]))
 
 
 def abort(databases: Databases, plan: Plan, green: Cluster, opening_was_asked_for: bool) -> Opening:

@@ -12,4 +12,5 @@ from .entry import Result, databases, entry
 
 @entry
 def handler(state: State) -> Result:
-    return asdict(open_green(databases(), Plan.of(state), green(state)))
+    opening = open_green(databases(), Plan.of(state), green(state))
+    return asdict(opening) | {"roles": len(opening.roles)}

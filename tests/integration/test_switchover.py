@@ -319,6 +319,31 @@ def test_a_late_opening_is_refused_by_the_deadline_of_the_freeze(following: Lab)
     assert not lets_in(lab, lab.green_server)
 
 
+def test_an_opening_that_is_repeated_after_the_deadline_stands(following: Lab) -> None:
+    lab = following
+    with_plan(lab, freeze_budget_s=2)
+    freeze_and_move(lab)
+    opened = switchover.open_green(lab.databases, lab.plan, lab.green)
+    eventually(
+        lambda: lab.databases.on(lab.green, APP).one("freeze_record", release_id=lab.plan.release_id)["is_overdue"]
+    )
+    assert switchover.open_green(lab.databases, lab.plan, lab.green) == opened
+
+
+def test_green_is_not_opened_without_a_freeze(following: Lab) -> None:
+    lab = following
+    with pytest.raises(SwitchoverAborted, match="never froze blue"):
+        switchover.open_green(lab.databases, lab.plan, lab.green)
+    assert not lets_in(lab, lab.green_server)
+
+
+def test_a_cluster_whose_only_role_is_ours_can_be_switched(following: Lab) -> None:
+    lab = following
+    lab.blue_server.execute(APP, f'ALTER ROLE "{WRITER.replace(chr(34), chr(34) * 2)}" NOLOGIN')
+    freeze_and_move(lab)
+    assert switchover.open_green(lab.databases, lab.plan, lab.green).roles == ()
+
+
 def test_blue_is_given_back_without_green_only_if_the_opening_cannot_have_been_asked_for(following: Lab) -> None:
     lab = following
     freeze.freeze_blue(lab.databases, lab.plan)

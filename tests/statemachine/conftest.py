@@ -36,8 +36,8 @@ RESULTS: dict[str, Any] = {
         "text": 'It\'s {ready} — \\ "really".',
         "answer": """'{"decision": "approve", "approver": "YOUR NAME"}'""",
     },
-    "AbortSwitchover": {"outcome": "abort", "decided_at": "2026-11-23T04:05:06+00:00", "roles": ["app"]},
-    "OpenGreen": {"outcome": "open", "decided_at": "2026-11-23T04:05:06+00:00", "roles": ["app"]},
+    "AbortSwitchover": {"outcome": "abort", "decided_at": "2026-11-23T04:05:06+00:00", "roles": 1},
+    "OpenGreen": {"outcome": "open", "decided_at": "2026-11-23T04:05:06+00:00", "roles": 1},
     "CompleteRelease": {"release_id": "20261123-0405-abcdef", "freeze_to_open_ms": 41.5},
 }
 

@@ -177,7 +177,7 @@ def test_an_opening_whose_answer_was_lost_goes_on_forward(machine: Machine) -> N
     machine.results["AbortSwitchover"] = {
         "outcome": "open",
         "decided_at": "2026-11-23T04:05:06+00:00",
-        "roles": ["app"],
+        "roles": 1,
     }
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
