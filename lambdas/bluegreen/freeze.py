@@ -83,16 +83,19 @@ def end_sessions(session: Session, plan: Plan) -> int:
     return len(seen)
 
 
-def unfreeze_blue(databases: Databases, plan: Plan) -> tuple[str, ...]:
+def unfreeze_blue(databases: Databases, plan: Plan, *, is_not_open: bool) -> tuple[str, ...] | None:
     """Gives LOGIN back to exactly the roles it was taken from, and keeps this release from freezing again.
 
-    Returns these roles; none when blue was never frozen.
+    Returns these roles; none of them when blue was never frozen. Returns None and does nothing when green may have been
+    asked to open, unless the caller knows that it is not open and never will be (``is_not_open``).
     """
     home = databases.on(plan.blue, plan.home)
     with home.transaction(lock=plan.sql_name):
-        record = home.one("end_freeze_record", release_id=plan.release_id)
-        alter_roles(home, record["roles"], "LOGIN")
-    return tuple(record["roles"])
+        records = home.query("end_freeze_record", release_id=plan.release_id, is_not_open=is_not_open)
+        if not records:
+            return None
+        alter_roles(home, records[0]["roles"], "LOGIN")
+    return tuple(records[0]["roles"])
 
 
 def alter_roles(session: Session, roles: Sequence[str], attribute: str) -> None:

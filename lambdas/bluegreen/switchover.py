@@ -1,8 +1,11 @@
 """Between freeze and opening: drain, sequences, row counts, and the one transaction that is the commit point.
 
-Safety: ``bluegreen.opening`` on green has one row per release. ``open_green`` and ``abort`` both try to insert it, in
-the transaction that does their work; the unique key makes the later one wait for the earlier, and read its verdict. So
-a slow attempt to open cannot commit once blue was given back, and blue is not given back once green is open.
+Safety, whatever runs late, twice, or at the same time:
+
+- Green opens only after blue's freeze record says so (``opening_at``), and that can be said only while blue is frozen.
+- Blue is given back without asking green only while that has not been said; doing so makes it impossible to say later.
+- Once it was said, green decides: ``bluegreen.opening`` has one row per release, which ``open_green`` and ``abort``
+  both try to insert. The unique key makes the later one wait for the earlier and read its verdict.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ from dataclasses import dataclass
 
 from . import freeze, lag
 from .errors import (
-    DatabaseUnavailable,
     FreezeBudgetExceeded,
     NotReadyToFreeze,
     RowCountsDiffer,
@@ -172,36 +174,36 @@ def open_green(databases: Databases, plan: Plan, green: Cluster) -> Opening:
     The roles are those of the freeze record, which replication brought over. Raises ``SwitchoverAborted`` when the
     abort was decided first, ``FreezeBudgetExceeded`` when the freeze's deadline has passed.
     """
+    if not databases.on(plan.blue, plan.home).query("intend_opening", release_id=plan.release_id):
+        raise SwitchoverAborted(f"Release {plan.release_id} was aborted, or never froze blue: green stays closed.")
     home = databases.on(green, plan.home)
     with home.transaction(lock=plan.sql_name):
         decided_now = home.query("decide_opening", release_id=plan.release_id, outcome="open")
         opening = home.one("opening", release_id=plan.release_id)
-        records = home.query("freeze_record", release_id=plan.release_id)
-        if opening["outcome"] != "open" or not records or records[0]["unfrozen_at"] is not None:
-            raise SwitchoverAborted(f"Release {plan.release_id} was aborted, or never froze blue: green stays closed.")
-        if decided_now and records[0]["is_overdue"]:
+        record = home.one("freeze_record", release_id=plan.release_id)
+        if opening["outcome"] != "open":
+            raise SwitchoverAborted(f"Release {plan.release_id} was aborted: green stays closed.")
+        if decided_now and record["is_overdue"]:
             raise FreezeBudgetExceeded(
                 f"Green was not open within the freeze budget of {plan.freeze_budget_s} s, and stays closed."
             )
-        freeze.alter_roles(home, records[0]["roles"], "LOGIN")
-    return Opening("open", opening["decided_at"], tuple(records[0]["roles"]))
+        freeze.alter_roles(home, record["roles"], "LOGIN")
+    return Opening("open", opening["decided_at"], tuple(record["roles"]))
 
 
-def abort(databases: Databases, plan: Plan, green: Cluster, opening_was_asked_for: bool) -> Opening:
+def abort(databases: Databases, plan: Plan, green: Cluster) -> Opening:
     """Decides against the release and gives blue back, unless green is open already: then blue stays frozen for ever.
 
-    ``opening_was_asked_for`` says whether OpenGreen may have run. Only if it cannot have run is an unreachable green no
-    obstacle: else ``DatabaseUnavailable`` is raised, because giving blue back could make two writers.
+    Green is asked only if it may have been asked to open, so a green that died before is no obstacle. After that its
+    word is needed, and ``DatabaseUnavailable`` is raised until it answers: a guess could make two writers.
     """
-    try:
-        home = databases.on(green, plan.home)
-        with home.transaction(lock=plan.sql_name):
-            home.query("decide_opening", release_id=plan.release_id, outcome="abort")
-            verdict = home.one("opening", release_id=plan.release_id)
-    except DatabaseUnavailable:
-        if opening_was_asked_for:
-            raise
-        verdict = {"outcome": "abort", "decided_at": ""}
+    roles = freeze.unfreeze_blue(databases, plan, is_not_open=False)
+    if roles is not None:
+        return Opening("abort", "", roles)
+    home = databases.on(green, plan.home)
+    with home.transaction(lock=plan.sql_name):
+        home.query("decide_opening", release_id=plan.release_id, outcome="abort")
+        verdict = home.one("opening", release_id=plan.release_id)
     if verdict["outcome"] == "open":
-        return Opening(verdict["outcome"], verdict["decided_at"])
-    return Opening("abort", verdict["decided_at"], freeze.unfreeze_blue(databases, plan))
+        return Opening("open", verdict["decided_at"])
+    return Opening("abort", verdict["decided_at"], freeze.unfreeze_blue(databases, plan, is_not_open=True) or ())

@@ -12,6 +12,5 @@ from .entry import Result, databases, entry
 
 @entry
 def handler(state: State) -> Result:
-    opening_was_asked_for = "switchover" in state  # OpenGreen follows that state at once
-    verdict = abort(databases(), Plan.of(state), green(state), opening_was_asked_for)
+    verdict = abort(databases(), Plan.of(state), green(state))
     return asdict(verdict) | {"roles": len(verdict.roles)}

@@ -160,7 +160,7 @@ def test_a_prepared_transaction_stops_the_recheck_and_the_freeze(following: Lab)
         switchover.recheck(lab.databases, lab.plan, lab.green)
     with pytest.raises(WritersRemain, match='it\'s "waiting"'):
         freeze.freeze_blue(lab.databases, lab.plan)
-    switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=False)
+    switchover.abort(lab.databases, lab.plan, lab.green)
     assert lets_in(lab, lab.blue_server)
 
 
@@ -233,7 +233,7 @@ def test_a_session_that_turns_up_after_the_freeze_keeps_green_closed(following: 
 def test_a_look_for_sessions_that_comes_after_the_abort_sends_nobody_away(following: Lab) -> None:
     lab = following
     freeze.freeze_blue(lab.databases, lab.plan)
-    switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=False)
+    switchover.abort(lab.databases, lab.plan, lab.green)
     with closing(lab.as_writer(lab.blue_server)) as connection:
         assert freeze.prove(lab.databases.on(lab.plan.blue, lab.plan.home), lab.plan) == 0
         assert connection.run("SELECT 1") == [[1]]
@@ -252,7 +252,7 @@ def test_a_drain_that_cannot_end_gives_up_at_the_budget(following: Lab) -> None:
 def test_an_abort_gives_blue_back_exactly_the_roles_it_had_and_green_stays_closed(following: Lab) -> None:
     lab = following
     freeze_and_move(lab)
-    opening = switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=True)
+    opening = switchover.abort(lab.databases, lab.plan, lab.green)
     assert (opening.outcome, opening.roles) == ("abort", (WRITER,))
     assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (True, False)
     assert lab.blue_server.execute(APP, "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'was_nologin'") == [[False]]
@@ -271,7 +271,7 @@ def test_an_abort_after_the_opening_leaves_blue_frozen(following: Lab) -> None:
     lab = following
     freeze_and_move(lab)
     opened = switchover.open_green(lab.databases, lab.plan, lab.green)
-    verdict = switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=True)
+    verdict = switchover.abort(lab.databases, lab.plan, lab.green)
     assert verdict == Opening("open", opened.decided_at)
     assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (False, True)
 
@@ -289,7 +289,7 @@ def test_of_an_opening_and_an_abort_at_the_same_time_exactly_one_happens(followi
     opener = threading.Thread(target=open_green)
     opener.start()
     barrier.wait()
-    verdict = switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=True)
+    verdict = switchover.abort(lab.databases, lab.plan, lab.green)
     opener.join()
     expected = {"open": (False, True), "abort": (True, False)}[verdict.outcome]
     assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == expected
@@ -298,11 +298,12 @@ def test_of_an_opening_and_an_abort_at_the_same_time_exactly_one_happens(followi
 def test_an_opening_that_dies_before_its_commit_leaves_the_abort_free(following: Lab, second: Databases) -> None:
     lab = following
     freeze_and_move(lab)
+    second.on(lab.plan.blue, lab.plan.home).query("intend_opening", release_id=lab.plan.release_id)
     home = second.on(lab.green, lab.plan.home)
     home.run("BEGIN")
     home.query("decide_opening", release_id=lab.plan.release_id, outcome="open")
     second.close()  # killed in the middle of its transaction
-    verdict = switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=True)
+    verdict = switchover.abort(lab.databases, lab.plan, lab.green)
     assert verdict.outcome == "abort"
     assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (True, False)
 
@@ -344,16 +345,28 @@ def test_a_cluster_whose_only_role_is_ours_can_be_switched(following: Lab) -> No
     assert switchover.open_green(lab.databases, lab.plan, lab.green).roles == ()
 
 
-def test_blue_is_given_back_without_green_only_if_the_opening_cannot_have_been_asked_for(following: Lab) -> None:
+def test_a_green_that_died_before_it_was_asked_to_open_is_no_obstacle(following: Lab) -> None:
     lab = following
     freeze.freeze_blue(lab.databases, lab.plan)
     assert lab.green_server
     lab.green_server.kill()
-    with pytest.raises(DatabaseUnavailable):
-        switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=True)
-    assert not lets_in(lab, lab.blue_server)
-    switchover.abort(lab.databases, lab.plan, lab.green, opening_was_asked_for=False)
+    assert switchover.abort(lab.databases, lab.plan, lab.green).outcome == "abort"
     assert lets_in(lab, lab.blue_server)
+
+
+def test_once_green_may_have_been_asked_to_open_its_word_is_needed(following: Lab) -> None:
+    lab = following
+    freeze_and_move(lab)
+    assert lab.green_server
+    lab.green_server.kill()
+    with pytest.raises(DatabaseUnavailable):
+        switchover.open_green(lab.databases, lab.plan, lab.green)
+    with pytest.raises(DatabaseUnavailable):
+        switchover.abort(lab.databases, lab.plan, lab.green)
+    assert not lets_in(lab, lab.blue_server)
+    lab.green_server.start()
+    assert switchover.abort(lab.databases, lab.plan, lab.green).outcome == "abort"
+    assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (True, False)
 
 
 def test_all_databases_are_drained(following: Lab) -> None:

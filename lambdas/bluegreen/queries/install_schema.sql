@@ -9,12 +9,14 @@ CREATE TABLE IF NOT EXISTS bluegreen.sentinel (
     written_at timestamptz NOT NULL
 );
 
--- The roles that the freeze took LOGIN from, written in the freeze's own transaction, and the end of that freeze.
+-- The roles that the freeze took LOGIN from, written in the freeze's own transaction, and what ends that freeze: once
+-- green may have been asked to open (opening_at), blue is given back (unfrozen_at) only if green says that it is not open.
 CREATE TABLE IF NOT EXISTS bluegreen.freeze_record (
     release_id text PRIMARY KEY,
     roles text[] NOT NULL,
     frozen_at timestamptz,
     deadline_at timestamptz,
+    opening_at timestamptz,
     unfrozen_at timestamptz
 );
 
