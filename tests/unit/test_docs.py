@@ -1,0 +1,49 @@
+"""The documents speak of what is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bluegreen import errors
+
+DOCS = [Path("README.md"), *sorted(Path("docs").rglob("*.md"))]
+
+
+def states(definition: dict[str, Any]) -> set[str]:
+    inner = (branch for state in definition["States"].values() for branch in state.get("Branches", []))
+    return set(definition["States"]).union(*map(states, inner))
+
+
+STATES = states(json.loads(Path("statemachine/release.asl.json").read_text(encoding="utf-8")))
+ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+OTHERS = {"StepDuration", "TaskStateExited", "InvalidChangeBatch", "BlueGreen"} | {
+    "ReleaseRejected",
+    "ApprovalTimedOut",
+}
+
+
+@pytest.mark.parametrize("path", DOCS, ids=str)
+def test_states_and_errors_that_a_document_names_exist(path: Path) -> None:
+    named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", path.read_text(encoding="utf-8")))
+    assert named <= STATES | ERRORS | OTHERS
+
+
+def test_the_runbook_says_what_to_do_about_every_refusal() -> None:
+    runbook = Path("docs/runbook.md").read_text(encoding="utf-8")
+    refusals = {name for name in ERRORS if getattr(errors, name) in errors.Refused.__subclasses__()}
+    assert {name for name in refusals if f"`{name}`" not in runbook} == set()
+
+
+@pytest.mark.parametrize("path", DOCS, ids=str)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+def test_every_error_of_the_hierarchy_is_drawn_in_its_docstring() -> None:
+    assert {name for name in ERRORS - {"SqlError"} if name not in str(errors.__doc__)} == set()
