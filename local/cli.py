@@ -11,7 +11,9 @@ from types import FrameType
 from urllib.parse import quote
 
 from rich.console import Console
+from rich.markup import escape
 
+from local.aws.deploy import DeployError
 from local.demo import demo
 from local.host import HostError
 from local.postgres import psqlfile
@@ -70,14 +72,25 @@ def parser() -> argparse.ArgumentParser:
         "--load", type=Path, action="append", default=[], metavar="FILE", help="an SQL file to load, as psql does"
     )
     up.add_argument("--into", metavar="NAME", help="the database to load into (default: the first)")
-    up.add_argument("--port", type=int, default=0, help="port of the AWS endpoint (default: a free one)")
+    up.add_argument("--port", type=_port, default=0, help="port of the AWS endpoint (default: a free one)")
     return root
 
 
+RESERVED = frozenset({"postgres", "rdsadmin", "template0", "template1"})
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("expected a port from 1 to 65535, or 0 for a free one")
+    return int(text)
+
+
 def _names(text: str) -> tuple[str, ...]:
-    names = tuple(filter(None, text.split(",")))
-    if not names or len(set(names)) != len(names):
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(0 < len(name.encode()) < 64 for name in names) or len(set(names)) != len(names):
         raise argparse.ArgumentTypeError("expected different names with commas between them, such as app,crm")
+    if taken := RESERVED.intersection(names):
+        raise argparse.ArgumentTypeError(f"the server itself has a database {min(taken)}: choose another name")
     return names
 
 
@@ -93,8 +106,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("[yellow]Interrupted; everything was stopped and removed.[/yellow]")
         return 130
-    except (HostError, LoadError, ServerError, UsageError) as error:
-        console.print(f"[red]{error}[/red]", markup=True)
+    except (DeployError, HostError, LoadError, OSError, ServerError, UsageError) as error:
+        console.print(escape(str(error)), style="red")
         return 2
 
 

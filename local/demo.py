@@ -134,7 +134,7 @@ def _decide(console: Console, status: Status, mail: Mail, *, approve_unasked: bo
     answer = ""
     while answer not in ("y", "n"):
         try:
-            answer = console.input("Approve? [y/n] ").strip().lower()
+            answer = console.input("Approve? [y/n] ", markup=False).strip().lower()
         except EOFError:  # nobody is there: that is no approval
             answer = "n"
     status.start()
@@ -190,6 +190,11 @@ def _report(running: World, release: Release, execution: dict[str, Any], release
         "freeze_to_open_ms": output.get("freeze_to_open_ms"),
         "sessions_ended": output.get("sessions_ended"),
         "findings": [],
+        "missing": None,  # these are known only after a release that succeeded
+        "duplicated": None,
+        "sequence_conflicts": None,
+        "client_write_gap_ms": None,
+        "databases": {},
         "blue_refuses_writes": False,
     }
 
@@ -217,6 +222,8 @@ def _summarize(console: Console, report: dict[str, Any], path: Path, *, succeede
     if report["failure"]:
         console.print(f"[red]{escape(report['failure'])}[/red]")
     verdict = "[green]Nothing lost, nothing doubled.[/green]" if succeeded else "[red]Not as it should be.[/red]"
+    if report["failure"].startswith("ReleaseRejected"):
+        verdict = "Rejected: blue is in production as before."
     console.print(f"\n{verdict} Report: {path}")
 
 

@@ -1,7 +1,8 @@
-"""The end of a release that succeeded."""
+"""The end of a release."""
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,22 @@ def clear_away(databases: Databases, plan: Plan, green: Cluster) -> None:
     replication.drop_replication_role(databases, plan, plan.blue)
     replication.drop_replication_role(databases, plan, green)
     replication.drop_schema(databases, plan, green)
+
+
+def explanation(failure: State) -> str:
+    """Why a release failed, from what a Catch caught: a function's error is JSON with a stack trace, others are text.
+
+    >>> explanation({"Error": "BlueUnfit", "Cause": '{"errorMessage": "No.", "errorType": "BlueUnfit", "stackTrace": []}'})
+    'No.'
+    >>> explanation({"Error": "States.Timeout", "Cause": ""})
+    'It gave no reason.'
+    """
+    cause = str(failure.get("Cause", ""))
+    try:
+        parsed = json.loads(cause)
+    except ValueError:
+        return cause or "It gave no reason."
+    return str(parsed.get("errorMessage", cause)) if isinstance(parsed, dict) else cause
 
 
 def summary(plan: Plan, state: State) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,8 +14,6 @@ PROPAGATION_TIMEOUT_S = 120
 """A change is served by all of Route 53's servers within 60 s, usually (Route 53 API Reference, GetChange)."""
 
 POLL_INTERVAL_S = 0.5
-
-TYPES = ("CNAME", "A")
 
 
 def normalized(name: str) -> str:
@@ -32,23 +29,16 @@ def read(route53: Any, zone_id: str, name: str) -> tuple[Record, str]:
     """The writer record and what it points at. Raises ``BlueNotFound`` when it is absent or not a simple record."""
     sets = route53.list_resource_record_sets(HostedZoneId=zone_id, StartRecordName=name, MaxItems="10")
     for record_set in sets["ResourceRecordSets"]:
-        if normalized(record_set["Name"]) != normalized(name) or record_set["Type"] not in TYPES:
+        if normalized(record_set["Name"]) != normalized(name) or record_set["Type"] not in ("CNAME", "A", "AAAA"):
             continue
         values = [entry["Value"] for entry in record_set.get("ResourceRecords", [])]
-        if "SetIdentifier" in record_set or len(values) != 1:
+        if record_set["Type"] != "CNAME" or "SetIdentifier" in record_set or len(values) != 1:
             raise BlueNotFound(
-                f"The record {name} is weighted, an alias, or has several values. Splitting clients between two writers"
-                " is not safe: make it one simple CNAME or A record with one value."
+                f"The record {name} is no CNAME, or weighted: make it one simple CNAME record that holds the writer"
+                " endpoint. Splitting clients between two writers is not safe, and addresses of Aurora change."
             )
-        if record_set["TTL"] < 1:
-            raise BlueNotFound(f"The record {name} has a TTL of 0 s: give it at least 1 s.")
         return Record(zone_id, name, record_set["Type"], record_set["TTL"]), values[0]
-    raise BlueNotFound(f"The hosted zone {zone_id} has no CNAME or A record named {name}.")
-
-
-def value_for(record: Record, cluster: Cluster) -> str:
-    """What the record holds when it points at a cluster."""
-    return cluster.host if record.type == "CNAME" else socket.gethostbyname(cluster.host)
+    raise BlueNotFound(f"The hosted zone {zone_id} has no CNAME record named {name}.")
 
 
 def point_at(
@@ -64,7 +54,7 @@ def point_at(
     then somebody else changed it, and undoing that is not ours.
     """
     record, current = read(route53, plan.record.zone_id, plan.record.name)
-    expected = {normalized(value_for(record, cluster)) for cluster in (target, *others)}
+    expected = {normalized(cluster.host) for cluster in (target, *others)}
     if normalized(current) not in expected or only_from_ttl_s not in (None, record.ttl_s):
         raise RecordChanged(
             f"The record {record.name} points at {current} with a TTL of {record.ttl_s} s, not at"
@@ -72,7 +62,7 @@ def point_at(
             " somebody else changed it. Put it right, then release again."
         )
     new = replace(record, ttl_s=ttl_s)
-    changes = [_change("DELETE", record, current), _change("CREATE", new, value_for(new, target))]
+    changes = [_change("DELETE", record, current), _change("CREATE", new, target.host)]
     try:
         response = route53.change_resource_record_sets(
             HostedZoneId=record.zone_id,
@@ -99,8 +89,8 @@ def switchover_ttl_s(plan: Plan) -> int:
     """The record's TTL during the switchover: always less than the old one, so that the two can be told apart.
 
     >>> from types import SimpleNamespace as N
-    >>> [switchover_ttl_s(N(switchover_ttl_s=5, record=N(ttl_s=old))) for old in (300, 5, 1)]
-    [5, 4, 0]
+    >>> [switchover_ttl_s(N(switchover_ttl_s=5, record=N(ttl_s=old))) for old in (300, 5, 2)]
+    [5, 4, 1]
     """
     return min(plan.switchover_ttl_s, plan.record.ttl_s - 1)
 
@@ -109,6 +99,14 @@ def flip(route53: Any, plan: Plan, green: Cluster) -> str:
     """Points the record from blue, with its TTL lowered, at green, and returns the id of the change."""
     ttl_s = switchover_ttl_s(plan)
     return point_at(route53, plan, green, [plan.blue], ttl_s, only_from_ttl_s=ttl_s)
+
+
+def restore(route53: Any, plan: Plan, green: Cluster) -> str:
+    """Gives the record back to blue as it was; says what was done. A record that somebody else changed stays theirs."""
+    try:
+        return point_at(route53, plan, plan.blue, [green], plan.record.ttl_s)
+    except RecordChanged as error:
+        return f"left alone: {error}"
 
 
 def lower_ttl(route53: Any, plan: Plan) -> datetime:

@@ -56,7 +56,8 @@ def request_text(plan: Plan, green: Cluster, inventory: State, lags: list[Lag]) 
     lines += [
         "",
         "When you approve, blue stops taking writes at once. Green takes over when it is proven to hold everything.",
-        f"If that takes longer than {plan.freeze_budget_s} s, blue takes writes again by itself and nothing is lost.",
+        f"If a step of it fails or takes more than {plan.freeze_budget_s} s, blue takes writes again; nothing is lost.",
+        "Until then change no schema, roles, passwords or grants on blue: green has them as of the clone.",
         f"Without an answer within {plan.approval_timeout_s} s the release is abandoned and green removed.",
     ]
     return "\n".join(lines)

@@ -60,21 +60,36 @@ def prove(home: Session, plan: Plan) -> int:
     """Proves that nothing can write: no client's session but ours, no prepared transaction. Returns sessions ended.
 
     One look is not enough. A session that passed the check for LOGIN just before the freeze shows up in
-    ``pg_stat_activity`` a moment later, when its start is complete; so the proof is given again at the end of the
-    switchover, before green may open.
+    ``pg_stat_activity`` a moment later, when its start is complete; so ``prove_again`` looks before green may open.
     """
     ended = end_sessions(home, plan)
+    require_no_prepared(home)
+    return ended
+
+
+def prove_again(home: Session, plan: Plan) -> None:
+    """Raises ``WritersRemain`` for a session that the first proof had not seen; it may have written.
+
+    It is not ended: a second attempt of this step must see it, too, and the abort that follows lets it in anyway.
+    """
+    if late := home.query("client_sessions", release_id=plan.release_id, terminate=False):
+        names = ", ".join(f"process {row['pid']} of {row['role']} in {row['database']}" for row in late)
+        raise WritersRemain(f"Sessions were still starting when blue was frozen, and may have written: {names}.")
+    require_no_prepared(home)
+
+
+def require_no_prepared(home: Session) -> None:
+    """Raises ``WritersRemain`` when a prepared transaction could still be committed by anybody."""
     if prepared := home.query("prepared_transactions"):
         names = ", ".join(f"{row['gid']} of {row['owner']} in {row['database']}" for row in prepared)
         raise WritersRemain(f"Prepared transactions could still be committed on blue: {names}. End them first.")
-    return ended
 
 
 def end_sessions(session: Session, plan: Plan) -> int:
     """Terminates all sessions of clients until none is left, and returns how many there were."""
     deadline = time.monotonic() + SESSIONS_TIMEOUT_S
     seen: dict[int, Row] = {}
-    while remaining := session.query("end_sessions", release_id=plan.release_id):
+    while remaining := session.query("client_sessions", release_id=plan.release_id, terminate=True):
         seen |= {row["pid"]: row for row in remaining}
         if time.monotonic() > deadline:
             names = ", ".join(f"process {row['pid']} of {row['role']} in {row['database']}" for row in remaining)

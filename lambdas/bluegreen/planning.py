@@ -88,6 +88,8 @@ def plan_release(
         max_lag_s=asked.get("max_lag_s", defaults.max_lag_s),
     )
     _require_fit(blue, defaults)
+    if record.ttl_s < 2:
+        raise BlueUnfit(f"The record {record.name} has a TTL of {record.ttl_s} s: give it at least 2 s.")
     records.acquire_lock(dynamodb, lock_table, defaults.cluster_name, execution_arn, identifier)
     return plan
 
@@ -98,7 +100,7 @@ def _find_blue(rds: Any, named: str | None, record: Record, points_at: str) -> a
     blue = aurora.describe_cluster(rds, named)
     if blue is None:
         raise BlueNotFound(f"input.blue_cluster_identifier: there is no cluster {named} in this Region.")
-    expected = dns.value_for(record, aurora.endpoint(blue))
+    expected = aurora.endpoint(blue).host
     if dns.normalized(points_at) != dns.normalized(expected):
         raise BlueUnfit(
             f"The record {record.name} points at {points_at}, not at {expected}, the writer endpoint of {named}:"

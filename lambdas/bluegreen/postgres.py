@@ -42,11 +42,18 @@ SETTINGS = {
 INVALID_PASSWORD = "28P01"  # noqa: S105 - an SQLSTATE
 QUERY_CANCELED = "57014"
 UNDEFINED_OBJECT = "42704"
+INVALID_CATALOG_NAME = "3D000"  # there is no such database
+OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"  # a template that takes no connections
 OBJECT_IN_USE = "55006"
-_CONNECTION_LOST = (
-    "08",
-    "57P",
-)  # classes: connection exceptions; shut down by administrator, crash, cannot connect now
+_PASSING = (
+    "08",  # connection exceptions
+    "57P",  # shut down by an administrator, by a crash; cannot connect now
+    "53300",  # too many connections
+    "25006",  # read only: a failover is under way, and the endpoint still leads to the old writer
+    "40",  # serialization failure, deadlock
+    "55P03",  # lock not available within lock_timeout
+)
+"""Beginnings of SQLSTATEs that another attempt may not meet again."""
 
 CA_BUNDLE = Path(__file__).with_name("rds-ca-bundle.pem")
 
@@ -146,6 +153,19 @@ class Session:
                 self.run("ROLLBACK")
             raise
 
+    @contextmanager
+    def patience(self, seconds: int) -> Iterator[None]:
+        """Lets statements run, and wait for locks, for another time than the usual one."""
+        usual_s = self._connection._usock.gettimeout()
+        self.run(f"SET statement_timeout = '{seconds}s'; SET lock_timeout = 0")
+        self._connection._usock.settimeout(seconds + CONNECT_TIMEOUT_S)
+        try:
+            yield
+        finally:
+            self._connection._usock.settimeout(usual_s)
+            with suppress(DatabaseUnavailable, SqlError):
+                self.run("RESET statement_timeout; RESET lock_timeout")
+
     def alive(self) -> bool:
         """Whether the connection still answers."""
         try:
@@ -163,7 +183,7 @@ class Session:
 def _translated(error: pg8000.native.DatabaseError, address: str) -> SqlError | DatabaseUnavailable:
     fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {"C": "XX000", "M": str(error)}
     sqlstate, message = fields.get("C", "XX000"), fields.get("M", "")
-    if sqlstate.startswith(_CONNECTION_LOST):
+    if sqlstate.startswith(_PASSING):
         return DatabaseUnavailable(f"{address}: {message} (SQLSTATE {sqlstate})")
     detail = " ".join(fields[key] for key in ("D", "H") if key in fields)
     return SqlError(sqlstate, " ".join(filter(None, (f"{address}: {message}", detail))))

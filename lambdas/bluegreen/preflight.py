@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .errors import BlueUnfit, ReplicaIdentityMissing
+from .errors import BlueUnfit, ReplicaIdentityMissing, SqlError
 from .model import Plan, Relation
-from .postgres import Databases, Row, Session
+from .postgres import INVALID_CATALOG_NAME, OBJECT_NOT_IN_PREREQUISITE_STATE, Databases, Row, Session
 
 MINIMUM_VERSION = 150000
 """PostgreSQL 15: ``disable_on_error`` and ``pg_stat_subscription_stats`` begin with it."""
@@ -48,13 +48,20 @@ def settings_findings(settings: Row, databases: int) -> list[str]:
     return findings
 
 
-def database_findings(facts: Row) -> list[str]:
+def database_findings(facts: Row, plan: Plan) -> list[str]:
     """What in one database the release would lose, or what would write to green beside replication."""
     findings = []
     if facts["has_pg_cron"]:
         findings.append("pg_cron is installed: its jobs would run on green as well; this version cannot release it")
     if facts["subscriptions"]:
         findings.append("it subscribes to another server: green's copy of the subscription would write to green")
+    if facts["fires_on_green"]:
+        findings.append(
+            "these fire on green as well (ENABLE ALWAYS or REPLICA) and would change rows there a second time:"
+            f" {', '.join(facts['fires_on_green'])}; ALTER TABLE … ENABLE TRIGGER (or RULE) … makes them ordinary"
+        )
+    if facts["schema_made_by"] not in (None, plan.sql_name):
+        findings.append("it has a schema named bluegreen that is not this release's: rename or drop it")
     if facts["large_objects"]:
         findings.append(f"it holds {facts['large_objects']} large objects, which logical replication does not carry")
     if facts["unlogged_tables"]:
@@ -70,19 +77,31 @@ def check_blue(databases: Databases, plan: Plan) -> dict[str, Row]:
     Raises ``BlueUnfit`` with all findings, or ``ReplicaIdentityMissing`` with all tables: publishing a table without
     replica identity makes blue's own UPDATE and DELETE fail at once, so this comes before the first publication.
     """
-    settings = databases.on(plan.blue, plan.home).one(
-        "server_settings", our_slots=[plan.slot(database) for database in plan.databases]
-    )
-    findings = [f"{plan.blue.identifier}: {finding}" for finding in settings_findings(settings, len(plan.databases))]
+    absent: list[str] = []
+    findings: list[str] = []
     without_identity: list[str] = []
 
     def look(database: str) -> Row:
-        session = databases.on(plan.blue, database)
-        findings.extend(f"{database}: {finding}" for finding in database_findings(session.one("database_findings")))
+        try:
+            session = databases.on(plan.blue, database)
+        except SqlError as error:
+            if error.sqlstate not in (INVALID_CATALOG_NAME, OBJECT_NOT_IN_PREREQUISITE_STATE):
+                raise
+            absent.append(f"input.databases or the configuration: {error}")
+            return {}
+        findings.extend(
+            f"{database}: {finding}" for finding in database_findings(session.one("database_findings"), plan)
+        )
         without_identity.extend(f"{database}.{table}" for table in tables_without_identity(session))
         return session.one("database_inventory")
 
     inventory = databases.each(plan.databases, look)
+    if absent:
+        raise BlueUnfit("Databases cannot be connected to. " + "; ".join(sorted(absent)) + ".")
+    settings = databases.on(plan.blue, plan.home).one(
+        "server_settings", our_slots=[plan.slot(database) for database in plan.databases]
+    )
+    findings.extend(f"{plan.blue.identifier}: {text}" for text in settings_findings(settings, len(plan.databases)))
     if findings:
         raise BlueUnfit("Blue cannot be released as it is. " + "; ".join(findings) + ".")
     if without_identity:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 
 from .errors import ReplicaIdentityMissing, SlotBlocked, SqlError
 from .lsn import Lsn
@@ -14,6 +15,7 @@ from .postgres import (
     UNDEFINED_OBJECT,
     Credentials,
     Databases,
+    Session,
     conninfo,
     identifier,
     literal,
@@ -69,6 +71,7 @@ def create_publications(databases: Databases, plan: Plan) -> None:
             if tables := tables_without_identity(session):
                 raise ReplicaIdentityMissing(f"{database}: no usable replica identity: {', '.join(map(str, tables))}.")
             session.query("install_schema")
+            session.run(f"COMMENT ON SCHEMA {SCHEMA} IS {literal(plan.sql_name)}")
             session.run(f"CREATE PUBLICATION {name} FOR ALL TABLES")
             session.run(f"COMMENT ON PUBLICATION {name} IS {literal(str(uuid.uuid4()))}")
 
@@ -86,9 +89,9 @@ def create_slots(databases: Databases, plan: Plan) -> dict[str, str]:
         session, slot = databases.on(plan.blue, database), plan.slot(database)
         if session.query("slot", slot=slot):
             return slot
-        session.run(f"SET statement_timeout = {SLOT_TIMEOUT_S * 1000}; SET lock_timeout = 0")
         try:
-            session.query("create_slot", slot=slot)
+            with session.patience(SLOT_TIMEOUT_S):
+                session.query("create_slot", slot=slot)
         except SqlError as error:
             if error.sqlstate == QUERY_CANCELED:
                 blockers = [row["blocker"] for row in session.query("slot_blockers")]
@@ -98,8 +101,6 @@ def create_slots(databases: Databases, plan: Plan) -> dict[str, str]:
                 ) from error
             if not session.query("slot", slot=slot):  # else a second attempt of this step was faster
                 raise
-        finally:
-            session.run("RESET statement_timeout; RESET lock_timeout")
         return slot
 
     return databases.each(plan.databases, create)
@@ -202,19 +203,28 @@ def drop_slots(databases: Databases, plan: Plan, cluster: Cluster) -> None:
 
 def drop_publications(databases: Databases, plan: Plan, cluster: Cluster) -> None:
     """Drops the release's publications on a cluster."""
-    _in_each(databases, plan, cluster, f"DROP PUBLICATION IF EXISTS {identifier(plan.sql_name)}")
+
+    def drop(session: Session) -> None:
+        session.run(f"DROP PUBLICATION IF EXISTS {identifier(plan.sql_name)}")
+
+    _in_each(databases, plan, cluster, drop)
 
 
 def drop_schema(databases: Databases, plan: Plan, cluster: Cluster) -> None:
-    """Drops the release's own schema on a cluster."""
-    _in_each(databases, plan, cluster, f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+    """Drops the release's own schema on a cluster; a schema of that name which this release did not make stays."""
+
+    def drop(session: Session) -> None:
+        if [row["made_by"] for row in session.query("schema_made_by")] == [plan.sql_name]:
+            session.run(f"DROP SCHEMA {SCHEMA} CASCADE")
+
+    _in_each(databases, plan, cluster, drop)
 
 
-def _in_each(databases: Databases, plan: Plan, cluster: Cluster, statement: str) -> None:
+def _in_each(databases: Databases, plan: Plan, cluster: Cluster, work: Callable[[Session], None]) -> None:
     def run(database: str) -> None:
         session = databases.on(cluster, database)
         with session.transaction(lock=plan.sql_name):
-            session.run(statement)
+            work(session)
 
     databases.each(plan.databases, run)
 

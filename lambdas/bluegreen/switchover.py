@@ -19,12 +19,12 @@ from .errors import (
     NotReadyToFreeze,
     RowCountsDiffer,
     SequencesDiffer,
+    SqlError,
     SwitchoverAborted,
-    WritersRemain,
 )
 from .lsn import Lsn
 from .model import Cluster, Plan, Relation, SequenceState
-from .postgres import Databases, Session
+from .postgres import QUERY_CANCELED, Databases, Session
 
 POLL_INTERVAL_S = 0.002
 
@@ -138,7 +138,9 @@ def compare_row_counts(databases: Databases, plan: Plan, green: Cluster) -> dict
     def compare(database: str) -> dict[str, int]:
         sides = databases.each(
             [plan.blue.identifier, green.identifier],
-            lambda side: _row_counts(databases.on(plan.blue if side == plan.blue.identifier else green, database)),
+            lambda side: _row_counts(
+                databases.on(plan.blue if side == plan.blue.identifier else green, database), plan.freeze_budget_s
+            ),
         )
         on_blue, on_green = sides[plan.blue.identifier], sides[green.identifier]
         differing = [
@@ -159,13 +161,20 @@ def verify_cutover(databases: Databases, plan: Plan, green: Cluster) -> dict[str
     Raises ``RowCountsDiffer``, or ``WritersRemain`` when a session turned up that the proof of the freeze had not seen.
     """
     counts = compare_row_counts(databases, plan, green)
-    if late := freeze.prove(databases.on(plan.blue, plan.home), plan):
-        raise WritersRemain(f"{late} sessions were still starting on blue when it was frozen, and may have written.")
+    freeze.prove_again(databases.on(plan.blue, plan.home), plan)
     return counts
 
 
-def _row_counts(session: Session) -> dict[Relation, int]:
-    return {Relation(row["schema"], row["name"]): row["row_count"] for row in session.query("row_counts")}
+def _row_counts(session: Session, budget_s: int) -> dict[Relation, int]:
+    try:
+        with session.patience(budget_s):
+            return {Relation(row["schema"], row["name"]): row["row_count"] for row in session.query("row_counts")}
+    except SqlError as error:
+        if error.sqlstate == QUERY_CANCELED:
+            raise FreezeBudgetExceeded(
+                f"{session.address}: counting all rows took longer than the freeze budget of {budget_s} s."
+            ) from error
+        raise
 
 
 def open_green(databases: Databases, plan: Plan, green: Cluster) -> Opening:

@@ -1,7 +1,8 @@
-"""ReleaseLock: the cluster may be released again."""
+"""ReleaseLock: the cluster may be released again; why this release failed is put into words."""
 
 from __future__ import annotations
 
+from bluegreen.completion import explanation
 from bluegreen.model import State
 from bluegreen.records import release_lock
 
@@ -11,4 +12,4 @@ from .entry import Result, client, entry, setting
 @entry
 def handler(state: State) -> Result:
     release_lock(client("dynamodb"), setting("LOCK_TABLE"), setting("CLUSTER_NAME"), state["execution_arn"])
-    return {"released": True}
+    return {"explanation": explanation(state["failure"])}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bluegreen.dns import point_at
+from bluegreen.dns import restore
 from bluegreen.model import Plan, State, green
 
 from .entry import Result, client, entry
@@ -10,5 +10,4 @@ from .entry import Result, client, entry
 
 @entry
 def handler(state: State) -> Result:
-    plan = Plan.of(state)
-    return {"change_id": point_at(client("route53"), plan, plan.blue, [green(state)], plan.record.ttl_s)}
+    return {"change": restore(client("route53"), Plan.of(state), green(state))}

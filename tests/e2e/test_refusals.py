@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from local.world import World
-from tests.e2e.conftest import break_function, start, traces
+from tests.e2e.conftest import start, traces
 
 DATABASES = ("app", "crm")
 
@@ -73,8 +73,23 @@ def test_a_clone_that_aurora_gives_up_on_ends_the_release(running: World) -> Non
     assert traces(running, running.blue, DATABASES) == before
 
 
-def test_a_record_that_is_changed_meanwhile_is_not_overwritten(running: World) -> None:
-    break_function(running, "GatherEvidence", "raise")
+def test_a_record_that_somebody_else_changed_is_left_alone_and_the_rest_cleaned_up(running: World) -> None:
+    before = traces(running, running.blue, DATABASES)
+    zone = running.stack.config["hosted_zone_id"]
+    elsewhere = {
+        "Name": running.record,
+        "Type": "CNAME",
+        "TTL": 60,
+        "ResourceRecords": [{"Value": "maintenance.shop.internal"}],
+    }
     release = start(running)
-    assert release.wait()["error"] == "InjectedError"
-    assert running.production() is running.blue
+    release.wait_for_approval_request()
+    running.emulator.client("route53").change_resource_record_sets(
+        HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": elsewhere}]}
+    )
+    release.answer("reject")
+    assert release.wait()["error"] == "ReleaseRejected"
+    after = traces(running, running.blue, DATABASES)
+    assert after.pop("records") == [(f"{running.record}.", 60, [{"Value": "maintenance.shop.internal"}])]
+    before.pop("records")
+    assert after == before

@@ -20,7 +20,7 @@ from bluegreen.errors import (
     SlotBlocked,
 )
 from bluegreen.postgres import load
-from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab
+from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab, with_plan
 from tests.waiting import eventually
 
 
@@ -80,6 +80,45 @@ def test_replica_identity_is_judged_as_postgresql_judges_it(lab: Lab, ddl: str, 
     else:
         with pytest.raises(pg8000.native.DatabaseError):
             lab.blue_server.execute(APP, "UPDATE t SET a = 2")
+
+
+@pytest.mark.parametrize(
+    "ddl",
+    [
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        " CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f();"
+        " ALTER TABLE orders ENABLE ALWAYS TRIGGER stamp",
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        " CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f();"
+        " ALTER TABLE orders ENABLE REPLICA TRIGGER stamp",
+        "CREATE RULE stamp AS ON INSERT TO orders DO ALSO NOTIFY stamped; ALTER TABLE orders ENABLE ALWAYS RULE stamp",
+    ],
+)
+def test_what_would_fire_on_green_as_well_is_refused(lab: Lab, ddl: str) -> None:
+    lab.blue_server.execute(CRM, ddl)
+    with pytest.raises(BlueUnfit, match=r"orders \((trigger|rule) stamp\)"):
+        preflight.check_blue(lab.databases, lab.plan)
+
+
+def test_a_schema_of_our_name_that_is_not_ours_is_refused_and_never_dropped(lab: Lab) -> None:
+    lab.blue_server.execute(APP, "CREATE SCHEMA bluegreen; CREATE TABLE bluegreen.precious (id int PRIMARY KEY)")
+    with pytest.raises(BlueUnfit, match="rename or drop it"):
+        preflight.check_blue(lab.databases, lab.plan)
+    replication.remove_from_blue(lab.databases, lab.plan)
+    assert lab.blue_server.execute(APP, "SELECT count(*) FROM bluegreen.precious") == [[0]]
+
+
+def test_our_own_schema_is_no_obstacle_to_a_second_look(lab: Lab) -> None:
+    lab.prepare()
+    preflight.check_blue(lab.databases, lab.plan)
+
+
+def test_databases_that_take_no_connection_are_named(lab: Lab) -> None:
+    with_plan(lab, databases=(APP, "nowhere", "template0"))
+    with pytest.raises(BlueUnfit) as raised:
+        preflight.check_blue(lab.databases, lab.plan)
+    assert 'database "nowhere" does not exist' in str(raised.value)
+    assert 'database "template0"' in str(raised.value)
 
 
 def test_a_table_without_identity_is_never_published_and_blue_goes_on(lab: Lab) -> None:

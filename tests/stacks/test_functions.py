@@ -188,3 +188,9 @@ def test_warming_calls_the_functions_it_may_call(assembly: Assembly) -> None:
     (statement,) = granted(assembly, "lambda:InvokeFunction").values()
     assert {resource.rsplit(":", 1)[1] for resource in statement["Resource"]} == set(names)
     assert set(names) <= {properties["FunctionName"] for properties in assembly.functions.values()}
+
+
+def test_what_waits_for_a_change_of_the_record_may_ask_for_it(assembly: Assembly) -> None:
+    for state in ("LowerTtl", "WaitForDns"):
+        actions = {action for statement in assembly.allowed(state) for action in statement["Action"]}
+        assert "route53:GetChange" in actions

@@ -25,6 +25,7 @@ TOPIC_MAIL = "release-lead@example.com"
 PLAN = {
     "release_id": "20261123-0405-abcdef",
     "approval_timeout_s": 60,
+    "freeze_budget_s": 30,
     "blue": {"identifier": "shop-blue", "host": "127.0.1.1", "port": 5432},
 }
 RESULTS: dict[str, Any] = {
@@ -38,6 +39,7 @@ RESULTS: dict[str, Any] = {
     },
     "AbortSwitchover": {"outcome": "abort", "decided_at": "2026-11-23T04:05:06+00:00", "roles": 1},
     "OpenGreen": {"outcome": "open", "decided_at": "2026-11-23T04:05:06+00:00", "roles": 1},
+    "ReleaseLock": {"explanation": "because the test wants it"},
     "CompleteRelease": {"release_id": "20261123-0405-abcdef", "freeze_to_open_ms": 41.5},
 }
 
@@ -85,11 +87,11 @@ class Machine:
         result = self.results.get(function.name, RESULTS.get(function.name, {"done": function.name}))
         return Answer(json.dumps(result).encode())
 
-    def start(self, release_input: Any = None) -> Release:
+    def start(self, release_input: Any = None, *, as_it_is: bool = False) -> Release:
         return Release.start(
             self.emulator.client("stepfunctions"),
             self.arn,
-            release_input or {},
+            release_input if as_it_is else release_input or {},
             self.emulator.folder / "mail",
             name=f"test-{uuid.uuid4()}",
         )

@@ -61,7 +61,9 @@ AFTER_THE_OPENING = ["WaitForDns", "RestoreTtl", "DropSubscriptions", "CompleteR
 
 def way_out(failing: str) -> list[str]:
     """The states that must follow when a function fails for good."""
-    if failing in ("PlanRelease", "CheckBlue"):
+    if failing == "PlanRelease":
+        return ["PlanFailed", *CLEAN_UP[2:]]
+    if failing == "CheckBlue":
         return CLEAN_UP[2:]
     if failing in IN_THE_FREEZE:
         return ["AbortSwitchover", "DecideOnAbort", "RestoreDns", *CLEAN_UP]
@@ -86,7 +88,10 @@ def test_every_task_has_a_bound_a_retry_and_a_way_out(name: str) -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_is_tried_again_when_it_dies_or_cannot_reach_something(name: str) -> None:
     retried = {error for retry in TASKS[name]["Retry"] for error in retry["ErrorEquals"]}
-    assert {"Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError", "States.Timeout"} <= retried
+    assert {"Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError"} <= retried
+    # In the freeze a step that takes longer than the budget is not tried again.
+    assert ("States.Timeout" in retried) == (name not in IN_THE_FREEZE)
+    assert (TASKS[name].get("TimeoutSecondsPath") == "$.plan.freeze_budget_s") == (name in IN_THE_FREEZE)
     assert {"DatabaseUnavailable", "AwsUnavailable", "Lambda.TooManyRequestsException"} <= retried
 
 
@@ -133,7 +138,8 @@ def test_an_answer_by_task_failure_ends_the_release_with_its_error(machine: Mach
         taskToken=request.task_token, error="NotTonight", cause="the stock exchange is open"
     )
     described = release.wait()
-    assert (described["error"], described["cause"]) == ("NotTonight", "the stock exchange is open")
+    assert described["error"] == "NotTonight"
+    assert machine.events["ReleaseLock"]["failure"]["Cause"] == "the stock exchange is open"
     assert machine.calls["CleanUpReplication"] == 1
 
 
@@ -158,6 +164,24 @@ def test_a_failure_for_good_takes_the_way_out_that_its_place_demands(machine: Ma
     error = "ReleaseUnfinished" if name in AFTER_THE_OPENING else "SomethingIsWrong"
     assert release.describe()["error"] == error
     assert any("SomethingIsWrong" in mail.body for mail in release.mails())
+
+
+@pytest.mark.parametrize("release_input", ["[]", '"x"', "5", "null"])
+def test_an_input_that_is_no_object_ends_like_every_other_wrong_input(machine: Machine, release_input: str) -> None:
+    machine.faults["PlanRelease"] = ["InputInvalid"]
+    release = machine.start(json.loads(release_input), as_it_is=True)
+    described = release.wait()
+    assert (described["error"], described["cause"]) == ("InputInvalid", RESULTS["ReleaseLock"]["explanation"])
+    assert machine.calls["ReleaseLock"] == 1
+
+
+@pytest.mark.parametrize("name", ["AbortSwitchover", "CleanUpReplication", "DropSubscriptions", "CompleteRelease"])
+def test_what_must_happen_is_tried_again_whatever_postgresql_says(machine: Machine, name: str) -> None:
+    machine.faults = {"OpenGreen": ["SomethingIsWrong"]} if name in ("AbortSwitchover", "CleanUpReplication") else {}
+    machine.faults[name] = ["SqlError", "SqlError", "DatabaseUnavailable"]
+    release, _ = machine.run()
+    assert release.describe().get("error") != "ReleaseUnfinished"
+    assert machine.calls[name] == 4
 
 
 def test_functions_that_die_once_are_tried_again_and_nothing_else_changes(machine: Machine) -> None:
@@ -187,13 +211,13 @@ def test_an_opening_whose_answer_was_lost_goes_on_forward(machine: Machine) -> N
     assert "CleanUpReplication" not in states
 
 
-@pytest.mark.parametrize("name", ["AbortSwitchover", "RestoreDns", "CleanUpReplication", "DeleteGreen"])
+@pytest.mark.parametrize("name", ["AbortSwitchover", "RestoreDns", "CleanUpReplication", "DeleteGreen", "ReleaseLock"])
 def test_a_way_out_that_fails_calls_for_a_person_and_keeps_the_lock(machine: Machine, name: str) -> None:
     machine.faults = {"OpenGreen": ["SomethingIsWrong"], name: ["ThisAsWell"]}
     release, states = machine.run()
     assert release.describe()["error"] == "ReleaseUnfinished"
     assert states[-2:] == ["NotifyUnfinished", "ReleaseUnfinished"]
-    assert "ReleaseLock" not in states
+    assert ("ReleaseLock" in states) == (name == "ReleaseLock")
     assert any("act now" in mail.subject for mail in release.mails())
 
 

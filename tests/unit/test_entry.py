@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,9 +28,9 @@ def entry(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("CLUSTER_NAME", "shop")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "bluegreen")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "BlueGreen")
-    from handlers import entry as module
-
-    return module
+    # Made anew: what it is imported with is its environment, and another test may have imported it with another one.
+    monkeypatch.delitem(sys.modules, "handlers.entry", raising=False)
+    return importlib.import_module("handlers.entry")
 
 
 def called(entry: Any, plan: Plan, raised: Exception | None = None, **more: Any) -> Any:

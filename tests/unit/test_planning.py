@@ -102,6 +102,8 @@ def test_planning_twice_is_the_same_plan(stack: Stack) -> None:
         ({"approval_timeout_s": "1"}, "input.approval_timeout_s"),
         ({"freeze_budget_s": 601}, "input.freeze_budget_s"),
         ({"max_lag_s": 0}, "input.max_lag_s"),
+        ({"switchover_ttl_s": 0}, "input.switchover_ttl_s"),
+        ({"reason": "fine\n\nTo approve: run this"}, "input.reason"),
         ({"blue_cluster_identifier": "x; DROP"}, "input.blue_cluster_identifier"),
         ({"datebases": ["app"]}, "datebases"),
         ({"cluster": "other"}, "input.cluster"),
@@ -145,6 +147,13 @@ def test_a_blue_that_cannot_be_released_is_refused_before_the_lock(stack: Stack)
         put(stack.route53, stack.zone_id, stack.make_cluster(identifier, engine))
         with pytest.raises(BlueUnfit, match=reason):
             stack.plan({})
+    assert stack.lock() == []
+
+
+def test_a_record_that_leaves_no_room_for_a_lower_ttl_is_refused(stack: Stack) -> None:
+    put(stack.route53, stack.zone_id, stack.endpoint, TTL=1)
+    with pytest.raises(BlueUnfit, match="at least 2 s"):
+        stack.plan({})
     assert stack.lock() == []
 
 

@@ -1,9 +1,9 @@
 -- The release's own schema on blue, made before the clone is taken, so that green has it too.
-CREATE SCHEMA IF NOT EXISTS bluegreen;
+CREATE SCHEMA bluegreen;
 REVOKE ALL ON SCHEMA bluegreen FROM PUBLIC;
 
 -- A row that is written on blue and seen on green: end-to-end lag, and the proof that green is drained.
-CREATE TABLE IF NOT EXISTS bluegreen.sentinel (
+CREATE TABLE bluegreen.sentinel (
     release_id text PRIMARY KEY,
     beat bigint NOT NULL,
     written_at timestamptz NOT NULL
@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS bluegreen.sentinel (
 
 -- The roles that the freeze took LOGIN from, written in the freeze's own transaction, and what ends that freeze: once
 -- green may have been asked to open (opening_at), blue is given back (unfrozen_at) only if green says that it is not open.
-CREATE TABLE IF NOT EXISTS bluegreen.freeze_record (
+CREATE TABLE bluegreen.freeze_record (
     release_id text PRIMARY KEY,
     roles text[] NOT NULL,
     frozen_at timestamptz,
@@ -21,21 +21,21 @@ CREATE TABLE IF NOT EXISTS bluegreen.freeze_record (
 );
 
 -- Green only: where replication into the clone began.
-CREATE TABLE IF NOT EXISTS bluegreen.adoption (
+CREATE TABLE bluegreen.adoption (
     release_id text PRIMARY KEY,
     start_lsn pg_lsn NOT NULL,
     adopted_at timestamptz NOT NULL
 );
 
 -- Green only: the commit point. The first row of a release decides it, 'open' or 'abort', once and for all.
-CREATE TABLE IF NOT EXISTS bluegreen.opening (
+CREATE TABLE bluegreen.opening (
     release_id text PRIMARY KEY,
     outcome text NOT NULL CHECK (outcome IN ('open', 'abort')),
     decided_at timestamptz NOT NULL
 );
 
 -- Every sequence's position as it stands in the sequence itself, in one round trip, without consuming a value.
-CREATE OR REPLACE FUNCTION bluegreen.sequence_states()
+CREATE FUNCTION bluegreen.sequence_states()
 RETURNS TABLE (schema text, name text, last_value bigint, is_called boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $function$
 BEGIN
@@ -52,7 +52,7 @@ END
 $function$;
 
 -- The number of rows of every table that is replicated, in one round trip. The release's own tables do not count.
-CREATE OR REPLACE FUNCTION bluegreen.row_counts()
+CREATE FUNCTION bluegreen.row_counts()
 RETURNS TABLE (schema text, name text, row_count bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $function$
 BEGIN

@@ -1,8 +1,8 @@
--- Ends every client session but the release's own and those of AWS; a cancel would leave a session able to commit.
+-- Every client session but the release's own and those of AWS; ended if asked for; a cancel would leave one able to commit.
 -- Once the freeze of this release has ended nobody is sent away any more, however late this is asked.
 SELECT pid, coalesce(usename, '?') AS role, coalesce(datname, '?') AS database,
        coalesce(application_name, '') AS application, coalesce(host(client_addr), 'local') AS client,
-       pg_terminate_backend(pid) AS signalled
+       CASE WHEN :terminate::boolean THEN pg_terminate_backend(pid) END AS signalled
 FROM pg_stat_activity
 WHERE backend_type = 'client backend'
   AND pid <> pg_backend_pid()
