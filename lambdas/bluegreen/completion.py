@@ -26,7 +26,7 @@ def clear_away(databases: Databases, plan: Plan, green: Cluster) -> None:
 def explanation(failure: State) -> str:
     """Why a release failed, from what a Catch caught: a function's error is JSON with a stack trace, others are text.
 
-    >>> explanation({"Error": "BlueUnfit", "Cause": '{"errorMessage": "No.", "errorType": "BlueUnfit", "stackTrace": []}'})
+    >>> explanation({"Error": "BlueUnfit", "Cause": '{"errorMessage": "No.", "stackTrace": []}'})
     'No.'
     >>> explanation({"Error": "States.Timeout", "Cause": ""})
     'It gave no reason.'

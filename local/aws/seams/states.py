@@ -7,6 +7,7 @@
 - SendTaskFailure loses its cause. A token that is used twice, or too late, is taken, or called invalid.
 - StopExecution waits for the running function or retry interval, for ever for a task token, and drops error and cause.
 - Each task makes a boto3 client through the shared default session, which two branches must not do at the same time.
+- The history is copied while branches write to it, which may fail.
 - Most errors of the API lack their code.
 - No "Step Functions Execution Status Change" event is sent.
 """
@@ -33,6 +34,7 @@ from moto.stepfunctions.parser.api import ExecutionStatus, TaskTimedOut
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state import state
 from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
@@ -62,6 +64,7 @@ def install(seams: Seams, emulator: Knobs) -> None:
     seams.wrap(StepFunctionsParserBackend, "send_task_success", _once)
     seams.replace(StepFunctionResponse, "stop_execution", _stop_execution)
     seams.wrap(Environment, "set_error", _set_error)
+    seams.wrap(EventManager, "get_event_history", _event_history)
 
     def sleep(seconds: float) -> None:
         emulator.closing.wait(seconds * emulator.retry_scale)
@@ -108,6 +111,14 @@ def _start_execution(
     original: Any, backend: Any, state_machine_arn: str, name: str | None = None, *args: Any, **kwargs: Any
 ) -> Any:
     return original(backend, state_machine_arn, name or str(uuid.uuid4()), *args, **kwargs)
+
+
+def _event_history(original: Any, manager: EventManager) -> Any:
+    for _ in range(100):
+        # A branch may still be writing into the details that are copied: "dictionary changed size during iteration".
+        with suppress(RuntimeError):
+            return original(manager)
+    return original(manager)
 
 
 def _start_details(original: Any, execution: Execution) -> Any:
