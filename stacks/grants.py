@@ -111,7 +111,7 @@ def change_record(function: lambda_.Function, shared: Shared) -> None:
     read_record(function, shared)
     only = {
         "route53:ChangeResourceRecordSetsNormalizedRecordNames": [shared.config.writer_record],
-        "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME", "A"],
+        "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME"],
     }
     _allow(
         function,

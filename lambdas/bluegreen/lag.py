@@ -32,7 +32,7 @@ def _measure_database(databases: Databases, plan: Plan, green: Cluster, database
 
 
 def health_problems(on_blue: Session, on_green: Session, plan: Plan, database: str) -> list[str]:
-    """What keeps one database from being replicated, in words. A worker that is just starting counts as a problem."""
+    """What keeps one database from being replicated, in words."""
     slots = on_blue.query("slot_lag", slot=plan.slot(database))
     subscriptions = on_green.query("subscription_health", name=plan.sql_name)
     if not slots:

@@ -155,7 +155,7 @@ def test_records_are_changed_by_the_steps_that_move_dns_and_only_the_writers(ass
         assert statement["Condition"] == {
             "ForAllValues:StringEquals": {
                 "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["db.shop.internal"],
-                "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME", "A"],
+                "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME"],
             }
         }
 
