@@ -21,7 +21,7 @@ def states(definition: dict[str, Any]) -> set[str]:
 
 STATES = states(json.loads(Path("statemachine/release.asl.json").read_text(encoding="utf-8")))
 ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
-OTHERS = {"StepDuration", "TaskStateExited", "InvalidChangeBatch", "BlueGreen"} | {
+OTHERS = {"ResultPath", "StepDuration", "TaskStateExited", "InvalidChangeBatch", "BlueGreen"} | {
     "ReleaseRejected",
     "ApprovalTimedOut",
 }
