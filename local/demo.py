@@ -53,8 +53,8 @@ def demo(console: Console, output: Path, blue_version: int, *, approve_unasked: 
             watch(console, status, release, workload, approve_unasked=approve_unasked)
             release_s = time.monotonic() - started
             execution = release.describe()
-            status.update("a little more load, then the check of every row")
             if execution["status"] == "SUCCEEDED":
+                status.update("a little more load, then the check of every row")
                 _wait_for_writes(workload, workload.acknowledged + WARM_UP_WRITES)
         finally:
             workload.stop()
@@ -203,15 +203,18 @@ def _summarize(console: Console, report: dict[str, Any], path: Path, *, succeede
     table = Table(show_header=False, box=None, padding=(0, 2))
     rows = [
         ("status", report["status"]),
-        ("transactions acknowledged", report.get("acknowledged")),
-        ("missing, doubled", f"{report.get('missing')}, {report.get('duplicated')}"),
-        ("sequence conflicts", report.get("sequence_conflicts")),
-        ("blue refuses writes", report["blue_refuses_writes"]),
-        ("freeze to open", _ms(report["freeze_to_open_ms"])),
-        ("clients without writes", _ms(report.get("client_write_gap_ms"))),
+        ("transactions acknowledged", report["acknowledged"]),
         ("release", f"{report['release_s']:.1f} s, {report['transitions']} transitions"),
     ]
-    for database, counts in report.get("databases", {}).items():
+    if report["status"] == "SUCCEEDED":
+        rows[2:2] = [
+            ("missing, doubled", f"{report['missing']}, {report['duplicated']}"),
+            ("sequence conflicts", report["sequence_conflicts"]),
+            ("blue refuses writes", report["blue_refuses_writes"]),
+            ("freeze to open", _ms(report["freeze_to_open_ms"])),
+            ("clients without writes", _ms(report["client_write_gap_ms"])),
+        ]
+    for database, counts in report["databases"].items():
         rows.append((database, f"{counts['tables']} tables, {counts['rows']} rows, {counts['sequences']} sequences"))
     for name, value in rows:
         table.add_row(name, escape(str(value)))
