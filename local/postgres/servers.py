@@ -32,6 +32,7 @@ from local.postgres.binaries import START_LSN, ServerError, find_binaries, run_p
 __all__ = ["DEFAULTS", "Server", "ServerError", "find_binaries"]
 
 DEFAULTS = {
+    "dynamic_shared_memory_type": "mmap",  # files in the data folder: nothing is left in /dev/shm after a SIGKILL
     "fsync": "on",
     "log_line_prefix": "%m [%p] %u@%d ",
     "log_min_error_statement": "error",
