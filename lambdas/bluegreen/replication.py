@@ -128,7 +128,7 @@ def create_subscriptions(databases: Databases, plan: Plan, green: Cluster, login
         )
         streaming = (
             ", streaming = parallel"
-            if session.one("server_settings", our_slots=[])["server_version_num"] >= 160000
+            if int(session.run("SHOW server_version_num")[0]["server_version_num"]) >= 160000
             else ""
         )
         with session.transaction(lock=plan.sql_name):

@@ -14,7 +14,7 @@ import pytest
 from bluegreen import adoption, replication
 from bluegreen.lsn import Lsn
 from bluegreen.model import Cluster, Plan, Record
-from bluegreen.postgres import Credentials, Databases
+from bluegreen.postgres import Credentials, Databases, identifier
 from local.host import reserve_address, working_folder
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
@@ -112,9 +112,9 @@ def lab(server_folder: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
     create_role(server, WRITER, passwords[WRITER])
     server.execute("postgres", "CREATE ROLE was_nologin NOLOGIN")
     for database in DATABASES:
-        server.execute("postgres", f'CREATE DATABASE "{database.replace(chr(34), chr(34) * 2)}"')
+        server.execute("postgres", f"CREATE DATABASE {identifier(database)}")
         server.execute(database, SCHEMA)
-        server.execute(database, 'GRANT pg_write_all_data, pg_read_all_data TO "' + WRITER.replace('"', '""') + '"')
+        server.execute(database, f"GRANT pg_write_all_data, pg_read_all_data TO {identifier(WRITER)}")
     databases = Databases(lambda fresh: Credentials("bluegreen_release", passwords["bluegreen_release"]), "disable")
     plan = Plan(
         release_id=f"20261123-0405-{name[:6]}",

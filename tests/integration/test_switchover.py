@@ -22,7 +22,7 @@ from bluegreen.errors import (
     WritersRemain,
 )
 from bluegreen.model import Relation, SequenceState
-from bluegreen.postgres import Databases
+from bluegreen.postgres import Databases, identifier
 from bluegreen.switchover import Opening
 from local.postgres.servers import Server
 from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab, with_plan
@@ -178,7 +178,7 @@ def test_the_recheck_names_what_was_created_on_blue_since_the_clone(following: L
 def test_a_green_that_somebody_can_log_in_to_is_not_switched_to(following: Lab) -> None:
     lab = following
     assert lab.green_server
-    lab.green_server.execute(APP, f'ALTER ROLE "{WRITER.replace(chr(34), chr(34) * 2)}" LOGIN')
+    lab.green_server.execute(APP, f"ALTER ROLE {identifier(WRITER)} LOGIN")
     with pytest.raises(NotReadyToFreeze, match="not fenced any more"):
         switchover.recheck(lab.databases, lab.plan, lab.green)
 
@@ -225,7 +225,7 @@ def test_a_session_that_turns_up_after_the_freeze_keeps_green_closed(following: 
     lab = following
     freeze.freeze_blue(lab.databases, lab.plan)
     switchover.drain(lab.databases, lab.plan, lab.green)
-    lab.blue_server.execute(APP, f'ALTER ROLE "{WRITER.replace(chr(34), chr(34) * 2)}" LOGIN')
+    lab.blue_server.execute(APP, f"ALTER ROLE {identifier(WRITER)} LOGIN")
     with closing(lab.as_writer(lab.blue_server)), pytest.raises(WritersRemain, match="may have written"):
         switchover.verify_cutover(lab.databases, lab.plan, lab.green)
 
@@ -233,7 +233,7 @@ def test_a_session_that_turns_up_after_the_freeze_keeps_green_closed(following: 
 def test_a_session_that_turned_up_late_is_seen_by_every_attempt(following: Lab) -> None:
     lab = following
     freeze.freeze_blue(lab.databases, lab.plan)
-    lab.blue_server.execute(APP, f'ALTER ROLE "{WRITER.replace(chr(34), chr(34) * 2)}" LOGIN')
+    lab.blue_server.execute(APP, f"ALTER ROLE {identifier(WRITER)} LOGIN")
     with closing(lab.as_writer(lab.blue_server)) as connection:
         for _ in range(2):
             with pytest.raises(WritersRemain):
@@ -381,7 +381,7 @@ def test_green_is_not_opened_without_a_freeze(following: Lab) -> None:
 
 def test_a_cluster_whose_only_role_is_ours_can_be_switched(following: Lab) -> None:
     lab = following
-    lab.blue_server.execute(APP, f'ALTER ROLE "{WRITER.replace(chr(34), chr(34) * 2)}" NOLOGIN')
+    lab.blue_server.execute(APP, f"ALTER ROLE {identifier(WRITER)} NOLOGIN")
     freeze_and_move(lab)
     assert switchover.open_green(lab.databases, lab.plan, lab.green).roles == ()
 
