@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext, EventManager
 
 from local.aws.emulator import Emulator
 from tests.local.aws import ROLE, deploy_function, deploy_machine, finished, mails, start
@@ -184,6 +186,18 @@ def test_a_failed_branch_fails_the_whole_and_stops_the_others(
     assert end["output"]["error"]["Error"] == "BlueNotReady"
     (tmp_path / "go").touch()
     assert not (tmp_path / "mark").exists()
+
+
+def test_the_history_of_a_branch_that_was_stopped_as_it_entered_a_task_can_be_read(emulator: Emulator) -> None:
+    manager = EventManager()
+    for timeout_s in (30, {"the": "state's input"}):
+        details: Any = {"lambdaFunctionScheduledEventDetails": {"resource": "mark", "timeoutInSeconds": timeout_s}}
+        manager.add_event(EventHistoryContext.of_program_start(), HistoryEventType.LambdaFunctionScheduled, details)
+    history: Any = manager.get_event_history()
+    assert [event["lambdaFunctionScheduledEventDetails"] for event in history] == [
+        {"resource": "mark", "timeoutInSeconds": 30},
+        {"resource": "mark"},
+    ]
 
 
 def test_branches_come_together(run: Callable[..., dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@
 - StopExecution waits for the running function or retry interval, for ever for a task token, and drops error and cause.
 - Each task makes a boto3 client through the shared default session, which two branches must not do at the same time.
 - The history is copied while branches write to it, which may fail.
+- A branch that is stopped while it enters a task notes its state's input as the task's timeout.
 - Most errors of the API lack their code.
 - No "Step Functions Execution Status Change" event is sent.
 """
@@ -117,8 +118,16 @@ def _event_history(original: Any, manager: EventManager) -> Any:
     for _ in range(100):
         # A branch may still be writing into the details that are copied: "dictionary changed size during iteration".
         with suppress(RuntimeError):
-            return original(manager)
-    return original(manager)
+            return _with_timeouts(original(manager))
+    return _with_timeouts(original(manager))
+
+
+def _with_timeouts(history: Any) -> Any:
+    for event in history:
+        details = event.get("lambdaFunctionScheduledEventDetails", {})
+        if not isinstance(details.get("timeoutInSeconds", 0), int):
+            del details["timeoutInSeconds"]
+    return history
 
 
 def _start_details(original: Any, execution: Execution) -> Any:
