@@ -65,6 +65,12 @@ class Plan:
     freeze_budget_s: int
     max_lag_bytes: int
     max_lag_s: float
+    freeze_method: str = "nologin"
+    """``nologin``, ``revoke_connect``, or ``hook``: the customer's function first, then as ``nologin``."""
+    freeze_hook_function_arn: str = ""
+    freeze_hook_in_budget: bool = True
+    """Whether the freeze budget counts from the moment at which the customer's function is asked to stop."""
+    freeze_hook_timeout_s: int = 900
 
     @classmethod
     def of(cls, state: State) -> Self:
