@@ -31,10 +31,14 @@ def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
 
 def writer_findings(on_blue: Session) -> list[str]:
     """Who could write to blue after every role was kept from connecting: what is prepared, whom we cannot end."""
-    prepared = [
+    findings = [
         f"prepared transaction {row['gid']} of {row['owner']} in {row['database']} is open on blue"
         for row in on_blue.query("prepared_transactions")
     ]
+    if not on_blue.one("sees_sessions")["is_allowed"]:
+        prepared.append(
+            f"{on_blue.address}: the release cannot see the sessions of others: GRANT pg_monitor to its role"
+        )
     return prepared + [
         f"process {row['pid']} of {row['role']} in {row['database']} is {row['reason']}, so the release cannot end it"
         for row in on_blue.query("unendable_sessions", aws_roles=list(AWS_ROLES))
