@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from .errors import FreezeBudgetExceeded, SwitchoverAborted, WritersRemain
 from .freeze_methods import AWS_ROLES, Taken, method_of, perform
-from .model import Plan
+from .model import Plan, State
 from .postgres import Databases, Row, Session
 
 SESSIONS_TIMEOUT_S = 10
@@ -30,6 +30,15 @@ class Freeze:
     frozen_at: str
     roles: tuple[str, ...]
     sessions_ended: int
+
+
+def counted_from(plan: Plan, state: State) -> str | None:
+    """When the freeze budget began to count, if it did so before the freeze: when the application was to be stopped.
+
+    It is a clock of AWS, and blue's is compared with it; NTP keeps them close.
+    """
+    started_at = state.get("stop", {}).get("started_at") if plan.freeze_hook_in_budget else None
+    return str(started_at) if started_at else None
 
 
 def freeze_blue(databases: Databases, plan: Plan, counted_from: str | None = None) -> Freeze:

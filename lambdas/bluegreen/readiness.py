@@ -36,10 +36,8 @@ def writer_findings(on_blue: Session) -> list[str]:
         for row in on_blue.query("prepared_transactions")
     ]
     if not on_blue.one("sees_sessions")["is_allowed"]:
-        prepared.append(
-            f"{on_blue.address}: the release cannot see the sessions of others: GRANT pg_monitor to its role"
-        )
-    return prepared + [
+        findings.append("the release's role cannot see what the sessions of others are: GRANT pg_monitor to it")
+    return findings + [
         f"process {row['pid']} of {row['role']} in {row['database']} is {row['reason']}, so the release cannot end it"
         for row in on_blue.query("unendable_sessions", aws_roles=list(AWS_ROLES))
     ]
