@@ -248,3 +248,17 @@ def refusals(session: Session, changes: Sequence[Change]) -> list[str]:
             session.run("ROLLBACK TO trial")
             refused.append(f"{change.subject} ({error})")
     return refused
+
+
+def rehearse(on_blue: Session, plan: Plan) -> tuple[Taken, list[str]]:
+    """Freezes blue and unfreezes it, for trial; returns what a freeze takes, and what stands in its way."""
+    method = method_of(plan)
+    with on_blue.trial(lock=plan.sql_name):
+        taken = method.look(on_blue, plan)
+        findings = [f"blue cannot be frozen: {text}" for text in refusals(on_blue, method.freeze(taken))]
+        if not findings:
+            findings = [f"role {name} could connect to blue all the same" for name in method.prove(on_blue, plan)]
+            findings += [f"blue could not be given back: {text}" for text in refusals(on_blue, method.unfreeze(taken))]
+        if not findings and method.look(on_blue, plan) != taken:
+            findings = ["after an abort, who may connect to blue would not be who may now"]
+    return taken, findings

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import lag, preflight
 from .errors import NotReadyToFreeze, SqlError
-from .freeze_methods import AWS_ROLES, Taken, method_of, refusals
+from .freeze_methods import AWS_ROLES, Taken, method_of, refusals, rehearse
 from .model import Cluster, Plan, Relation
 from .postgres import INVALID_CATALOG_NAME, Databases, Session
 from .switchover import sequence_states
@@ -20,8 +20,8 @@ def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
     """Raises ``NotReadyToFreeze`` with all findings, or lag's errors."""
     on_blue, on_green = databases.on(plan.blue, plan.home), databases.on(green, plan.home)
     findings = [*writer_findings(on_blue), *cron_findings(databases, plan)]
-    taken, frozen = freeze_findings(on_blue, plan)
-    findings += frozen
+    taken, refused = rehearse(on_blue, plan)
+    findings += refused
     findings += opening_findings(on_green, plan, taken)
     databases.each(plan.databases, lambda database: findings.extend(_changes(databases, plan, green, database)))
     if findings:
@@ -63,20 +63,6 @@ def cron_findings(databases: Databases, plan: Plan) -> list[str]:
         f"the pg_cron job {row['job']} of {row['role']} writes to {row['database']} at its times: deactivate it"
         for row in session.query("cron_jobs", databases=list(plan.databases))
     ]
-
-
-def freeze_findings(on_blue: Session, plan: Plan) -> tuple[Taken, list[str]]:
-    """Freezes blue and unfreezes it, for trial; returns what a freeze takes, and what stands in its way."""
-    method = method_of(plan)
-    with on_blue.trial(lock=plan.sql_name):
-        taken = method.look(on_blue, plan)
-        findings = [f"blue cannot be frozen: {text}" for text in refusals(on_blue, method.freeze(taken))]
-        if not findings:
-            findings = [f"role {name} could connect to blue all the same" for name in method.prove(on_blue, plan)]
-            findings += [f"blue could not be given back: {text}" for text in refusals(on_blue, method.unfreeze(taken))]
-        if not findings and method.look(on_blue, plan) != taken:
-            findings = ["after an abort, who may connect to blue would not be who may now"]
-    return taken, findings
 
 
 def opening_findings(on_green: Session, plan: Plan, taken: Taken) -> list[str]:

@@ -28,7 +28,7 @@ _Step = tuple[Change, Transaction]
 
 _LONGEST_STEP = 40  # a crash makes a sequence skip up to 32 values, an answer that did not come hides one
 _EXHAUSTED = "2200H"  # sequence_generator_limit_exceeded
-_NO_LOGIN = "28000"  # invalid_authorization_specification
+_REFUSED = ("28000", "42501")  # the role may not log in; it has no right to connect to the database
 
 
 @dataclass(slots=True)
@@ -92,12 +92,12 @@ def reconcile(sample: Sample, journal: Journal, blue: Server, green: Server) -> 
 
 
 def refuses_writes(sample: Sample, server: Server) -> bool:
-    """Whether no role of the application can log in, tried with its password, and none has a session left."""
+    """Whether no role of the application can connect, tried with its password, and none has a session left."""
     for role, password in {**sample.roles, **sample.locked_roles}.items():
         try:
             server.connect(sample.databases[0], role, password).close()
         except DatabaseError as error:
-            if error.args[0].get("C") != _NO_LOGIN:
+            if error.args[0].get("C") not in _REFUSED:
                 raise  # too many connections, for example, proves nothing
         except InterfaceError:
             if server.running:

@@ -9,9 +9,9 @@ from contextlib import closing
 
 import pytest
 
-from bluegreen import freeze, readiness, switchover
-from bluegreen.errors import NotReadyToFreeze, WritersRemain
-from bluegreen.postgres import Credentials, Session, identifier
+from bluegreen import freeze, freeze_methods, preflight, readiness, switchover
+from bluegreen.errors import BlueUnfit, NotReadyToFreeze, WritersRemain
+from bluegreen.postgres import Credentials, Databases, identifier
 from local.postgres.roles import create_role
 from tests.integration.conftest import APP, CRM, WRITER, Lab, lets_in, with_plan
 
@@ -64,7 +64,7 @@ def test_everything_that_stands_in_the_way_is_named_at_once(following: Lab) -> N
 
 
 @pytest.fixture
-def careful(lab: Lab) -> Iterator[Session]:
+def careful(lab: Lab) -> Iterator[Databases]:
     """Blue as a release's role that is no superuser sees it; a superuser of the customer's is at work there."""
     lab.passwords |= {role: secrets.token_urlsafe(24) for role in (CAREFUL, "chief")}
     create_role(lab.blue_server, CAREFUL, lab.passwords[CAREFUL], options="CREATEROLE")
@@ -72,7 +72,7 @@ def careful(lab: Lab) -> Iterator[Session]:
     credentials = Credentials(CAREFUL, lab.passwords[CAREFUL])
     databases = dataclasses.replace(lab.databases, credentials=lambda fresh: credentials, _sessions={})
     with closing(lab.blue_server.connect(APP, "chief", lab.passwords["chief"])):
-        yield databases.on(lab.plan.blue, APP)
+        yield databases
     databases.close()
 
 
@@ -81,38 +81,42 @@ def spare_ours(lab: Lab) -> None:
     lab.blue_server.execute("postgres", "ALTER ROLE bluegreen_release NOLOGIN")
 
 
-def test_roles_that_cannot_be_altered_and_sessions_that_cannot_be_ended_are_found(lab: Lab, careful: Session) -> None:
+def test_roles_that_cannot_be_altered_and_sessions_that_cannot_be_ended_are_found(lab: Lab, careful: Databases) -> None:
     spare_ours(lab)
+    session = careful.on(lab.plan.blue, APP)
     with closing(lab.as_writer(lab.blue_server)):
-        (blind,) = readiness.writer_findings(careful)
+        (blind,) = readiness.writer_findings(session)
         assert "pg_monitor" in blind
         lab.blue_server.execute("postgres", f"GRANT pg_monitor TO {identifier(CAREFUL)}")
-        refused = "\n".join(readiness.writer_findings(careful))
+        refused = "\n".join(readiness.writer_findings(session))
         assert "of chief in" in refused
         assert "a superuser's" in refused
         assert f"of {WRITER} in" in refused
         lab.blue_server.execute("postgres", f"GRANT pg_signal_backend TO {identifier(CAREFUL)}")
-        (only,) = readiness.writer_findings(careful)
+        (only,) = readiness.writer_findings(session)
         assert "of chief in" in only
-    _, findings = readiness.freeze_findings(careful, lab.plan)
+    _, findings = freeze_methods.rehearse(session, lab.plan)
     assert [text.split(" (")[0] for text in findings] == [
         f"blue cannot be frozen: role {WRITER}",
         "blue cannot be frozen: role chief",
     ]
     assert all("42501" in text for text in findings)
+    with pytest.raises(BlueUnfit, match=f"blue cannot be frozen: role {WRITER}"):
+        preflight.check_blue(careful, lab.plan)
     lab.blue_server.execute(
         "postgres",
         f"GRANT {identifier(WRITER)} TO {identifier(CAREFUL)} WITH ADMIN OPTION; ALTER ROLE chief NOSUPERUSER NOLOGIN",
     )
-    taken, findings = readiness.freeze_findings(careful, lab.plan)
+    taken, findings = freeze_methods.rehearse(session, lab.plan)
     assert (taken.roles, findings) == ((WRITER,), [])
     assert lets_in(lab, lab.blue_server)
 
 
-def test_a_role_that_no_revocation_keeps_out_is_found(lab: Lab, careful: Session) -> None:
+def test_a_role_that_no_revocation_keeps_out_is_found(lab: Lab, careful: Databases) -> None:
+    session = careful.on(lab.plan.blue, APP)
     plan = with_plan(lab, freeze_method="revoke_connect")
     spare_ours(lab)
-    _, findings = readiness.freeze_findings(careful, plan)
+    _, findings = freeze_methods.rehearse(session, plan)
     assert findings, "databases of an owner whose member the release is not"
     assert all("42501" in text for text in findings)
     owner = f"GRANT {identifier('owner of all')} TO {identifier(CAREFUL)}"
@@ -121,11 +125,11 @@ def test_a_role_that_no_revocation_keeps_out_is_found(lab: Lab, careful: Session
         lab.blue_server.execute(
             "postgres", f"ALTER DATABASE {identifier(database)} OWNER TO {identifier('owner of all')}"
         )
-    taken, findings = readiness.freeze_findings(careful, plan)
+    taken, findings = freeze_methods.rehearse(session, plan)
     assert set(taken.roles) == {WRITER, "chief"}
     assert findings == ["role chief could connect to blue all the same"]
     lab.blue_server.execute("postgres", "ALTER ROLE chief NOSUPERUSER")
-    assert readiness.freeze_findings(careful, plan) == (taken, [])
+    assert freeze_methods.rehearse(session, plan) == (taken, [])
 
 
 def test_a_green_that_cannot_be_opened_to_the_same_roles_is_found(lab: Lab) -> None:

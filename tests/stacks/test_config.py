@@ -11,10 +11,15 @@ from tests.stacks.synthesis import ROOT, run_app
 
 Block = dict[str, Any]
 
+HOOK = "arn:aws:lambda:eu-west-2:123456789012:function:pause-the-shop"
+
 OPTIONAL = {
     "database_port": 5432,
     "approval_timeout_s": 86_400,
     "freeze_budget_s": 30,
+    "freeze_method": "nologin",
+    "freeze_hook_function_arn": "",
+    "freeze_hook_in_budget": True,
     "switchover_ttl_s": 5,
     "max_lag_bytes": 16_777_216,
     "max_lag_s": 5.0,
@@ -90,6 +95,11 @@ def test_an_unknown_setting_like_no_other_is_refused_with_all_there_are(block: B
         ("approval_timeout_s", True),
         ("freeze_budget_s", 601),
         ("freeze_budget_s", 30.0),
+        ("freeze_method", "readonly"),
+        ("freeze_hook_function_arn", "pause-the-shop"),
+        ("freeze_hook_function_arn", f"{HOOK} "),
+        ("freeze_hook_in_budget", "no"),
+        ("freeze_hook_in_budget", 1),
         ("switchover_ttl_s", -1),
         ("max_lag_bytes", 1.5),
         ("max_lag_s", 0),
@@ -118,6 +128,20 @@ def test_zones_of_another_region_are_refused(block: Block) -> None:
     assert message.startswith("clusters.shop.availability_zones: expected zones of eu-west-1, found 'eu-west-2a'")
 
 
+@pytest.mark.parametrize("arn", [HOOK, f"{HOOK}:live", f"{HOOK}:$LATEST"])
+def test_a_hook_is_a_function_of_the_region(block: Block, arn: str) -> None:
+    settings = {**block, "freeze_method": "hook", "freeze_hook_function_arn": arn}
+    assert ClusterConfig.from_context("shop", settings).freeze_hook_function_arn == arn
+    assert "expected a function of eu-west-2" in refusal(
+        {**settings, "freeze_hook_function_arn": arn.replace("eu-west-2", "us-east-1")}
+    )
+
+
+def test_the_method_hook_needs_a_function(block: Block) -> None:
+    message = refusal({**block, "freeze_method": "hook"})
+    assert message == 'clusters.shop.freeze_hook_function_arn: missing; freeze_method is "hook"'
+
+
 @pytest.mark.parametrize("name", ["", "Shop", "1shop", "shop-", "shop--eu", "a" * 26])
 def test_a_name_that_cannot_begin_the_names_of_clusters_is_refused(block: Block, name: str) -> None:
     assert refusal(block, name).startswith(f"clusters.{name}: expected a name")
@@ -130,7 +154,10 @@ def test_a_block_has_to_be_a_block() -> None:
 def test_the_limits_of_the_execution_input_admit_every_configured_default(block: Block) -> None:
     limits = json.loads((ROOT / "statemachine" / "release-input.schema.json").read_text())["properties"]
     for key in limits.keys() & OPTIONAL.keys():
-        assert limits[key].get("minimum", 0) <= OPTIONAL[key] <= limits[key].get("maximum", float("inf")), key
+        if "enum" in limits[key]:
+            assert OPTIONAL[key] in limits[key]["enum"]
+        else:
+            assert limits[key].get("minimum", 0) <= OPTIONAL[key] <= limits[key].get("maximum", float("inf")), key
         assert key in block
 
 

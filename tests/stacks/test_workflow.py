@@ -5,13 +5,18 @@ from __future__ import annotations
 import doctest
 import json
 import re
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
 from stacks import functions, workflow
+from stacks.config import ClusterConfig
 from stacks.functions import FUNCTIONS
 from stacks.workflow import DefinitionError, fill_in
 from tests.stacks import synthesis
@@ -103,6 +108,36 @@ def test_the_state_machine_may_call_the_functions_and_publish_and_no_more(assemb
         ("lambda:InvokeFunction",): {f"<{name}>" for name in functions_ids},
         ("sns:Publish",): {f"<{topic}>"},
     }
+
+
+@pytest.mark.parametrize("arn", ["", "arn:aws:lambda:eu-west-2:123456789012:function:pause-the-shop"])
+def test_the_state_machine_may_call_the_customers_function_if_there_is_one_and_only_that(
+    arn: str, block: dict[str, Any], tmp_path: Path
+) -> None:
+    config = ClusterConfig.from_context("shop", {**block, "freeze_hook_function_arn": arn})
+    definition = tmp_path / "machine.json"
+    definition.write_text('{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}')
+    stack = cdk.Stack(cdk.App(outdir=str(tmp_path / "out")), "Test")
+    workflow.release_machine(stack, config, {"PingFunctionArn": ping(stack)}, sns.Topic(stack, "Topic"), definition)
+    made = Assembly(dict(Template.from_stack(stack).to_json()), tmp_path)
+    (machine,) = made.of_type("AWS::StepFunctions::StateMachine").values()
+    (called,) = (
+        set(statement["Resource"])
+        for statement in made.statements(machine["RoleArn"]["Fn::GetAtt"][0])
+        if statement["Action"] == ["lambda:InvokeFunction"]
+    )
+    assert called == {"<Ping>", arn} - {""}
+
+
+def ping(stack: cdk.Stack) -> Any:
+    """A function that stands for the stack's own."""
+    function = lambda_.CfnFunction(
+        stack,
+        "Ping",
+        code=lambda_.CfnFunction.CodeProperty(zip_file="pass"),
+        role="arn:aws:iam::123456789012:role/ping",
+    )
+    return SimpleNamespace(function_arn=function.attr_arn)
 
 
 def test_a_request_for_this_cluster_on_the_default_bus_starts_the_state_machine(

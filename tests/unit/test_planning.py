@@ -101,6 +101,8 @@ def test_planning_twice_is_the_same_plan(stack: Stack) -> None:
         ({"approval_timeout_s": 0}, "input.approval_timeout_s"),
         ({"approval_timeout_s": "1"}, "input.approval_timeout_s"),
         ({"freeze_budget_s": 601}, "input.freeze_budget_s"),
+        ({"freeze_method": "readonly"}, "input.freeze_method"),
+        ({"freeze_method": "hook"}, "clusters.shop.freeze_hook_function_arn"),
         ({"max_lag_s": 0}, "input.max_lag_s"),
         ({"switchover_ttl_s": 0}, "input.switchover_ttl_s"),
         ({"reason": "fine\n\nTo approve: run this"}, "input.reason"),
@@ -117,6 +119,18 @@ def test_wrong_input_names_the_field_and_touches_nothing(stack: Stack, release_i
         stack.plan(release_input)
     assert named in str(raised.value)
     assert stack.lock() == []
+
+
+@pytest.mark.parametrize(("in_budget", "timeout_s"), [(True, 20), (False, 900)])
+def test_the_customers_function_may_take_the_budget_or_as_long_as_a_function_may(
+    stack: Stack, in_budget: bool, timeout_s: int
+) -> None:
+    arn = "arn:aws:lambda:eu-west-2:123456789012:function:pause-the-shop"
+    stack.defaults = dataclasses.replace(stack.defaults, freeze_hook_function_arn=arn, freeze_hook_in_budget=in_budget)
+    assert stack.plan({}).freeze_method == "nologin"
+    plan = stack.plan({"freeze_method": "hook", "freeze_budget_s": 20})
+    assert (plan.freeze_method, plan.freeze_hook_function_arn) == ("hook", arn)
+    assert (plan.freeze_hook_in_budget, plan.freeze_hook_timeout_s) == (in_budget, timeout_s)
 
 
 def test_a_second_release_is_refused_naming_the_first(stack: Stack) -> None:

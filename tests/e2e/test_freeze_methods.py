@@ -1,0 +1,138 @@
+"""Releases by the other freeze methods: nothing is lost, and nobody with a stale answer writes to blue afterwards."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pg8000.native
+import pytest
+
+from local.clients.reconcile import reconcile
+from local.clients.sample import Sample, create_sample
+from local.clients.workload import Workload
+from local.postgres.roles import create_role
+from local.postgres.servers import Server
+from local.release import Release
+from local.world import World, world
+from tests.e2e.conftest import start
+from tests.waiting import eventually
+
+CHIEF = "Chief of 'all'"
+"""All that an application's role can be on Aurora, where nobody is a superuser."""
+HOOK = "pause-the-shop"
+HOOK_CODE = """
+import json, os
+
+def handler(event, context):
+    with open(os.environ["ORDERS"], "a") as orders:
+        orders.write(json.dumps(event) + "\\n")
+    return {"whatever": "it says"}
+"""
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[World]:
+    overrides = {
+        "freeze_method": "revoke_connect",
+        "freeze_hook_function_arn": f"arn:aws:lambda:eu-west-2:123456789012:function:{HOOK}",
+    }
+    with world(latency_s=0.2, propagation_s=0.2, record_ttl_s=2, overrides=overrides) as made:
+        made.emulator.retry_scale = 0.1
+        yield made
+
+
+@pytest.fixture(scope="module")
+def sample(running: World) -> Sample:
+    return create_sample(running.blue)
+
+
+@pytest.fixture(scope="module")
+def passwords(running: World, sample: Sample) -> dict[str, str]:
+    """Of every role of the application."""
+    chief = secrets.token_urlsafe(24)
+    create_role(
+        running.blue, CHIEF, chief, options="CREATEROLE CREATEDB BYPASSRLS", member_of=["rds_superuser", "app_owner"]
+    )
+    return sample.roles | {CHIEF: chief}
+
+
+@pytest.fixture(scope="module")
+def orders(running: World) -> Path:
+    """What the customer's function was asked to do, a line each; the function is deployed beside the application."""
+    path = running.folder / "orders.jsonl"
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", HOOK_CODE)
+    role = running.emulator.client("iam").create_role(RoleName=HOOK, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    running.emulator.client("lambda").create_function(
+        FunctionName=HOOK,
+        Runtime="python3.13",
+        Role=role,
+        Handler="index.handler",
+        Code={"ZipFile": code.getvalue()},
+        Environment={"Variables": {"ORDERS": str(path)}},
+    )
+    return path
+
+
+def refusal(server: Server, role: str, password: str) -> str:
+    """The SQLSTATE with which a server refuses a role whose DNS answer is stale; empty if it lets the role in."""
+    try:
+        with closing(server.connect("app", role, password)):
+            return ""
+    except pg8000.native.DatabaseError as error:
+        return str(error.args[0]["C"])
+
+
+def switch_over(running: World, release_input: dict[str, str]) -> Release:
+    release = start(running, release_input)
+    release.wait_for_approval_request()
+    release.answer("approve")
+    assert release.wait()["status"] == "SUCCEEDED", release.failure()
+    return release
+
+
+def test_with_revoke_connect_nothing_is_lost_and_blue_refuses_every_role(
+    running: World, sample: Sample, passwords: dict[str, str]
+) -> None:
+    workload = Workload(sample, running.record, running.resolver, running.aurora.port)
+    workload.start()
+    try:
+        eventually(lambda: workload.acknowledged > 50)
+        switch_over(running, {})
+        acknowledged = workload.acknowledged
+        eventually(lambda: workload.acknowledged > acknowledged + 50)
+    finally:
+        workload.stop()
+    green = running.production()
+    assert green is not running.blue
+    assert {role: refusal(running.blue, role, passwords[role]) for role in passwords} == dict.fromkeys(
+        passwords, "42501"
+    )
+    assert {role: refusal(green, role, passwords[role]) for role in passwords} == dict.fromkeys(passwords, "")
+    result = reconcile(sample, workload.journal, running.blue, green)
+    assert result.findings == []
+    assert result.blue_refuses_writes
+    assert result.client_write_gap_ms is not None
+    assert result.client_write_gap_ms > 0, "both sides took writes at once"
+
+
+def test_with_a_hook_the_customers_function_is_called_around_it_and_blue_refuses_every_role(
+    running: World, passwords: dict[str, str], orders: Path
+) -> None:
+    blue = running.production()
+    release = switch_over(running, {"freeze_method": "hook"})
+    asked = [json.loads(line) for line in orders.read_text().splitlines()]
+    assert [order["phase"] for order in asked] == ["freeze", "opened"]
+    assert {order["execution_arn"] for order in asked} == {release.execution_arn}
+    assert asked[0]["databases"] == ["app", "crm"]
+    green = running.production()
+    assert green is not blue
+    assert {role: refusal(blue, role, passwords[role]) for role in passwords} == dict.fromkeys(passwords, "28000")
+    assert {role: refusal(green, role, passwords[role]) for role in passwords} == dict.fromkeys(passwords, "")
