@@ -37,8 +37,8 @@ def counted_from(plan: Plan, state: State) -> str | None:
 
     It is a clock of AWS, and blue's is compared with it; NTP keeps them close.
     """
-    started_at = state.get("stop", {}).get("started_at") if plan.freeze_hook_in_budget else None
-    return str(started_at) if started_at else None
+    asked_at = state.get("stop", {}).get("asked_at") if plan.freeze_hook_in_budget else None
+    return str(asked_at) if asked_at else None
 
 
 def freeze_blue(databases: Databases, plan: Plan, counted_from: str | None = None) -> Freeze:

@@ -56,7 +56,7 @@ HAPPY = [
     "NotifyCompletion",
     "ReleaseCompleted",
 ]
-WITH_HOOK = {"StopApplication", "StartApplication"}
+WITH_HOOK = {"NoteStop", "StopApplication", "StartApplication"}
 """What the freeze method hook adds to it."""
 SIDE_BY_SIDE = {"FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover"}
 CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", "NotifyFailure", "ReleaseFailed"]
@@ -278,7 +278,7 @@ def test_a_hook_stops_the_application_before_the_freeze_and_starts_it_after_the_
         "after_freeze": False,
     }
     assert last == first | {"phase": "opened", "after_freeze": True}
-    assert datetime.fromisoformat(machine.events["FreezeBlue"]["stop"]["started_at"])
+    assert datetime.fromisoformat(machine.events["FreezeBlue"]["stop"]["asked_at"])
 
 
 def test_an_application_that_cannot_be_stopped_is_started_again_and_blue_never_frozen(machine: Machine) -> None:
@@ -314,6 +314,8 @@ def test_an_opening_whose_answer_was_lost_starts_the_application(machine: Machin
 def test_a_release_that_never_came_to_stop_the_application_does_not_start_it(machine: Machine) -> None:
     machine.use_hook()
     machine.run("reject")
+    machine.faults["WarmFunctions"] = ["SomethingIsWrong"]
+    machine.run()
     assert machine.asked_hook == []
 
 

@@ -14,7 +14,7 @@ STOPPED_AT = "2026-11-23T04:05:06.789Z"
 
 @pytest.mark.parametrize(
     ("in_budget", "stop", "expected"),
-    [(True, {"started_at": STOPPED_AT}, STOPPED_AT), (False, {"started_at": STOPPED_AT}, None), (True, None, None)],
+    [(True, {"asked_at": STOPPED_AT}, STOPPED_AT), (False, {"asked_at": STOPPED_AT}, None), (True, None, None)],
 )
 def test_the_budget_counts_from_the_call_of_the_customers_function_if_it_is_to(
     plan: Plan, in_budget: bool, stop: dict[str, str] | None, expected: str | None
