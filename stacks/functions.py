@@ -83,7 +83,7 @@ FUNCTIONS = (
     Row("RecheckReadiness", 60, (database,)),
     Row("WarmFunctions", 60, (warming(*_IN_THE_FREEZE),)),
     Row("FreezeBlue", 60, (database,)),
-    Row("FlipDns", 60, (change_record,)),
+    Row("FlipDns", 20, (change_record,)),
     Row("SyncSequences", 60, (database,)),
     Row("WaitForDrain", 60, (database,)),
     Row("VerifyCutover", 300, (database,)),

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from . import lag
+from .completion import explanation
 from .model import Cluster, Lag, Plan, State
 from .postgres import Databases
+from .switchover import expected_freeze_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +21,29 @@ class Evidence:
     answer: str
     """The task output that approves, for the command line in the mail."""
     lag: list[dict[str, Any]]
+    expected_freeze_s: float
 
 
 def gather(databases: Databases, plan: Plan, green: Cluster, state: State) -> Evidence:
-    """Measures the lag once more and writes the request."""
+    """Measures the lag once more, and what the freeze will take, and writes the request."""
     lags = lag.measure(databases, plan, green)
     lag.require_small(lags, plan.max_lag_bytes, plan.max_lag_s)
+    freeze_s = expected_freeze_s(databases, plan, green, max(measured.lag_s or 0 for measured in lags))
     return Evidence(
         subject=f"Approve release {plan.release_id} of {plan.cluster_name[:40]}?",
-        text=request_text(plan, green, state["inventory"], lags),
+        text=request_text(plan, green, state, lags, freeze_s),
         answer="""'{"decision": "approve", "approver": "YOUR NAME"}'""",
         lag=[asdict(measured) for measured in lags],
+        expected_freeze_s=round(freeze_s, 3),
     )
 
 
-def request_text(plan: Plan, green: Cluster, inventory: State, lags: list[Lag]) -> str:
+def request_text(plan: Plan, green: Cluster, state: State, lags: list[Lag], freeze_s: float) -> str:
     """The approval request as the release lead reads it."""
     lines = [
         f"Release {plan.release_id} of {plan.cluster_name} is ready to switch over.",
         "",
+        *_last_attempt(plan, state),
         f"Asked for by: {plan.requested_by}",
         f"Reason:       {plan.reason}",
         f"From (blue):  {plan.blue.identifier} at {plan.blue.host}:{plan.blue.port}",
@@ -47,7 +53,7 @@ def request_text(plan: Plan, green: Cluster, inventory: State, lags: list[Lag]) 
         "Green is in step with blue:",
     ]
     for measured in lags:
-        facts = inventory[measured.database]
+        facts = state["inventory"][measured.database]
         lines.append(
             f"  {measured.database}: {facts['tables']} tables, {facts['sequences']} sequences,"
             f" {facts['size_bytes'] / 1e9:.2f} GB; {measured.lag_bytes} bytes behind, a row takes"
@@ -56,8 +62,21 @@ def request_text(plan: Plan, green: Cluster, inventory: State, lags: list[Lag]) 
     lines += [
         "",
         "When you approve, blue stops taking writes at once. Green takes over when it is proven to hold everything.",
-        f"If a step of it fails or takes more than {plan.freeze_budget_s} s, blue takes writes again; nothing is lost.",
+        f"That is expected to take {freeze_s:.1f} s, from what its parts take now.",
+        f"If a step of it fails, or all takes more than {plan.freeze_budget_s} s, blue takes writes again; nothing is lost.",
         "Until then change no schema, roles, passwords or grants on blue: green has them as of the clone.",
         f"Without an answer within {plan.approval_timeout_s} s the release is abandoned and green removed.",
     ]
     return "\n".join(lines)
+
+
+def _last_attempt(plan: Plan, state: State) -> list[str]:
+    """Why the attempt before this one came to nothing."""
+    if plan.attempt == 1:
+        return []
+    failure = state["failure"]
+    return [
+        f"Attempt {plan.attempt - 1} of {plan.max_attempts} was called off, and blue has been taking writes since:",
+        f"  {failure.get('Error', 'unknown')}: {explanation(failure)}",
+        "",
+    ]

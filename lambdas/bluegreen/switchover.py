@@ -4,13 +4,15 @@ Safety, whatever runs late, twice, or at the same time:
 
 - Green opens only after blue's freeze record says so (``opening_at``), and that can be said only while blue is frozen.
 - Blue is given back without asking green only while that has not been said; doing so makes it impossible to say later.
-- Once it was said, green decides: ``bluegreen.opening`` has one row per release, which ``open_green`` and ``abort``
+- Once it was said, green decides: ``bluegreen.opening`` has one row per attempt, which ``open_green`` and ``abort``
   both try to insert. The unique key makes the later one wait for the earlier and read its verdict.
 """
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from . import freeze, lag
@@ -27,6 +29,16 @@ from .model import Cluster, Plan, Relation, SequenceState
 from .postgres import QUERY_CANCELED, Databases, Session
 
 POLL_INTERVAL_S = 0.002
+
+COUNTED_BYTES = 128 * 2**20
+"""In the freeze the rows of a database's tables are counted, the smallest first, until they are this large together:
+more would make the freeze as long as the database is large."""
+
+STEP_S = 0.1
+"""What a step of the state machine costs beside its work: a transition and a call of a warm function (docs/beliefs.md)."""
+
+STEPS = 4
+"""FreezeBlue, WaitForDrain, VerifyCutover and OpenGreen come one after the other; all else goes on beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,57 @@ def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
     lag.require_small(lag.measure(databases, plan, green), plan.max_lag_bytes, plan.max_lag_s)
 
 
+def time_left_s(databases: Databases, plan: Plan) -> float:
+    """Seconds until the freeze must have ended, by blue's clock, which set the deadline.
+
+    Every step between freeze and opening asks this before it begins. Raises ``FreezeBudgetExceeded`` when the time is
+    over, ``SwitchoverAborted`` when blue was given back or never frozen.
+    """
+    record = next(
+        iter(databases.on(plan.blue, plan.home).query("freeze_record", switchover_id=plan.switchover_id)), None
+    )
+    if record is None or record["left_s"] is None or record["unfrozen_at"] is not None:
+        raise SwitchoverAborted(f"Blue is not frozen by {plan.switchover_id}: it was given back, or never was frozen.")
+    left_s: float = record["left_s"]
+    if left_s <= 0:
+        raise FreezeBudgetExceeded(f"The freeze budget of {plan.freeze_budget_s} s is used up.")
+    return left_s
+
+
+def whole_time_left_s(databases: Databases, plan: Plan) -> int:
+    """``time_left_s`` for the state machine, which bounds the next step by it: whole seconds, one at least."""
+    return math.ceil(time_left_s(databases, plan))
+
+
+def expected_freeze_s(databases: Databases, plan: Plan, green: Cluster, sentinel_s: float) -> float:
+    """How long writes will be refused, from what the freeze does, done now while nothing is frozen.
+
+    Sequences are carried over beside draining and counting. Raises ``FreezeBudgetExceeded`` when the freeze cannot end
+    within its budget: then it must not begin.
+    """
+
+    def sequences(database: str) -> None:
+        for _ in range(2):  # they are read, set, and read again
+            sequence_states(databases.on(green, database))
+        sequence_states(databases.on(plan.blue, database))
+
+    sequences_s = _duration_s(lambda: databases.each(plan.databases, sequences))
+    counting_s = _duration_s(lambda: databases.each(plan.databases, lambda each: _count(databases, plan, green, each)))
+    expected_s = STEPS * STEP_S + max(sequences_s, sentinel_s + counting_s)
+    if expected_s > plan.freeze_budget_s:
+        raise FreezeBudgetExceeded(
+            f"The freeze would take about {expected_s:.1f} s (sequences {sequences_s:.1f} s, a row from blue to green"
+            f" {sentinel_s:.1f} s, counting rows {counting_s:.1f} s); freeze_budget_s is {plan.freeze_budget_s}."
+        )
+    return expected_s
+
+
+def _duration_s(work: Callable[[], object]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
 def drain(databases: Databases, plan: Plan, green: Cluster) -> dict[str, float]:
     """Waits until green holds all that blue committed, and returns the seconds that took in each database.
 
@@ -70,13 +133,15 @@ def drain(databases: Databases, plan: Plan, green: Cluster) -> dict[str, float]:
     misses what an open transaction commits later, and a difference of exactly zero chases a moving head [tried].)
     """
 
+    left_s = time_left_s(databases, plan)
+
     def drain_database(database: str) -> float:
         on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
         started = time.monotonic()
         target = Lsn.parse(on_blue.one("insert_lsn")["lsn"])
         beat = on_blue.one("write_sentinel", release_id=plan.release_id)["beat"]
         while not (lag.arrived(on_green, plan.release_id, beat) and _confirmed(on_blue, plan.slot(database)) >= target):
-            if time.monotonic() - started > plan.freeze_budget_s:
+            if time.monotonic() - started > left_s:
                 problems = lag.health_problems(on_blue, on_green, plan, database)
                 raise FreezeBudgetExceeded(
                     f"{database} was not drained within the freeze budget of {plan.freeze_budget_s} s."
@@ -109,6 +174,7 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
     Both values of each sequence are carried, so one that was never called, is exhausted, descends, cycles or caches
     goes on exactly where blue's stopped. They are read back and compared.
     """
+    left_s = time_left_s(databases, plan)
 
     def sync(database: str) -> int:
         on_green = databases.on(green, database)
@@ -117,13 +183,14 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
         if not stale:
             return len(wanted)
         ordered = list(stale)
-        on_green.query(
-            "set_sequences",
-            schemas=[state.sequence.schema for state in ordered],
-            names=[state.sequence.name for state in ordered],
-            last_values=[state.last_value for state in ordered],
-            are_called=[state.is_called for state in ordered],
-        )
+        with on_green.patience(left_s):
+            on_green.query(
+                "set_sequences",
+                schemas=[state.sequence.schema for state in ordered],
+                names=[state.sequence.name for state in ordered],
+                last_values=[state.last_value for state in ordered],
+                are_called=[state.is_called for state in ordered],
+            )
         if differing := wanted - sequence_states(on_green):
             names = ", ".join(sorted(str(state.sequence) for state in differing))
             raise SequencesDiffer(f"{database}: these sequences did not take blue's value: {names}.")
@@ -133,16 +200,14 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
 
 
 def compare_row_counts(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, int]]:
-    """Compares the number of rows of every table on both sides, which stand still. Returns tables and rows compared."""
+    """Compares the number of rows of tables on both sides, which stand still; not of the largest (``COUNTED_BYTES``).
+
+    Returns per database how many tables and rows were compared, and how many tables were too large for that.
+    """
+    left_s = time_left_s(databases, plan)
 
     def compare(database: str) -> dict[str, int]:
-        sides = databases.each(
-            [plan.blue.identifier, green.identifier],
-            lambda side: _row_counts(
-                databases.on(plan.blue if side == plan.blue.identifier else green, database), plan.freeze_budget_s
-            ),
-        )
-        on_blue, on_green = sides[plan.blue.identifier], sides[green.identifier]
+        on_blue, on_green, uncounted = _count(databases, plan, green, database, left_s)
         differing = [
             f"{database}.{table}: {rows} on blue, {on_green.get(table, 'no table')} on green"
             for table, rows in on_blue.items()
@@ -150,9 +215,26 @@ def compare_row_counts(databases: Databases, plan: Plan, green: Cluster) -> dict
         ]
         if differing:
             raise RowCountsDiffer(f"{len(differing)} tables differ. {'; '.join(differing[:20])}.")
-        return {"tables": len(on_blue), "rows": sum(on_blue.values())}
+        return {"tables": len(on_blue), "rows": sum(on_blue.values()), "uncounted_tables": uncounted}
 
     return databases.each(plan.databases, compare)
+
+
+Counts = dict[Relation, int]
+
+
+def _count(
+    databases: Databases, plan: Plan, green: Cluster, database: str, limit_s: float | None = None
+) -> tuple[Counts, Counts, int]:
+    """Rows of the tables on blue and on green, counted side by side, and how many tables are too large to be counted."""
+    tables = databases.on(plan.blue, database).query("replicated_tables")
+    small = [Relation(row["schema"], row["name"]) for row in tables if row["bytes_so_far"] <= COUNTED_BYTES]
+    sides = {"blue": plan.blue, "green": green}
+    counts = databases.each(
+        list(sides),
+        lambda side: _row_counts(databases.on(sides[side], database), small, limit_s or plan.freeze_budget_s),
+    )
+    return counts["blue"], counts["green"], len(tables) - len(small)
 
 
 def verify_cutover(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, int]]:
@@ -165,16 +247,19 @@ def verify_cutover(databases: Databases, plan: Plan, green: Cluster) -> dict[str
     return counts
 
 
-def _row_counts(session: Session, budget_s: int) -> dict[Relation, int]:
+def _row_counts(session: Session, tables: Sequence[Relation], limit_s: float) -> Counts:
     try:
-        with session.patience(budget_s):
-            return {Relation(row["schema"], row["name"]): row["row_count"] for row in session.query("row_counts")}
+        with session.patience(limit_s):
+            rows = session.query(
+                "row_counts", schemas=[table.schema for table in tables], names=[table.name for table in tables]
+            )
     except SqlError as error:
         if error.sqlstate == QUERY_CANCELED:
             raise FreezeBudgetExceeded(
-                f"{session.address}: counting all rows took longer than the freeze budget of {budget_s} s."
+                f"{session.address}: counting rows took longer than the {limit_s:.1f} s left of the freeze budget."
             ) from error
         raise
+    return {Relation(row["schema"], row["name"]): row["row_count"] for row in rows}
 
 
 def open_green(databases: Databases, plan: Plan, green: Cluster) -> Opening:
@@ -183,15 +268,15 @@ def open_green(databases: Databases, plan: Plan, green: Cluster) -> Opening:
     The roles are those of the freeze record, which replication brought over. Raises ``SwitchoverAborted`` when the
     abort was decided first, ``FreezeBudgetExceeded`` when the freeze's deadline has passed.
     """
-    if not databases.on(plan.blue, plan.home).query("intend_opening", release_id=plan.release_id):
-        raise SwitchoverAborted(f"Release {plan.release_id} was aborted, or never froze blue: green stays closed.")
+    if not databases.on(plan.blue, plan.home).query("intend_opening", switchover_id=plan.switchover_id):
+        raise SwitchoverAborted(f"{plan.switchover_id} was aborted, or never froze blue: green stays closed.")
     home = databases.on(green, plan.home)
     with home.transaction(lock=plan.sql_name):
-        decided_now = home.query("decide_opening", release_id=plan.release_id, outcome="open")
-        opening = home.one("opening", release_id=plan.release_id)
-        record = home.one("freeze_record", release_id=plan.release_id)
+        decided_now = home.query("decide_opening", switchover_id=plan.switchover_id, outcome="open")
+        opening = home.one("opening", switchover_id=plan.switchover_id)
+        record = home.one("freeze_record", switchover_id=plan.switchover_id)
         if opening["outcome"] != "open":
-            raise SwitchoverAborted(f"Release {plan.release_id} was aborted: green stays closed.")
+            raise SwitchoverAborted(f"{plan.switchover_id} was aborted: green stays closed.")
         if decided_now and record["is_overdue"]:
             raise FreezeBudgetExceeded(
                 f"Green was not open within the freeze budget of {plan.freeze_budget_s} s, and stays closed."
@@ -211,8 +296,8 @@ def abort(databases: Databases, plan: Plan, green: Cluster) -> Opening:
         return Opening("abort", "", roles)
     home = databases.on(green, plan.home)
     with home.transaction(lock=plan.sql_name):
-        home.query("decide_opening", release_id=plan.release_id, outcome="abort")
-        verdict = home.one("opening", release_id=plan.release_id)
+        home.query("decide_opening", switchover_id=plan.switchover_id, outcome="abort")
+        verdict = home.one("opening", switchover_id=plan.switchover_id)
     if verdict["outcome"] == "open":
         return Opening("open", verdict["decided_at"])
     return Opening("abort", verdict["decided_at"], freeze.unfreeze_blue(databases, plan, is_not_open=True) or ())

@@ -6,11 +6,14 @@ from dataclasses import asdict
 
 from bluegreen.freeze import freeze_blue
 from bluegreen.model import Plan, State
+from bluegreen.switchover import whole_time_left_s
 
 from .entry import Result, databases, entry
 
 
 @entry
 def handler(state: State) -> Result:
-    frozen = freeze_blue(databases(), Plan.of(state))
-    return asdict(frozen) | {"roles": len(frozen.roles)}  # their names are in the freeze record
+    plan = Plan.of(state)
+    frozen = freeze_blue(databases(), plan)
+    names_are_in_the_freeze_record = {"roles": len(frozen.roles)}
+    return asdict(frozen) | names_are_in_the_freeze_record | {"left_s": whole_time_left_s(databases(), plan)}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bluegreen.model import Plan, State, green
-from bluegreen.switchover import verify_cutover
+from bluegreen.switchover import verify_cutover, whole_time_left_s
 
 from .entry import Result, databases, entry
 
 
 @entry
 def handler(state: State) -> Result:
-    return verify_cutover(databases(), Plan.of(state), green(state))
+    plan = Plan.of(state)
+    counts = verify_cutover(databases(), plan, green(state))
+    return {"counts": counts, "left_s": whole_time_left_s(databases(), plan)}

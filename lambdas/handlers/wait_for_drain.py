@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bluegreen.model import Plan, State, green
-from bluegreen.switchover import drain
+from bluegreen.switchover import drain, whole_time_left_s
 
 from .entry import Result, databases, entry
 
 
 @entry
 def handler(state: State) -> Result:
-    return drain(databases(), Plan.of(state), green(state))
+    plan = Plan.of(state)
+    drain_s = drain(databases(), plan, green(state))
+    return {"drain_s": drain_s, "left_s": whole_time_left_s(databases(), plan)}
