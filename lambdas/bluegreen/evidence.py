@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from . import lag
 from .completion import explanation
+from .errors import FreezeBudgetExceeded
 from .model import Cluster, Lag, Plan, State
 from .postgres import Databases
-from .switchover import expected_freeze_s
+from .switchover import sequence_states
+from .verification import count_rows
+
+STEP_S = 0.1
+"""What a step of the state machine costs beside its work: a transition, and a call of a warm function."""
+
+STEPS = 4
+"""FreezeBlue, WaitForDrain, VerifyCutover and OpenGreen come one after the other; all else goes on beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,7 @@ def request_text(plan: Plan, green: Cluster, state: State, lags: list[Lag], free
         "",
         "When you approve, blue stops taking writes at once. Green takes over when it is proven to hold everything.",
         f"That is expected to take {freeze_s:.1f} s, from what its parts take now.",
-        f"If a step of it fails, or all takes more than {plan.freeze_budget_s} s, blue takes writes again; nothing is lost.",
+        f"If a step fails, or all takes more than {plan.freeze_budget_s} s, blue takes writes again; nothing is lost.",
         "Until then change no schema, roles, passwords or grants on blue: green has them as of the clone.",
         f"Without an answer within {plan.approval_timeout_s} s the release is abandoned and green removed.",
     ]
@@ -80,3 +90,34 @@ def _last_attempt(plan: Plan, state: State) -> list[str]:
         f"  {failure.get('Error', 'unknown')}: {explanation(failure)}",
         "",
     ]
+
+
+def expected_freeze_s(databases: Databases, plan: Plan, green: Cluster, sentinel_s: float) -> float:
+    """How long writes will be refused, from what the freeze does, done now while nothing is frozen.
+
+    Sequences are carried over beside draining and counting. Raises ``FreezeBudgetExceeded`` when the freeze cannot end
+    within its budget: then it must not begin.
+    """
+
+    def sequences(database: str) -> None:
+        for _ in range(2):  # they are read, set, and read again
+            sequence_states(databases.on(green, database))
+        sequence_states(databases.on(plan.blue, database))
+
+    sequences_s = _duration_s(lambda: databases.each(plan.databases, sequences))
+    counting_s = _duration_s(
+        lambda: databases.each(plan.databases, lambda each: count_rows(databases, plan, green, each))
+    )
+    expected_s = STEPS * STEP_S + max(sequences_s, sentinel_s + counting_s)
+    if expected_s > plan.freeze_budget_s:
+        raise FreezeBudgetExceeded(
+            f"The freeze would take about {expected_s:.1f} s (sequences {sequences_s:.1f} s, a row from blue to green"
+            f" {sentinel_s:.1f} s, counting rows {counting_s:.1f} s); freeze_budget_s is {plan.freeze_budget_s}."
+        )
+    return expected_s
+
+
+def _duration_s(work: Callable[[], object]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started

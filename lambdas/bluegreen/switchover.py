@@ -1,4 +1,4 @@
-"""Between freeze and opening: drain, sequences, row counts, and the one transaction that is the commit point.
+"""Between freeze and opening: drain, sequences, and the one transaction that is the commit point.
 
 Safety, whatever runs late, twice, or at the same time:
 
@@ -10,35 +10,22 @@ Safety, whatever runs late, twice, or at the same time:
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from . import freeze, lag
+from .budget import time_left_s
 from .errors import (
     FreezeBudgetExceeded,
     NotReadyToFreeze,
-    RowCountsDiffer,
     SequencesDiffer,
-    SqlError,
     SwitchoverAborted,
 )
 from .lsn import Lsn
 from .model import Cluster, Plan, Relation, SequenceState
-from .postgres import QUERY_CANCELED, Databases, Session
+from .postgres import Databases, Session
 
 POLL_INTERVAL_S = 0.002
-
-COUNTED_BYTES = 128 * 2**20
-"""In the freeze the rows of a database's tables are counted, the smallest first, until they are this large together:
-more would make the freeze as long as the database is large."""
-
-STEP_S = 0.1
-"""What a step of the state machine costs beside its work: a transition and a call of a warm function (docs/beliefs.md)."""
-
-STEPS = 4
-"""FreezeBlue, WaitForDrain, VerifyCutover and OpenGreen come one after the other; all else goes on beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,57 +59,6 @@ def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
     if findings:
         raise NotReadyToFreeze(f"Something changed since the clone: {'; '.join(sorted(findings))}.")
     lag.require_small(lag.measure(databases, plan, green), plan.max_lag_bytes, plan.max_lag_s)
-
-
-def time_left_s(databases: Databases, plan: Plan) -> float:
-    """Seconds until the freeze must have ended, by blue's clock, which set the deadline.
-
-    Every step between freeze and opening asks this before it begins. Raises ``FreezeBudgetExceeded`` when the time is
-    over, ``SwitchoverAborted`` when blue was given back or never frozen.
-    """
-    record = next(
-        iter(databases.on(plan.blue, plan.home).query("freeze_record", switchover_id=plan.switchover_id)), None
-    )
-    if record is None or record["left_s"] is None or record["unfrozen_at"] is not None:
-        raise SwitchoverAborted(f"Blue is not frozen by {plan.switchover_id}: it was given back, or never was frozen.")
-    left_s: float = record["left_s"]
-    if left_s <= 0:
-        raise FreezeBudgetExceeded(f"The freeze budget of {plan.freeze_budget_s} s is used up.")
-    return left_s
-
-
-def whole_time_left_s(databases: Databases, plan: Plan) -> int:
-    """``time_left_s`` for the state machine, which bounds the next step by it: whole seconds, one at least."""
-    return math.ceil(time_left_s(databases, plan))
-
-
-def expected_freeze_s(databases: Databases, plan: Plan, green: Cluster, sentinel_s: float) -> float:
-    """How long writes will be refused, from what the freeze does, done now while nothing is frozen.
-
-    Sequences are carried over beside draining and counting. Raises ``FreezeBudgetExceeded`` when the freeze cannot end
-    within its budget: then it must not begin.
-    """
-
-    def sequences(database: str) -> None:
-        for _ in range(2):  # they are read, set, and read again
-            sequence_states(databases.on(green, database))
-        sequence_states(databases.on(plan.blue, database))
-
-    sequences_s = _duration_s(lambda: databases.each(plan.databases, sequences))
-    counting_s = _duration_s(lambda: databases.each(plan.databases, lambda each: _count(databases, plan, green, each)))
-    expected_s = STEPS * STEP_S + max(sequences_s, sentinel_s + counting_s)
-    if expected_s > plan.freeze_budget_s:
-        raise FreezeBudgetExceeded(
-            f"The freeze would take about {expected_s:.1f} s (sequences {sequences_s:.1f} s, a row from blue to green"
-            f" {sentinel_s:.1f} s, counting rows {counting_s:.1f} s); freeze_budget_s is {plan.freeze_budget_s}."
-        )
-    return expected_s
-
-
-def _duration_s(work: Callable[[], object]) -> float:
-    started = time.monotonic()
-    work()
-    return time.monotonic() - started
 
 
 def drain(databases: Databases, plan: Plan, green: Cluster) -> dict[str, float]:
@@ -197,69 +133,6 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
         return len(wanted)
 
     return databases.each(plan.databases, sync)
-
-
-def compare_row_counts(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, int]]:
-    """Compares the number of rows of tables on both sides, which stand still; not of the largest (``COUNTED_BYTES``).
-
-    Returns per database how many tables and rows were compared, and how many tables were too large for that.
-    """
-    left_s = time_left_s(databases, plan)
-
-    def compare(database: str) -> dict[str, int]:
-        on_blue, on_green, uncounted = _count(databases, plan, green, database, left_s)
-        differing = [
-            f"{database}.{table}: {rows} on blue, {on_green.get(table, 'no table')} on green"
-            for table, rows in on_blue.items()
-            if on_green.get(table) != rows
-        ]
-        if differing:
-            raise RowCountsDiffer(f"{len(differing)} tables differ. {'; '.join(differing[:20])}.")
-        return {"tables": len(on_blue), "rows": sum(on_blue.values()), "uncounted_tables": uncounted}
-
-    return databases.each(plan.databases, compare)
-
-
-Counts = dict[Relation, int]
-
-
-def _count(
-    databases: Databases, plan: Plan, green: Cluster, database: str, limit_s: float | None = None
-) -> tuple[Counts, Counts, int]:
-    """Rows of the tables on blue and on green, counted side by side, and how many tables are too large to be counted."""
-    tables = databases.on(plan.blue, database).query("replicated_tables")
-    small = [Relation(row["schema"], row["name"]) for row in tables if row["bytes_so_far"] <= COUNTED_BYTES]
-    sides = {"blue": plan.blue, "green": green}
-    counts = databases.each(
-        list(sides),
-        lambda side: _row_counts(databases.on(sides[side], database), small, limit_s or plan.freeze_budget_s),
-    )
-    return counts["blue"], counts["green"], len(tables) - len(small)
-
-
-def verify_cutover(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, int]]:
-    """Compares row counts, then proves once more that nobody can have written to blue since the freeze.
-
-    Raises ``RowCountsDiffer``, or ``WritersRemain`` when a session turned up that the proof of the freeze had not seen.
-    """
-    counts = compare_row_counts(databases, plan, green)
-    freeze.prove_again(databases.on(plan.blue, plan.home), plan)
-    return counts
-
-
-def _row_counts(session: Session, tables: Sequence[Relation], limit_s: float) -> Counts:
-    try:
-        with session.patience(limit_s):
-            rows = session.query(
-                "row_counts", schemas=[table.schema for table in tables], names=[table.name for table in tables]
-            )
-    except SqlError as error:
-        if error.sqlstate == QUERY_CANCELED:
-            raise FreezeBudgetExceeded(
-                f"{session.address}: counting rows took longer than the {limit_s:.1f} s left of the freeze budget."
-            ) from error
-        raise
-    return {Relation(row["schema"], row["name"]): row["row_count"] for row in rows}
 
 
 def open_green(databases: Databases, plan: Plan, green: Cluster) -> Opening:

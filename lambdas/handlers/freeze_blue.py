@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from bluegreen.budget import whole_time_left_s
 from bluegreen.freeze import freeze_blue
 from bluegreen.model import Plan, State
-from bluegreen.switchover import whole_time_left_s
 
 from .entry import Result, databases, entry
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bluegreen.budget import whole_time_left_s
 from bluegreen.model import Plan, State, green
-from bluegreen.switchover import verify_cutover, whole_time_left_s
+from bluegreen.verification import verify_cutover
 
 from .entry import Result, databases, entry
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bluegreen.budget import whole_time_left_s
 from bluegreen.model import Plan, State, green
-from bluegreen.switchover import drain, whole_time_left_s
+from bluegreen.switchover import drain
 
 from .entry import Result, databases, entry
 

@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 import pg8000.native
 import pytest
 
-from bluegreen import completion, freeze, lag, replication, switchover
+from bluegreen import completion, evidence, freeze, lag, replication, switchover, verification
 from bluegreen.errors import (
     DatabaseUnavailable,
     FreezeBudgetExceeded,
@@ -62,7 +62,7 @@ def freeze_and_move(lab: Lab) -> None:
     freeze.freeze_blue(lab.databases, lab.plan)
     switchover.drain(lab.databases, lab.plan, lab.green)
     switchover.sync_sequences(lab.databases, lab.plan, lab.green)
-    switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+    verification.verify_cutover(lab.databases, lab.plan, lab.green)
 
 
 def test_at_every_moment_of_a_switchover_at_most_one_side_lets_the_application_in(following: Lab) -> None:
@@ -94,7 +94,7 @@ def test_every_step_of_the_switchover_can_run_twice(following: Lab) -> None:
     for _ in range(2):
         switchover.drain(lab.databases, lab.plan, lab.green)
         switchover.sync_sequences(lab.databases, lab.plan, lab.green)
-        switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+        verification.verify_cutover(lab.databases, lab.plan, lab.green)
     opened = switchover.open_green(lab.databases, lab.plan, lab.green)
     assert switchover.open_green(lab.databases, lab.plan, lab.green) == opened
     for _ in range(2):
@@ -218,7 +218,7 @@ def test_a_table_with_a_row_less_on_green_is_named(following: Lab) -> None:
     assert lab.green_server
     lab.green_server.execute(CRM, "DELETE FROM orders WHERE id = 17")
     with pytest.raises(RowCountsDiffer) as raised:
-        switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+        verification.verify_cutover(lab.databases, lab.plan, lab.green)
     assert f"{CRM}.public.orders: 1000 on blue, 999 on green" in str(raised.value)
 
 
@@ -228,7 +228,7 @@ def test_a_session_that_turns_up_after_the_freeze_keeps_green_closed(following: 
     switchover.drain(lab.databases, lab.plan, lab.green)
     lab.blue_server.execute(APP, f"ALTER ROLE {identifier(WRITER)} LOGIN")
     with closing(lab.as_writer(lab.blue_server)), pytest.raises(WritersRemain, match="may have written"):
-        switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+        verification.verify_cutover(lab.databases, lab.plan, lab.green)
 
 
 def test_a_session_that_turned_up_late_is_seen_by_every_attempt(following: Lab) -> None:
@@ -252,25 +252,25 @@ def test_counting_for_longer_than_the_budget_ends_the_switchover(following: Lab)
     )
     lab.blue_server.execute(CRM, f"{slow} LANGUAGE sql AS $$ SELECT pg_sleep(60)::text, '', 0::bigint $$")
     with pytest.raises(FreezeBudgetExceeded, match="counting rows"):
-        switchover.compare_row_counts(lab.databases, lab.plan, lab.green)
+        verification.compare_row_counts(lab.databases, lab.plan, lab.green)
 
 
 def test_the_largest_tables_are_not_counted(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = following
     everything = lab.databases.on(lab.plan.blue, CRM).query("replicated_tables")
-    monkeypatch.setattr(switchover, "COUNTED_BYTES", everything[-1]["bytes_so_far"] - 1)
+    monkeypatch.setattr(verification, "COUNTED_BYTES", everything[-1]["bytes_so_far"] - 1)
     freeze_and_move(lab)
-    counts = switchover.compare_row_counts(lab.databases, lab.plan, lab.green)[CRM]
+    counts = verification.compare_row_counts(lab.databases, lab.plan, lab.green)[CRM]
     assert (counts["tables"], counts["uncounted_tables"]) == (len(everything) - 1, 1)
     assert lab.green_server
     lab.green_server.execute(CRM, "DELETE FROM orders")  # the largest
-    assert switchover.compare_row_counts(lab.databases, lab.plan, lab.green)[CRM] == counts
+    assert verification.compare_row_counts(lab.databases, lab.plan, lab.green)[CRM] == counts
 
 
 def test_what_the_freeze_will_take_is_measured_without_one(following: Lab) -> None:
     lab = following
-    expected_s = switchover.expected_freeze_s(lab.databases, lab.plan, lab.green, sentinel_s=0.5)
-    assert expected_s > 0.5 + switchover.STEPS * switchover.STEP_S
+    expected_s = evidence.expected_freeze_s(lab.databases, lab.plan, lab.green, sentinel_s=0.5)
+    assert expected_s > 0.5 + evidence.STEPS * evidence.STEP_S
     assert lets_in(lab, lab.blue_server)
 
 
@@ -278,10 +278,10 @@ def test_a_freeze_that_cannot_end_in_time_does_not_begin(following: Lab) -> None
     lab = following
     with_plan(lab, freeze_budget_s=2)
     with pytest.raises(FreezeBudgetExceeded, match=r"a row from blue to green 3\.0 s"):
-        switchover.expected_freeze_s(lab.databases, lab.plan, lab.green, sentinel_s=3)
+        evidence.expected_freeze_s(lab.databases, lab.plan, lab.green, sentinel_s=3)
 
 
-@pytest.mark.parametrize("step", [switchover.drain, switchover.sync_sequences, switchover.verify_cutover])
+@pytest.mark.parametrize("step", [switchover.drain, switchover.sync_sequences, verification.verify_cutover])
 def test_past_the_deadline_no_step_begins(following: Lab, step: Callable[..., object]) -> None:
     lab = following
     with_plan(lab, freeze_budget_s=1)
@@ -484,5 +484,5 @@ def test_all_databases_are_drained(following: Lab) -> None:
         lab.blue_server.execute(database, "INSERT INTO orders (note) SELECT 'bulk' FROM generate_series(1, 20000)")
     freeze.freeze_blue(lab.databases, lab.plan)
     assert set(switchover.drain(lab.databases, lab.plan, lab.green)) == set(DATABASES)
-    counts = switchover.compare_row_counts(lab.databases, lab.plan, lab.green)
+    counts = verification.compare_row_counts(lab.databases, lab.plan, lab.green)
     assert counts[APP]["rows"] == counts[CRM]["rows"] == 21100
