@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import lag
+from . import green_cache, lag
 from .model import Cluster, Lag, Plan, State
 from .postgres import Databases
 
@@ -27,13 +27,13 @@ def gather(databases: Databases, plan: Plan, green: Cluster, state: State) -> Ev
     lag.require_small(lags, plan.max_lag_bytes, plan.max_lag_s)
     return Evidence(
         subject=f"Approve release {plan.release_id} of {plan.cluster_name[:40]}?",
-        text=request_text(plan, green, state["inventory"], lags),
+        text=request_text(plan, green, state["inventory"], lags, state["warmth"]),
         answer="""'{"decision": "approve", "approver": "YOUR NAME"}'""",
         lag=[asdict(measured) for measured in lags],
     )
 
 
-def request_text(plan: Plan, green: Cluster, inventory: State, lags: list[Lag]) -> str:
+def request_text(plan: Plan, green: Cluster, inventory: State, lags: list[Lag], warmth: State) -> str:
     """The approval request as the release lead reads it."""
     lines = [
         f"Release {plan.release_id} of {plan.cluster_name} is ready to switch over.",
@@ -54,6 +54,7 @@ def request_text(plan: Plan, green: Cluster, inventory: State, lags: list[Lag]) 
             f" {1000 * (measured.lag_s or 0):.0f} ms from blue to green"
         )
     lines += [
+        f"Green is warm: {green_cache.sentence(warmth)}.",
         "",
         "When you approve, blue stops taking writes at once. Green takes over when it is proven to hold everything.",
         f"If a step of it fails or takes more than {plan.freeze_budget_s} s, blue takes writes again; nothing is lost.",
