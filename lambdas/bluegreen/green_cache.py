@@ -135,14 +135,21 @@ def warm_green(
         return clock() < deadline
 
     warmths = databases.each(plan.databases, lambda name: _analyse(databases.on(green, name), in_time))
-    hot = databases.each(plan.databases, lambda name: _hot(databases.on(plan.blue, name), databases.on(green, name)))
+    prewarm = databases.each(plan.databases, lambda name: _prewarm_schema(databases.on(green, name), plan))
+
+    def look(database: str) -> list[HotRelation]:
+        hot = _hot(databases.on(plan.blue, database), databases.on(green, database))
+        loadable = [relation for relation in hot if relation.kind != "i" or prewarm[database] is not None]
+        warmths[database].skipped["needs_pg_prewarm"] = len(hot) - len(loadable)
+        return loadable
+
     buffers = databases.on(green, plan.home).one("shared_buffers")
-    chosen, left = choose(hot, int(buffers["blocks"] * buffer_share))
+    chosen, left = choose(databases.each(plan.databases, look), int(buffers["blocks"] * buffer_share))
 
     def load(database: str) -> None:
         warmth = warmths[database]
-        warmth.skipped["over_size_limit"] += left[database]
-        blocks = _load_all(databases.on(green, database), plan, chosen[database], warmth, in_time)
+        warmth.skipped["over_size_limit"] = left[database]
+        blocks = _load_all(databases.on(green, database), prewarm[database], chosen[database], warmth, in_time)
         warmth.bytes_loaded = blocks * buffers["block_bytes"]
         warmth.skipped = +warmth.skipped  # without the zeros
 
@@ -175,23 +182,23 @@ def _without_statistics(session: Session) -> dict[Relation, bool]:
 
 def _hot(on_blue: Session, on_green: Session) -> list[HotRelation]:
     """What was asked for on blue, as it is on green. Found by name: an upgrade may give out other numbers."""
-    heat = [row for row in on_blue.query("relation_heat") if row["accesses"]]
-    columns = {f"{key}s": [row[key] for row in heat] for key in ("schema", "name", "part")}
-    rows = on_green.query("hot_relations", **columns, accesses=[row["accesses"] for row in heat])
+    heat = on_blue.query("relation_heat")
+    columns = {key: [row[key] for row in heat] for key in ("schema", "name", "part", "accesses")}
+    rows = on_green.query("hot_relations", **columns)
     return [HotRelation(**row) for row in rows]
 
 
 def _load_all(
-    session: Session, plan: Plan, relations: Sequence[HotRelation], warmth: Warmth, in_time: Callable[[], bool]
+    session: Session,
+    prewarm: str | None,
+    relations: Sequence[HotRelation],
+    warmth: Warmth,
+    in_time: Callable[[], bool],
 ) -> int:
     """Loads relations in this order until time is up, and returns how many blocks that were."""
-    prewarm = _prewarm_schema(session, plan) if relations else None
     blocks = 0
     with session.patience(STATEMENT_LIMIT_S):
         for relation in relations:
-            if prewarm is None and relation.kind == "i":
-                warmth.skipped["needs_pg_prewarm"] += 1
-                continue
             with _forgiving(warmth.skipped):
                 for first in range(0, relation.blocks, PORTION_BLOCKS):
                     if not in_time():

@@ -158,7 +158,7 @@ def test_what_is_not_permitted_or_beyond_a_limit_is_left_out_and_counted(
 
     without_room = warm_green(lab.databases, lab.plan, lab.green, buffer_share=0)[APP]
     assert (without_room.tables_analysed, without_room.relations_loaded) == (lacking, 0)
-    assert without_room.skipped.keys() == {"over_size_limit"}
+    assert without_room.skipped.keys() == {"needs_pg_prewarm", "over_size_limit"}
 
     # Each look at the clock takes a second: one to begin with, then one for each portion.
     monkeypatch.setattr(green_cache, "PORTION_BLOCKS", 10)

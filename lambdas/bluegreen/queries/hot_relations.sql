@@ -7,7 +7,7 @@ WITH locked AS MATERIALIZED (
 SELECT t.oid::bigint AS oid, tn.nspname AS schema, t.relname AS name, t.relkind::text AS kind, h.accesses,
        CASE WHEN t.oid IN (SELECT oid FROM locked) THEN t.relpages
             ELSE pg_relation_size(t.oid) / current_setting('block_size')::bigint END AS blocks
-FROM unnest(:schemas::text[], :names::text[], :parts::text[], :accesses::bigint[]) AS h (schema, name, part, accesses)
+FROM unnest(:schema::text[], :name::text[], :part::text[], :accesses::bigint[]) AS h (schema, name, part, accesses)
 JOIN pg_namespace n ON n.nspname = h.schema
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = h.name
 LEFT JOIN pg_index i ON i.indrelid = c.reltoastrelid AND h.part = 'toast index'
