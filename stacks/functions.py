@@ -78,6 +78,7 @@ FUNCTIONS = (
     Row("AdoptClone", 120, (database,)),
     Row("CreateSubscriptions", 120, (database, replication_secrets("GetSecretValue"))),
     Row("WaitForCatchUp", 60, (database,)),
+    Row("WarmGreen", 840, (database,)),
     Row("LowerTtl", 150, (change_record, read_dns_change)),
     Row("GatherEvidence", 60, (database,)),
     Row("RecheckReadiness", 60, (database,)),

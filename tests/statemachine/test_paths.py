@@ -35,6 +35,7 @@ HAPPY = [
     "AdoptClone",
     "CreateSubscriptions",
     "WaitForCatchUp",
+    "WarmGreen",
     "LowerTtl",
     "GatherEvidence",
     "RequestApproval",
