@@ -84,6 +84,20 @@ class ClusterConfig:
     approval_timeout_s: int = _setting("seconds, from 1 to 2592000 (30 days)", _whole(1, 30 * 86_400), 86_400)
     freeze_budget_s: int = _setting("seconds, from 1 to 600", _whole(1, 600), 30)
     max_attempts: int = _setting("a number from 1 to 10", _whole(1, 10), 3)
+    freeze_method: str = _setting(
+        '"nologin", "revoke_connect" or "hook"', _text("nologin|revoke_connect|hook"), "nologin"
+    )
+    # The customer's own function, which stops and starts the application.
+    freeze_hook_function_arn: str = _setting(
+        'the ARN of a function, "arn:aws:lambda:…:function:…", or "" for none',
+        _text(r"|arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,64}(:[\w$-]{1,128})?"),
+        "",
+    )
+    freeze_hook_in_budget: bool = _setting(
+        "true or false: whether the time to stop the application counts in the freeze budget",
+        lambda value: type(value) is bool,
+        default=True,
+    )
     switchover_ttl_s: int = _setting("seconds, from 1 to 300", _whole(1, 300), 5)
     max_lag_bytes: int = _setting("bytes, from 0 to 1099511627776 (1 TiB)", _whole(0, 2**40), 16 * 2**20)
     max_lag_s: float = _setting(
@@ -143,3 +157,10 @@ class ClusterConfig:
         for zone in self.availability_zones:
             if zone[:-1] != self.region:
                 raise ConfigError(f"{where}.availability_zones: expected zones of {self.region}, found {zone!r}")
+        if self.freeze_method == "hook" and not self.freeze_hook_function_arn:
+            raise ConfigError(f'{where}.freeze_hook_function_arn: missing; freeze_method is "hook"')
+        if self.freeze_hook_function_arn and self.freeze_hook_function_arn.split(":")[3] != self.region:
+            raise ConfigError(
+                f"{where}.freeze_hook_function_arn: expected a function of {self.region}, as Step Functions calls no "
+                f"other, found {self.freeze_hook_function_arn!r}"
+            )

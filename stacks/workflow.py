@@ -34,7 +34,10 @@ def release_machine(
     topic: sns.Topic,
     definition: Path = DEFINITION,
 ) -> stepfunctions.StateMachine:
-    """The state machine that makes a release; its role may call the functions and publish, no more."""
+    """The state machine that makes a release; its role may call the functions and publish, no more.
+
+    The functions are those of the stack, and the customer's own that stops and starts the application, if there is one.
+    """
     name = resource_name(config)
     arns = {placeholder: function.function_arn for placeholder, function in functions.items()}
     values = {**arns, "ApprovalTopicArn": topic.topic_arn, "Region": config.region}
@@ -51,7 +54,8 @@ def release_machine(
             include_execution_data=False,  # task tokens are in it
         ),
     )
-    machine.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=list(arns.values())))
+    callable_arns = [*arns.values(), *filter(None, [config.freeze_hook_function_arn])]
+    machine.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=callable_arns))
     topic.grant_publish(machine)
     return machine
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .errors import CloneUnusable, SqlError
-from .freeze import alter_roles, end_sessions, login_roles
+from .freeze import fence
 from .lsn import Lsn
 from .model import Cluster, Plan
 from .postgres import UNDEFINED_OBJECT, Databases, Session, identifier, literal
@@ -45,7 +45,7 @@ def adopt_clone(databases: Databases, plan: Plan, green: Cluster) -> Lsn:
     the transaction that drops the copied publication, so that a second attempt finds it again. The copied slots are
     dropped on green only: unread, they would hold its log for ever and make an engine upgrade fail.
     """
-    fence(databases, plan, green)
+    fence(databases.on(green, plan.home), plan)
     databases.each(plan.databases, lambda database: roll_back_prepared(databases.on(green, database)))
     starts = databases.each(plan.databases, lambda database: _adopt_database(databases, plan, green, database))
     drop_slots(databases, plan, green)
@@ -98,13 +98,3 @@ def roll_back_prepared(session: Session) -> None:
 def _stamp(session: Session, plan: Plan) -> str | None:
     rows = session.query("publication", name=plan.sql_name)
     return rows[0]["stamp"] if rows else None
-
-
-def fence(databases: Databases, plan: Plan, green: Cluster) -> list[str]:
-    """Lets nobody but replication and the release log in to green, and returns the roles it was taken from."""
-    home = databases.on(green, plan.home)
-    with home.transaction(lock=plan.sql_name):
-        roles = login_roles(home, plan)
-        alter_roles(home, roles, "NOLOGIN")
-    end_sessions(home, plan)
-    return roles

@@ -70,7 +70,7 @@ def request_text(plan: Plan, green: Cluster, state: State, lags: list[Lag], free
             f" {1000 * (measured.lag_s or 0):.0f} ms from blue to green"
         )
     lines += [
-        f"Green is warm: {green_cache.sentence(state["warmth"])}.",
+        f"Green is warm: {green_cache.sentence(state['warmth'])}.",
         "",
         "When you approve, blue stops taking writes at once. Green takes over when it is proven to hold everything.",
         f"That is expected to take {freeze_s:.1f} s, from what its parts take now.",

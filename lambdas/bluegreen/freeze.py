@@ -8,13 +8,14 @@ frozen with nobody to unfreeze it.
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .errors import SwitchoverAborted, WritersRemain
-from .model import Plan
-from .postgres import Databases, Row, Session, identifier
+from .errors import FreezeBudgetExceeded, SwitchoverAborted, WritersRemain
+from .freeze_methods import AWS_ROLES, Taken, method_of, perform
+from .model import Plan, State
+from .postgres import Databases, Row, Session
 
 SESSIONS_TIMEOUT_S = 10
 """How long sessions may take to end after they were told to."""
@@ -31,38 +32,60 @@ class Freeze:
     sessions_ended: int
 
 
-def login_roles(session: Session, plan: Plan) -> list[str]:
-    """Roles that a client could log in with, but the release's own, its replication's, and those of AWS."""
-    return [row["name"] for row in session.query("login_roles", replication_role=plan.replication_role)]
+def counted_from(plan: Plan, state: State) -> str | None:
+    """When the freeze budget began to count, if it did so before the freeze: when the application was to be stopped.
 
-
-def freeze_blue(databases: Databases, plan: Plan) -> Freeze:
-    """Takes LOGIN from every role, ends every session, and proves that none is left.
-
-    Roles and record change in one transaction. Sessions are terminated, not cancelled: a cancelled one goes on and can
-    commit [tried]. ``default_transaction_read_only`` would be no freeze: a session can override it [tried].
-
-    Raises ``SwitchoverAborted`` when this release was aborted before, ``WritersRemain`` when something can still write.
+    It is a clock of AWS, and blue's is compared with it; NTP keeps them close.
     """
-    home = databases.on(plan.blue, plan.home)
+    started_at = state.get("stop", {}).get("started_at") if plan.freeze_hook_in_budget else None
+    return str(started_at) if started_at else None
+
+
+def freeze_blue(databases: Databases, plan: Plan, counted_from: str | None = None) -> Freeze:
+    """Lets nobody connect any more, ends every session, and proves that none is left.
+
+    Access and record change in one transaction, and nothing is taken that the record does not name: a second attempt
+    takes nothing, also from roles that were made meanwhile. Sessions are terminated, not cancelled: a cancelled one
+    goes on and can commit [tried]. ``default_transaction_read_only`` would be no freeze: a session can override it
+    [tried]. ``counted_from`` is the time from which the budget counts, when the application was stopped before.
+
+    Raises ``SwitchoverAborted`` when this release was aborted before, ``FreezeBudgetExceeded`` when no time is left,
+    ``WritersRemain`` when something can still write.
+    """
+    home, method = databases.on(plan.blue, plan.home), method_of(plan)
     with home.transaction(lock=plan.sql_name):
-        roles = login_roles(home, plan)
-        home.query("insert_freeze_record", switchover_id=plan.switchover_id, roles=roles, budget_s=plan.freeze_budget_s)
+        taken = method.look(home, plan)
+        frozen_now = home.query(
+            "insert_freeze_record",
+            switchover_id=plan.switchover_id,
+            roles=list(taken.roles),
+            grants=json.dumps(taken.to_record()["grants"]),
+            budget_s=plan.freeze_budget_s,
+            counted_from=counted_from,
+        )
         record = home.one("freeze_record", switchover_id=plan.switchover_id)
         if record["unfrozen_at"] is not None:
             raise SwitchoverAborted(f"{plan.switchover_id} was aborted at {record['unfrozen_at']}: not frozen.")
-        alter_roles(home, roles, "NOLOGIN")
-    ended = prove(home, plan)
-    return Freeze(record["frozen_at"], tuple(record["roles"]), ended)
+        if record["is_overdue"]:
+            raise FreezeBudgetExceeded(
+                f"The freeze budget of {plan.freeze_budget_s} s was over when blue was to be frozen. If stopping the"
+                " application takes that long, raise it, or let that time not count (freeze_hook_in_budget)."
+            )
+        if frozen_now:
+            perform(home, method.freeze(taken))
+    return Freeze(record["frozen_at"], tuple(record["roles"]), prove(home, plan))
 
 
 def prove(home: Session, plan: Plan) -> int:
-    """Proves that nothing can write: no client's session but ours, no prepared transaction. Returns sessions ended.
+    """Proves that nothing can write: nobody can connect but us, no session, no prepared transaction is left.
+
+    Returns how many sessions were ended. Access is looked at after they are gone: while one lives it can make a role.
 
     One look is not enough. A session that passed the check for LOGIN just before the freeze shows up in
     ``pg_stat_activity`` a moment later, when its start is complete; so ``prove_again`` looks before green may open.
     """
     ended = end_sessions(home, plan)
+    require_no_access(home, plan)
     require_no_prepared(home)
     return ended
 
@@ -72,10 +95,19 @@ def prove_again(home: Session, plan: Plan) -> None:
 
     It is not ended: a second attempt of this step must see it, too, and the abort that follows lets it in anyway.
     """
-    if late := home.query("client_sessions", switchover_id=plan.switchover_id, terminate=False):
+    if late := home.query(
+        "client_sessions", switchover_id=plan.switchover_id, terminate=False, aws_roles=list(AWS_ROLES)
+    ):
         names = ", ".join(f"process {row['pid']} of {row['role']} in {row['database']}" for row in late)
         raise WritersRemain(f"Sessions were still starting when blue was frozen, and may have written: {names}.")
+    require_no_access(home, plan)
     require_no_prepared(home)
+
+
+def require_no_access(home: Session, plan: Plan) -> None:
+    """Raises ``WritersRemain`` for a role that could connect: one that was made, or given access, during the freeze."""
+    if able := method_of(plan).prove(home, plan):
+        raise WritersRemain(f"These roles can connect to blue although it is frozen: {', '.join(able)}.")
 
 
 def require_no_prepared(home: Session) -> None:
@@ -89,7 +121,9 @@ def end_sessions(session: Session, plan: Plan) -> int:
     """Terminates all sessions of clients until none is left, and returns how many there were."""
     deadline = time.monotonic() + SESSIONS_TIMEOUT_S
     seen: dict[int, Row] = {}
-    while remaining := session.query("client_sessions", switchover_id=plan.switchover_id, terminate=True):
+    while remaining := session.query(
+        "client_sessions", switchover_id=plan.switchover_id, terminate=True, aws_roles=list(AWS_ROLES)
+    ):
         seen |= {row["pid"]: row for row in remaining}
         if time.monotonic() > deadline:
             names = ", ".join(f"process {row['pid']} of {row['role']} in {row['database']}" for row in remaining)
@@ -99,21 +133,28 @@ def end_sessions(session: Session, plan: Plan) -> int:
 
 
 def unfreeze_blue(databases: Databases, plan: Plan, *, is_not_open: bool) -> tuple[str, ...] | None:
-    """Gives LOGIN back to exactly the roles it was taken from, and keeps this release from freezing again.
+    """Gives back exactly what was taken, and keeps this release from freezing again.
 
-    Returns these roles; none of them when blue was never frozen. Returns None and does nothing when green may have been
-    asked to open, unless the caller knows that it is not open and never will be (``is_not_open``).
+    Returns the roles that it concerns; none of them when blue was never frozen. Returns None and does nothing when
+    green may have been asked to open, unless the caller knows that it is not open and never will be (``is_not_open``).
     """
     home = databases.on(plan.blue, plan.home)
     with home.transaction(lock=plan.sql_name):
         records = home.query("end_freeze_record", switchover_id=plan.switchover_id, is_not_open=is_not_open)
         if not records:
             return None
-        alter_roles(home, records[0]["roles"], "LOGIN")
+        give_back(home, plan, records[0])
     return tuple(records[0]["roles"])
 
 
-def alter_roles(session: Session, roles: Sequence[str], attribute: str) -> None:
-    """Gives roles an attribute, ``LOGIN`` or ``NOLOGIN``, in one round trip."""
-    if roles:
-        session.run("; ".join(f"ALTER ROLE {identifier(role)} {attribute}" for role in roles))
+def give_back(session: Session, plan: Plan, record: Row) -> None:
+    """Lets in again, on blue or on green, whom the freeze of this record kept out."""
+    perform(session, method_of(plan).unfreeze(Taken.of(record)))
+
+
+def fence(session: Session, plan: Plan) -> None:
+    """Lets nobody but replication and the release connect to green."""
+    method = method_of(plan)
+    with session.transaction(lock=plan.sql_name):
+        perform(session, method.freeze(method.look(session, plan)))
+    end_sessions(session, plan)

@@ -14,6 +14,9 @@ State = Mapping[str, Any]
 RELEASE_TAG = "bluegreen:release"
 """The tag on every AWS resource that a release makes; its value is the release's id."""
 
+LAMBDA_LIMIT_S = 900
+"""The longest that any function may run on Lambda."""
+
 SCHEMA = "bluegreen"
 """The schema on blue, and so on its clone, that holds sentinel, freeze record and opening."""
 
@@ -66,6 +69,12 @@ class Plan:
     max_attempts: int
     max_lag_bytes: int
     max_lag_s: float
+    freeze_method: str = "nologin"
+    """``nologin``, ``revoke_connect``, or ``hook``: the customer's function first, then as ``nologin``."""
+    freeze_hook_function_arn: str = ""
+    freeze_hook_in_budget: bool = True
+    """Whether the freeze budget counts from the moment at which the customer's function is called."""
+    freeze_hook_timeout_s: int = LAMBDA_LIMIT_S
     attempt: int = 1
     """Which try at the switchover this is, from 1; each has its own freeze record and its own verdict."""
 

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.validation import SchemaValidationError, va
 
 from . import aurora, dns, records
 from .errors import BlueNotFound, BlueUnfit, InputInvalid
-from .model import Plan, Record, release_id
+from .model import LAMBDA_LIMIT_S, Plan, Record, release_id
 
 ENGINE = "aurora-postgresql"
 
@@ -34,6 +34,9 @@ class Defaults:
     switchover_ttl_s: int
     max_lag_bytes: int
     max_lag_s: float
+    freeze_method: str = "nologin"
+    freeze_hook_function_arn: str = ""
+    freeze_hook_in_budget: bool = True
 
 
 @cache
@@ -72,6 +75,7 @@ def plan_release(
     record, points_at = dns.read(route53, defaults.hosted_zone_id, defaults.writer_record)
     blue = _find_blue(rds, asked.get("blue_cluster_identifier"), record, points_at)
     identifier = release_id(execution_arn, started_at)
+    freeze_budget_s = asked.get("freeze_budget_s", defaults.freeze_budget_s)
     plan = Plan(
         release_id=identifier,
         cluster_name=defaults.cluster_name,
@@ -84,11 +88,19 @@ def plan_release(
         record=record,
         switchover_ttl_s=asked.get("switchover_ttl_s", defaults.switchover_ttl_s),
         approval_timeout_s=asked.get("approval_timeout_s", defaults.approval_timeout_s),
-        freeze_budget_s=asked.get("freeze_budget_s", defaults.freeze_budget_s),
+        freeze_budget_s=freeze_budget_s,
         max_attempts=asked.get("max_attempts", defaults.max_attempts),
         max_lag_bytes=asked.get("max_lag_bytes", defaults.max_lag_bytes),
         max_lag_s=asked.get("max_lag_s", defaults.max_lag_s),
+        freeze_method=asked.get("freeze_method", defaults.freeze_method),
+        freeze_hook_function_arn=defaults.freeze_hook_function_arn,
+        freeze_hook_in_budget=defaults.freeze_hook_in_budget,
+        freeze_hook_timeout_s=freeze_budget_s if defaults.freeze_hook_in_budget else LAMBDA_LIMIT_S,
     )
+    if plan.freeze_method == "hook" and not plan.freeze_hook_function_arn:
+        raise InputInvalid(
+            f"input.freeze_method: hook needs clusters.{defaults.cluster_name}.freeze_hook_function_arn in cdk.json."
+        )
     _require_fit(blue, defaults)
     if record.ttl_s < 2:
         raise BlueUnfit(f"The record {record.name} has a TTL of {record.ttl_s} s: give it at least 2 s.")

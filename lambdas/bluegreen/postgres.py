@@ -154,6 +154,17 @@ class Session:
             raise
 
     @contextmanager
+    def trial(self, lock: str) -> Iterator[None]:
+        """A transaction of which nothing remains: what is done in it is only tried."""
+        self.run("BEGIN")
+        try:
+            self.run("SELECT pg_advisory_xact_lock(hashtextextended(:lock, 0))", lock=lock)
+            yield
+        finally:
+            with suppress(DatabaseUnavailable, SqlError):
+                self.run("ROLLBACK")
+
+    @contextmanager
     def patience(self, seconds: float) -> Iterator[None]:
         """Lets statements run, and wait for locks, for another time than the usual one."""
         usual_s = self._connection._usock.gettimeout()

@@ -37,30 +37,6 @@ class Opening:
     roles: tuple[str, ...] = ()
 
 
-def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
-    """Looks again at all that could have changed since the approval. Raises ``NotReadyToFreeze`` or lag's errors."""
-    findings: list[str] = []
-    roles = freeze.login_roles(databases.on(plan.blue, plan.home), plan)
-    for row in databases.on(green, plan.home).query("missing_roles", roles=roles):
-        findings.append(f"role {row['name']} was created on blue after the clone: create it on green as well")
-    if leaked := freeze.login_roles(databases.on(green, plan.home), plan):
-        findings.append(f"green is not fenced any more: {', '.join(leaked)} can log in")
-    for row in databases.on(plan.blue, plan.home).query("prepared_transactions"):
-        findings.append(f"prepared transaction {row['gid']} of {row['owner']} in {row['database']} is open on blue")
-
-    def compare(database: str) -> None:
-        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-        tables = [{Relation(**row) for row in side.query("published_tables")} for side in (on_blue, on_green)]
-        sequences = [{state.sequence for state in sequence_states(side)} for side in (on_blue, on_green)]
-        for kind, (blue_has, green_has) in (("table", tables), ("sequence", sequences)):
-            findings.extend(f"{kind} {database}.{missing} exists on blue only" for missing in blue_has - green_has)
-
-    databases.each(plan.databases, compare)
-    if findings:
-        raise NotReadyToFreeze(f"Something changed since the clone: {'; '.join(sorted(findings))}.")
-    lag.require_small(lag.measure(databases, plan, green), plan.max_lag_bytes, plan.max_lag_s)
-
-
 def drain(databases: Databases, plan: Plan, green: Cluster) -> dict[str, float]:
     """Waits until green holds all that blue committed, and returns the seconds that took in each database.
 
@@ -136,7 +112,7 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
 
 
 def open_green(databases: Databases, plan: Plan, green: Cluster) -> Opening:
-    """The commit point: in one transaction green is decided to be the writer and its roles get LOGIN back.
+    """The commit point: in one transaction green is decided to be the writer and lets its roles in.
 
     The roles are those of the freeze record, which replication brought over. Raises ``SwitchoverAborted`` when the
     abort was decided first, ``FreezeBudgetExceeded`` when the freeze's deadline has passed.
@@ -154,7 +130,7 @@ def open_green(databases: Databases, plan: Plan, green: Cluster) -> Opening:
             raise FreezeBudgetExceeded(
                 f"Green was not open within the freeze budget of {plan.freeze_budget_s} s, and stays closed."
             )
-        freeze.alter_roles(home, record["roles"], "LOGIN")
+        freeze.give_back(home, plan, record)
     return Opening("open", opening["decided_at"], tuple(record["roles"]))
 
 

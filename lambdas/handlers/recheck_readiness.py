@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bluegreen.model import Plan, State, green
+from bluegreen.readiness import recheck
 from bluegreen.replication import commit_synchronously
-from bluegreen.switchover import recheck
 
 from .entry import Result, databases, entry
 

@@ -148,7 +148,30 @@ def lab(server_folder: Path, version: int, request: pytest.FixtureRequest) -> It
             running.remove()
 
 
+@pytest.fixture
+def following(lab: Lab) -> Lab:
+    """Green in step with blue, ready for the freeze."""
+    lab.follow()
+    replication.commit_synchronously(lab.databases, lab.plan, lab.green)
+    return lab
+
+
 def with_plan(lab: Lab, **changes: object) -> Plan:
     """The lab's plan with other values."""
     lab.plan = replace(lab.plan, **changes)  # type: ignore[arg-type]
     return lab.plan
+
+
+REFUSALS = ("28000", "42501")  # not permitted to log in; no right to connect to the database
+
+
+def lets_in(lab: Lab, server: Server | None, role: str = WRITER) -> bool:
+    """Whether a role of the application can connect, which is what makes a writer."""
+    assert server
+    try:
+        server.connect(APP, role, lab.passwords[role]).close()
+    except pg8000.native.DatabaseError as error:
+        if error.args[0]["C"] not in REFUSALS:
+            raise
+        return False
+    return True

@@ -10,11 +10,10 @@ from contextlib import closing, suppress
 import pg8000.native
 import pytest
 
-from bluegreen import completion, evidence, freeze, lag, replication, switchover, verification
+from bluegreen import completion, evidence, freeze, lag, readiness, replication, switchover, verification
 from bluegreen.errors import (
     DatabaseUnavailable,
     FreezeBudgetExceeded,
-    NotReadyToFreeze,
     RowCountsDiffer,
     SequencesDiffer,
     SqlError,
@@ -24,18 +23,9 @@ from bluegreen.errors import (
 from bluegreen.model import Relation, SequenceState
 from bluegreen.postgres import Databases, identifier
 from bluegreen.switchover import Opening
-from local.postgres.servers import Server
-from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab, with_plan
+from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab, lets_in, with_plan
 from tests.integration.test_replication import leftovers
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def following(lab: Lab) -> Lab:
-    """Green in step with blue, ready for the freeze."""
-    lab.follow()
-    replication.commit_synchronously(lab.databases, lab.plan, lab.green)
-    return lab
 
 
 @pytest.fixture
@@ -44,18 +34,6 @@ def second(lab: Lab) -> Iterator[Databases]:
     databases = dataclasses.replace(lab.databases, _sessions={})
     yield databases
     databases.close()
-
-
-def lets_in(lab: Lab, server: Server | None) -> bool:
-    """Whether the application can log in, which is what makes a writer."""
-    assert server
-    try:
-        lab.as_writer(server).close()
-    except pg8000.native.DatabaseError as error:
-        if error.args[0]["C"] != "28000":  # not permitted to log in
-            raise
-        return False
-    return True
 
 
 def freeze_and_move(lab: Lab) -> None:
@@ -67,7 +45,7 @@ def freeze_and_move(lab: Lab) -> None:
 
 def test_at_every_moment_of_a_switchover_at_most_one_side_lets_the_application_in(following: Lab) -> None:
     lab = following
-    switchover.recheck(lab.databases, lab.plan, lab.green)
+    readiness.recheck(lab.databases, lab.plan, lab.green)
     assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (True, False)
     freeze_and_move(lab)
     assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (False, False)
@@ -148,39 +126,6 @@ def test_what_is_acknowledged_before_the_freeze_is_on_green_after_the_drain(foll
     assert lab.green_server
     present = {row[0] for row in lab.green_server.execute(APP, "SELECT id FROM orders")}
     assert set(acknowledged) <= present
-
-
-def test_a_prepared_transaction_stops_the_recheck_and_the_freeze(following: Lab) -> None:
-    lab = following
-    with closing(lab.as_writer(lab.blue_server)) as connection:
-        connection.run("BEGIN")
-        connection.run("INSERT INTO orders (note) VALUES ('prepared')")
-        connection.run("PREPARE TRANSACTION 'it''s \"waiting\"'")
-    with pytest.raises(NotReadyToFreeze, match='it\'s "waiting"'):
-        switchover.recheck(lab.databases, lab.plan, lab.green)
-    with pytest.raises(WritersRemain, match='it\'s "waiting"'):
-        freeze.freeze_blue(lab.databases, lab.plan)
-    switchover.abort(lab.databases, lab.plan, lab.green)
-    assert lets_in(lab, lab.blue_server)
-
-
-def test_the_recheck_names_what_was_created_on_blue_since_the_clone(following: Lab) -> None:
-    lab = following
-    lab.blue_server.execute(
-        APP, "CREATE ROLE latecomer LOGIN; CREATE SEQUENCE later; CREATE TABLE late (a int PRIMARY KEY)"
-    )
-    with pytest.raises(NotReadyToFreeze) as raised:
-        switchover.recheck(lab.databases, lab.plan, lab.green)
-    for name in ("latecomer", f"sequence {APP}.public.later", f"table {APP}.public.late"):
-        assert name in str(raised.value)
-
-
-def test_a_green_that_somebody_can_log_in_to_is_not_switched_to(following: Lab) -> None:
-    lab = following
-    assert lab.green_server
-    lab.green_server.execute(APP, f"ALTER ROLE {identifier(WRITER)} LOGIN")
-    with pytest.raises(NotReadyToFreeze, match="not fenced any more"):
-        switchover.recheck(lab.databases, lab.plan, lab.green)
 
 
 def test_sequences_go_on_exactly_where_blue_stopped(following: Lab) -> None:
@@ -299,7 +244,7 @@ def test_after_an_abort_the_next_attempt_can_succeed_and_the_last_one_can_do_no_
     assert switchover.abort(lab.databases, first, lab.green).outcome == "abort"
     lab.blue_server.execute(APP, "INSERT INTO orders (note) VALUES ('between the attempts')")
     with_plan(lab, attempt=2)
-    switchover.recheck(lab.databases, lab.plan, lab.green)
+    readiness.recheck(lab.databases, lab.plan, lab.green)
     freeze_and_move(lab)
     with pytest.raises(SwitchoverAborted):
         freeze.freeze_blue(lab.databases, first)
@@ -333,15 +278,6 @@ def test_an_endpoint_that_is_read_only_for_now_is_tried_again(following: Lab) ->
     lab.green_server.restart()
     with pytest.raises(DatabaseUnavailable, match="25006"):
         switchover.open_green(lab.databases, lab.plan, lab.green)
-
-
-def test_a_look_for_sessions_that_comes_after_the_abort_sends_nobody_away(following: Lab) -> None:
-    lab = following
-    freeze.freeze_blue(lab.databases, lab.plan)
-    switchover.abort(lab.databases, lab.plan, lab.green)
-    with closing(lab.as_writer(lab.blue_server)) as connection:
-        assert freeze.prove(lab.databases.on(lab.plan.blue, lab.plan.home), lab.plan) == 0
-        assert connection.run("SELECT 1") == [[1]]
 
 
 def test_a_drain_that_cannot_end_gives_up_at_the_budget(following: Lab) -> None:

@@ -27,8 +27,15 @@ PLAN = {
     "approval_timeout_s": 60,
     "freeze_budget_s": 30,
     "attempt": 1,
+    "cluster_name": "shop",
+    "databases": ["app", "crm"],
+    "freeze_method": "nologin",
+    "freeze_hook_function_arn": "",
+    "freeze_hook_timeout_s": 30,
     "blue": {"identifier": "shop-blue", "host": "127.0.1.1", "port": 5432},
 }
+HOOK = "pause-the-shop"
+"""The customer's function of the freeze method hook."""
 RESULTS: dict[str, Any] = {
     "PlanRelease": PLAN,
     "WaitForGreen": {"identifier": "shop-green", "host": "127.0.1.2", "port": 5432},
@@ -57,7 +64,9 @@ class Machine:
         self.results: dict[str, Any] = {}
         self.calls: Counter[str] = Counter()
         self.events: dict[str, dict[str, Any]] = {}
+        self.asked_hook: list[dict[str, Any]] = []
         self.role = emulator.client("iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        self.hook_arn = self._create_function(HOOK)
         text = DEFINITION.read_text(encoding="utf-8")
         topic = emulator.client("sns").create_topic(Name="approvals")["TopicArn"]
         emulator.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=TOPIC_MAIL)
@@ -86,6 +95,8 @@ class Machine:
         """Stands in for the Lambda runtime."""
         self.calls[function.name] += 1
         self.events[function.name] = json.loads(event)
+        if function.name == HOOK:
+            self.asked_hook.append(self.events[HOOK] | {"after_freeze": self.calls["FreezeBlue"] > 0})
         if self.faults.get(function.name):
             return Answer.failed(self.faults[function.name].pop(0), "as the test wants it")
         result = self.results.get(function.name, RESULTS.get(function.name, {"done": function.name}))
@@ -99,6 +110,10 @@ class Machine:
             self.emulator.folder / "mail",
             name=f"test-{uuid.uuid4()}",
         )
+
+    def use_hook(self) -> None:
+        """Plan releases by the freeze method hook."""
+        self.results["PlanRelease"] = PLAN | {"freeze_method": "hook", "freeze_hook_function_arn": self.hook_arn}
 
     def run(self, decision: str = "approve") -> tuple[Release, list[str]]:
         """A release to its end, all its requests answered alike, and the states it went through."""
@@ -131,4 +146,5 @@ def machine(_machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """The machine without faults."""
     monkeypatch.setattr(_machine.emulator.functions, "invoke", _machine.answer)
     _machine.faults, _machine.results, _machine.calls, _machine.events = {}, {}, Counter(), {}
+    _machine.asked_hook = []
     return _machine

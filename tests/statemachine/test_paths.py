@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from tests.statemachine.conftest import DEFINITION, PLAN, RESULTS, Machine
+from local.aws.environment import Answer, Function
+from tests.statemachine.conftest import DEFINITION, HOOK, PLAN, RESULTS, Machine
 from tests.waiting import eventually
 
 STATES: dict[str, Any] = json.loads(DEFINITION.read_text(encoding="utf-8"))["States"]
@@ -43,9 +45,11 @@ HAPPY = [
     "WaitForOldTtl",
     "RecheckReadiness",
     "WarmFunctions",
+    "DecideOnStop",
     "FreezeBlue",
     "Switchover",
     "OpenGreen",
+    "DecideOnStart",
     "WaitForDns",
     "RestoreTtl",
     "DropSubscriptions",
@@ -53,8 +57,10 @@ HAPPY = [
     "NotifyCompletion",
     "ReleaseCompleted",
 ]
+WITH_HOOK = {"StopApplication", "StartApplication"}
+"""What the freeze method hook adds to it."""
 SIDE_BY_SIDE = {"FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover"}
-ABORT = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnNextAttempt"]
+ABORT = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "DecideOnNextAttempt"]
 CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", "NotifyFailure", "ReleaseFailed"]
 NOT_YET = ("GreenNotReady", "ReplicationLagging", "DnsNotInSync")
 BEFORE_THE_FREEZE = ["RecheckReadiness", "WarmFunctions"]
@@ -76,7 +82,7 @@ def way_out(failing: str) -> list[str]:
 
 
 def test_read_downwards_the_definition_is_the_procedure() -> None:
-    assert list(STATES)[: len(HAPPY)] == HAPPY
+    assert [name for name in STATES if name not in WITH_HOOK][: len(HAPPY)] == HAPPY
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -122,7 +128,7 @@ def test_the_request_tells_what_was_found_and_how_to_answer(machine: Machine) ->
 def test_a_rejected_release_is_cleaned_up_without_a_freeze(machine: Machine) -> None:
     release, states = machine.run("reject")
     assert release.failure().startswith("ReleaseRejected")
-    assert states[states.index("DecideOnAnswer") + 1 :] == ["ReleaseRejected", *ABORT[2:], *CLEAN_UP]
+    assert states[states.index("DecideOnAnswer") + 1 :] == ["ReleaseRejected", *way_out("RequestApproval")]
     assert "FreezeBlue" not in states
 
 
@@ -217,7 +223,7 @@ def test_after_an_abort_the_approval_is_asked_for_again_and_the_next_attempt_may
     machine.results["AbortSwitchover"] = RESULTS["AbortSwitchover"] | {"next_attempt": 2}
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
-    assert states[states.index("AbortSwitchover") :][:6] == [*ABORT, "StartNextAttempt", "WaitForCatchUp"]
+    assert states[states.index("AbortSwitchover") :][: len(ABORT) + 2] == [*ABORT, "StartNextAttempt", "WaitForCatchUp"]
     assert states.count("RequestApproval") == 2
     assert machine.events["GatherEvidence"]["failure"]["Error"] == "SomethingIsWrong"
     assert machine.events["OpenGreen"]["plan"]["attempt"] == 2
@@ -255,7 +261,7 @@ def test_an_opening_whose_answer_was_lost_goes_on_forward(machine: Machine) -> N
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
     after = states[states.index("AbortSwitchover") :]
-    assert after[:4] == ["AbortSwitchover", "DecideOnAbort", "ResumeOpening", "WaitForDns"]
+    assert after[:5] == ["AbortSwitchover", "DecideOnAbort", "ResumeOpening", "DecideOnStart", "WaitForDns"]
     assert "RestoreDns" not in states
     assert "CleanUpReplication" not in states
 
@@ -299,6 +305,103 @@ def test_a_history_stays_short_even_when_everything_is_waited_for_as_long_as_it_
     )
     assert asked_again > 100
     assert len(history["events"]) + 3 * asked_again < 1000, "an attempt is scheduled, started, and fails"
+
+
+def test_a_hook_stops_the_application_before_the_freeze_and_starts_it_after_the_opening(machine: Machine) -> None:
+    machine.use_hook()
+    release, states = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    walked = [state for state in states if state not in SIDE_BY_SIDE]
+    assert [state for state in walked if state not in WITH_HOOK] == HAPPY
+    assert walked[walked.index("StopApplication") + 1] == "FreezeBlue"
+    assert walked[walked.index("StartApplication") - 2] == "OpenGreen"
+    first, last = machine.asked_hook
+    assert first == {
+        "phase": "freeze",
+        "release_id": PLAN["release_id"],
+        "execution_arn": release.execution_arn,
+        "cluster": "shop",
+        "databases": ["app", "crm"],
+        "blue": "shop-blue",
+        "green": "shop-green",
+        "after_freeze": False,
+    }
+    assert last == first | {"phase": "opened", "after_freeze": True}
+    assert datetime.fromisoformat(machine.events["FreezeBlue"]["stop"]["started_at"])
+
+
+def test_an_application_that_cannot_be_stopped_is_started_again_and_blue_never_frozen(machine: Machine) -> None:
+    machine.use_hook()
+    machine.faults[HOOK] = ["DeploymentIsStuck"]
+    release, states = machine.run()
+    assert release.failure().startswith("DeploymentIsStuck")
+    expected = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "RestartApplication", *CLEAN_UP]
+    assert states[states.index("StopApplication") + 1 :] == expected
+    assert [asked["phase"] for asked in machine.asked_hook] == ["freeze", "aborted"]
+    assert "FreezeBlue" not in states
+
+
+def test_an_abort_starts_the_application_again_after_the_record_is_back(machine: Machine) -> None:
+    machine.use_hook()
+    machine.faults["OpenGreen"] = ["SomethingIsWrong"]
+    release, states = machine.run()
+    assert release.failure().startswith("SomethingIsWrong")
+    assert states.index("AbortSwitchover") < states.index("RestoreDns") < states.index("RestartApplication")
+    assert [asked["phase"] for asked in machine.asked_hook] == ["freeze", "aborted"]
+
+
+def test_an_opening_whose_answer_was_lost_starts_the_application(machine: Machine) -> None:
+    machine.use_hook()
+    machine.faults["OpenGreen"] = ["Sandbox.Timedout"] * 10
+    machine.results["AbortSwitchover"] = RESULTS["AbortSwitchover"] | {"outcome": "open"}
+    release, states = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    assert states.index("ResumeOpening") < states.index("StartApplication")
+    assert [asked["phase"] for asked in machine.asked_hook] == ["freeze", "opened"]
+
+
+def test_a_release_that_never_came_to_stop_the_application_does_not_start_it(machine: Machine) -> None:
+    machine.use_hook()
+    machine.run("reject")
+    assert machine.asked_hook == []
+
+
+@pytest.mark.parametrize(("failing", "outcome"), [("OpenGreen", "aborted"), ("WaitForDns", "opened")])
+def test_an_application_that_cannot_be_started_calls_for_a_person(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, failing: str, outcome: str
+) -> None:
+    machine.use_hook()
+    machine.faults[failing] = ["SomethingIsWrong"]
+
+    def answer(function: Function, event: bytes) -> Answer:
+        if function.name == HOOK and json.loads(event)["phase"] == outcome:
+            machine.calls[HOOK] += 1
+            return Answer.failed("NoNodes", "no room")
+        return machine.answer(function, event)
+
+    monkeypatch.setattr(machine.emulator.functions, "invoke", answer)
+    release, states = machine.run()
+    assert release.describe()["error"] == "ReleaseUnfinished"
+    assert states[-2:] == ["NotifyUnfinished", "ReleaseUnfinished"]
+    assert machine.calls[HOOK] == 1 + 6, "it was tried again and again"
+    assert any("NoNodes" in mail.body and "act now" in mail.subject for mail in release.mails())
+
+
+def test_a_hook_that_is_busy_with_an_earlier_order_is_asked_again_for_long(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.use_hook()
+    machine.faults["FreezeBlue"] = ["SomethingIsWrong"]
+    busy = iter([None] + ["Lambda.TooManyRequestsException"] * 20)
+
+    def answer(function: Function, event: bytes) -> Answer:
+        error = next(busy, None) if function.name == HOOK else None
+        return Answer.failed(error, "busy") if error else machine.answer(function, event)
+
+    monkeypatch.setattr(machine.emulator.functions, "invoke", answer)
+    release, _ = machine.run()
+    assert release.failure().startswith("SomethingIsWrong")
+    assert [asked["phase"] for asked in machine.asked_hook] == ["freeze", "aborted"]
 
 
 def test_a_stopped_execution_stops(machine: Machine) -> None:

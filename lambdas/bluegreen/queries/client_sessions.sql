@@ -8,4 +8,4 @@ WHERE backend_type = 'client backend'
   AND pid <> pg_backend_pid()
   AND NOT EXISTS (SELECT FROM bluegreen.freeze_record WHERE switchover_id = :switchover_id AND unfrozen_at IS NOT NULL)
   AND usename IS DISTINCT FROM current_user
-  AND coalesce(usename, '') NOT IN ('rdsadmin', 'rdsrepladmin', 'rdsproxyadmin', 'rdstopmgr', 'rds_ad')
+  AND coalesce(usename, '') <> ALL (:aws_roles::text[])

@@ -9,11 +9,12 @@ CREATE TABLE bluegreen.sentinel (
     written_at timestamptz NOT NULL
 );
 
--- The roles that the freeze took LOGIN from, written in the freeze's own transaction, and what ends that freeze: once
--- green may have been asked to open (opening_at), blue is given back (unfrozen_at) only if green says that it is not open.
+-- The roles that the freeze keeps from connecting and the grants that it took for it, written in the freeze's own
+-- transaction, and what ends that freeze: once green may have been asked to open (opening_at), blue is given back (unfrozen_at) only if green says that it is not open.
 CREATE TABLE bluegreen.freeze_record (
     switchover_id text PRIMARY KEY,
     roles text[] NOT NULL,
+    grants jsonb NOT NULL DEFAULT '[]',
     frozen_at timestamptz,
     deadline_at timestamptz,
     opening_at timestamptz,

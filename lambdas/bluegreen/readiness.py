@@ -1,0 +1,105 @@
+"""What must hold right before the freeze: all that could have changed since the approval, every finding at once.
+
+What can be tried is tried. Whether roles can be altered depends on versions, memberships and who granted what; so the
+freeze, its end, and the opening of green are made in a transaction each, and rolled back.
+"""
+
+from __future__ import annotations
+
+from . import lag, preflight
+from .errors import NotReadyToFreeze, SqlError
+from .freeze_methods import AWS_ROLES, Taken, method_of, refusals
+from .model import Cluster, Plan, Relation
+from .postgres import INVALID_CATALOG_NAME, Databases, Session
+from .switchover import sequence_states
+
+DEFAULT_CRON_DATABASE = "postgres"
+
+
+def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
+    """Raises ``NotReadyToFreeze`` with all findings, or lag's errors."""
+    on_blue, on_green = databases.on(plan.blue, plan.home), databases.on(green, plan.home)
+    findings = [*writer_findings(on_blue), *cron_findings(databases, plan)]
+    taken, frozen = freeze_findings(on_blue, plan)
+    findings += frozen
+    findings += opening_findings(on_green, plan, taken)
+    databases.each(plan.databases, lambda database: findings.extend(_changes(databases, plan, green, database)))
+    if findings:
+        raise NotReadyToFreeze(f"Blue cannot be frozen yet: {'; '.join(sorted(findings))}.")
+    lag.require_small(lag.measure(databases, plan, green), plan.max_lag_bytes, plan.max_lag_s)
+
+
+def writer_findings(on_blue: Session) -> list[str]:
+    """Who could write to blue after every role was kept from connecting: what is prepared, whom we cannot end."""
+    findings = [
+        f"prepared transaction {row['gid']} of {row['owner']} in {row['database']} is open on blue"
+        for row in on_blue.query("prepared_transactions")
+    ]
+    if not on_blue.one("sees_sessions")["is_allowed"]:
+        findings.append("the release's role cannot see what the sessions of others are: GRANT pg_monitor to it")
+    return findings + [
+        f"process {row['pid']} of {row['role']} in {row['database']} is {row['reason']}, so the release cannot end it"
+        for row in on_blue.query("unendable_sessions", aws_roles=list(AWS_ROLES))
+    ]
+
+
+def cron_findings(databases: Databases, plan: Plan) -> list[str]:
+    """Active jobs of pg_cron in the databases of the release. They are kept in one database, which may be another.
+
+    That pg_cron is installed in a database of the release is refused by ``preflight`` already.
+    """
+    setting = databases.on(plan.blue, plan.home).one("cron_database")["name"]
+    if setting is None:  # its library is not loaded: no job runs
+        return []
+    try:
+        session = databases.on(plan.blue, setting or DEFAULT_CRON_DATABASE)
+    except SqlError as error:
+        if error.sqlstate != INVALID_CATALOG_NAME:
+            raise
+        return []  # pg_cron has no jobs without its database
+    if not session.one("cron_installed")["is_installed"]:
+        return []
+    return [
+        f"the pg_cron job {row['job']} of {row['role']} writes to {row['database']} at its times: deactivate it"
+        for row in session.query("cron_jobs", databases=list(plan.databases))
+    ]
+
+
+def freeze_findings(on_blue: Session, plan: Plan) -> tuple[Taken, list[str]]:
+    """Freezes blue and unfreezes it, for trial; returns what a freeze takes, and what stands in its way."""
+    method = method_of(plan)
+    with on_blue.trial(lock=plan.sql_name):
+        taken = method.look(on_blue, plan)
+        findings = [f"blue cannot be frozen: {text}" for text in refusals(on_blue, method.freeze(taken))]
+        if not findings:
+            findings = [f"role {name} could connect to blue all the same" for name in method.prove(on_blue, plan)]
+            findings += [f"blue could not be given back: {text}" for text in refusals(on_blue, method.unfreeze(taken))]
+        if not findings and method.look(on_blue, plan) != taken:
+            findings = ["after an abort, who may connect to blue would not be who may now"]
+    return taken, findings
+
+
+def opening_findings(on_green: Session, plan: Plan, taken: Taken) -> list[str]:
+    """Looks whether green is fenced, and opens it for trial to those whom the freeze keeps out of blue."""
+    method = method_of(plan)
+    findings = [f"green is not fenced any more: {name} can log in" for name in method.prove(on_green, plan)]
+    missing = [row["name"] for row in on_green.query("missing_roles", roles=sorted(taken.names))]
+    findings += [f"role {name} was created on blue after the clone: create it on green as well" for name in missing]
+    with on_green.trial(lock=plan.sql_name):
+        changes = method.unfreeze(taken.without(missing))
+        refused = [f"green could not be opened: {text}" for text in refusals(on_green, changes)]
+        if not findings and not refused and method.look(on_green, plan) != taken:
+            refused = ["once open, who may connect to green would not be who may connect to blue"]
+    return findings + refused
+
+
+def _changes(databases: Databases, plan: Plan, green: Cluster, database: str) -> list[str]:
+    """What was created in one database of blue since the clone."""
+    on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+    facts = on_blue.one("database_findings")
+    findings = [f"{database}: {text}" for text in preflight.database_findings(facts, plan)]
+    tables = [{Relation(**row) for row in side.query("published_tables")} for side in (on_blue, on_green)]
+    sequences = [{state.sequence for state in sequence_states(side)} for side in (on_blue, on_green)]
+    for kind, (blue_has, green_has) in (("table", tables), ("sequence", sequences)):
+        findings += [f"{kind} {database}.{missing} exists on blue only" for missing in blue_has - green_has]
+    return findings
