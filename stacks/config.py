@@ -83,6 +83,7 @@ class ClusterConfig:
     database_port: int = _setting("a port from 1150 to 65535, the range of Aurora", _whole(1150, 65_535), 5432)
     approval_timeout_s: int = _setting("seconds, from 1 to 2592000 (30 days)", _whole(1, 30 * 86_400), 86_400)
     freeze_budget_s: int = _setting("seconds, from 1 to 600", _whole(1, 600), 30)
+    max_attempts: int = _setting("a number from 1 to 10", _whole(1, 10), 3)
     freeze_method: str = _setting(
         '"nologin", "revoke_connect" or "hook"', _text("nologin|revoke_connect|hook"), "nologin"
     )

@@ -46,6 +46,7 @@ def plan(function: lambda_.Function, shared: Shared) -> None:
         "CLUSTER_PATTERN": config.cluster_pattern,
         "APPROVAL_TIMEOUT_S": str(config.approval_timeout_s),
         "FREEZE_BUDGET_S": str(config.freeze_budget_s),
+        "MAX_ATTEMPTS": str(config.max_attempts),
         "FREEZE_METHOD": config.freeze_method,
         "FREEZE_HOOK_FUNCTION_ARN": config.freeze_hook_function_arn,
         "FREEZE_HOOK_IN_BUDGET": json.dumps(config.freeze_hook_in_budget),

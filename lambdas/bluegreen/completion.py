@@ -49,6 +49,7 @@ def summary(plan: Plan, state: State) -> dict[str, Any]:
         "release_id": plan.release_id,
         "blue": plan.blue.identifier,
         "green": plan.green_identifier,
+        "attempts": plan.attempt,
         "freeze_to_open_ms": round((opened - frozen).total_seconds() * 1000, 1),
         "roles": state["opening"]["roles"],
         "sessions_ended": state["freeze"]["sessions_ended"],
@@ -56,8 +57,9 @@ def summary(plan: Plan, state: State) -> dict[str, Any]:
             database: {
                 "tables": switchover["counts"][database]["tables"],
                 "rows": switchover["counts"][database]["rows"],
+                "uncounted_tables": switchover["counts"][database]["uncounted_tables"],
                 "sequences": switchover["sequences"][database],
-                "drain_s": round(switchover["drain"][database], 4),
+                "drain_s": round(switchover["drain_s"][database], 4),
             }
             for database in plan.databases
         },

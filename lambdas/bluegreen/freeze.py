@@ -1,6 +1,6 @@
 """The freeze: from its commit on, no client writes to blue, until ``unfreeze`` or for ever once green is open.
 
-Safety: ``bluegreen.freeze_record`` has one row per release, and the first transaction to insert it decides. A freeze
+Safety: ``bluegreen.freeze_record`` has one row per attempt, and the first transaction to insert it decides. A freeze
 that comes after the abort (a function that was slow, a second attempt) finds that row and refuses; an abort that comes
 at the same time waits for the freeze's transaction and then undoes exactly what it recorded. So blue is never left
 frozen with nobody to unfreeze it.
@@ -57,15 +57,15 @@ def freeze_blue(databases: Databases, plan: Plan, counted_from: str | None = Non
         taken = method.look(home, plan)
         frozen_now = home.query(
             "insert_freeze_record",
-            release_id=plan.release_id,
+            switchover_id=plan.switchover_id,
             roles=list(taken.roles),
             grants=json.dumps(taken.to_record()["grants"]),
             budget_s=plan.freeze_budget_s,
             counted_from=counted_from,
         )
-        record = home.one("freeze_record", release_id=plan.release_id)
+        record = home.one("freeze_record", switchover_id=plan.switchover_id)
         if record["unfrozen_at"] is not None:
-            raise SwitchoverAborted(f"Release {plan.release_id} was aborted at {record['unfrozen_at']}: not frozen.")
+            raise SwitchoverAborted(f"{plan.switchover_id} was aborted at {record['unfrozen_at']}: not frozen.")
         if record["is_overdue"]:
             raise FreezeBudgetExceeded(
                 f"The freeze budget of {plan.freeze_budget_s} s was over when blue was to be frozen. If stopping the"
@@ -95,7 +95,9 @@ def prove_again(home: Session, plan: Plan) -> None:
 
     It is not ended: a second attempt of this step must see it, too, and the abort that follows lets it in anyway.
     """
-    if late := home.query("client_sessions", release_id=plan.release_id, terminate=False, aws_roles=list(AWS_ROLES)):
+    if late := home.query(
+        "client_sessions", switchover_id=plan.switchover_id, terminate=False, aws_roles=list(AWS_ROLES)
+    ):
         names = ", ".join(f"process {row['pid']} of {row['role']} in {row['database']}" for row in late)
         raise WritersRemain(f"Sessions were still starting when blue was frozen, and may have written: {names}.")
     require_no_access(home, plan)
@@ -120,7 +122,7 @@ def end_sessions(session: Session, plan: Plan) -> int:
     deadline = time.monotonic() + SESSIONS_TIMEOUT_S
     seen: dict[int, Row] = {}
     while remaining := session.query(
-        "client_sessions", release_id=plan.release_id, terminate=True, aws_roles=list(AWS_ROLES)
+        "client_sessions", switchover_id=plan.switchover_id, terminate=True, aws_roles=list(AWS_ROLES)
     ):
         seen |= {row["pid"]: row for row in remaining}
         if time.monotonic() > deadline:
@@ -138,7 +140,7 @@ def unfreeze_blue(databases: Databases, plan: Plan, *, is_not_open: bool) -> tup
     """
     home = databases.on(plan.blue, plan.home)
     with home.transaction(lock=plan.sql_name):
-        records = home.query("end_freeze_record", release_id=plan.release_id, is_not_open=is_not_open)
+        records = home.query("end_freeze_record", switchover_id=plan.switchover_id, is_not_open=is_not_open)
         if not records:
             return None
         give_back(home, plan, records[0])

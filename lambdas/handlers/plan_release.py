@@ -18,6 +18,7 @@ def handler(state: State) -> Result:
         writer_record=setting("WRITER_RECORD"),
         approval_timeout_s=int(setting("APPROVAL_TIMEOUT_S")),
         freeze_budget_s=int(setting("FREEZE_BUDGET_S")),
+        max_attempts=int(setting("MAX_ATTEMPTS")),
         freeze_method=setting("FREEZE_METHOD"),
         freeze_hook_function_arn=setting("FREEZE_HOOK_FUNCTION_ARN"),
         freeze_hook_in_budget=json_setting("FREEZE_HOOK_IN_BUDGET"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen import freeze, readiness, switchover
+from bluegreen import freeze, readiness, switchover, verification
 from bluegreen.errors import FreezeBudgetExceeded, SwitchoverAborted, WritersRemain
 from bluegreen.postgres import identifier
 from local.postgres.roles import create_role
@@ -84,7 +84,7 @@ def test_no_role_is_let_in_by_both_sides_and_after_the_opening_green_admits_whom
         assert freeze.freeze_blue(lab.databases, lab.plan).sessions_ended == 2
     assert let_in(lab) == everywhere(on_blue=False, on_green=False)
     switchover.drain(lab.databases, lab.plan, lab.green)
-    switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+    verification.verify_cutover(lab.databases, lab.plan, lab.green)
     opening = switchover.open_green(lab.databases, lab.plan, lab.green)
     assert set(opening.roles) >= set(INSIDERS)
     assert let_in(lab) == everywhere(on_blue=False, on_green=True)

@@ -20,6 +20,7 @@ OPTIONAL = {
     "freeze_method": "nologin",
     "freeze_hook_function_arn": "",
     "freeze_hook_in_budget": True,
+    "max_attempts": 3,
     "switchover_ttl_s": 5,
     "max_lag_bytes": 16_777_216,
     "max_lag_s": 5.0,

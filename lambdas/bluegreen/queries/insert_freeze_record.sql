@@ -1,7 +1,7 @@
--- Decides for the freeze, unless this release was frozen or aborted before; a row when it did.
+-- Decides for the freeze, unless this switchover was frozen or aborted before; a row when it did.
 -- The budget counts from now, or from :counted_from when the application was stopped before by a function of its own.
-INSERT INTO bluegreen.freeze_record (release_id, roles, grants, frozen_at, deadline_at)
-VALUES (:release_id, :roles::text[], :grants::jsonb, clock_timestamp(),
+INSERT INTO bluegreen.freeze_record (switchover_id, roles, grants, frozen_at, deadline_at)
+VALUES (:switchover_id, :roles::text[], :grants::jsonb, clock_timestamp(),
         coalesce(:counted_from::timestamptz, clock_timestamp()) + make_interval(secs => :budget_s))
-ON CONFLICT (release_id) DO NOTHING
-RETURNING release_id
+ON CONFLICT (switchover_id) DO NOTHING
+RETURNING switchover_id
