@@ -91,12 +91,12 @@ class ClusterConfig:
     writer_record: str = _setting(
         "a host name of lower-case letters, digits and hyphens without a final dot", _text(rf"(?=.{{1,253}}$){_HOST}")
     )
-    # Others that move with it.
-    more_records: tuple[RecordConfig, ...] = _setting(
-        "a list of at most 49 records", lambda value: isinstance(value, list) and len(value) <= 49, ()
-    )
     approver_emails: tuple[str, ...] = _setting(
         "a list of different e-mail addresses", _different(_text(r"[^@\s]+@[^@\s]+\.[^@\s]+"))
+    )
+    # Those that move with the writer record.
+    more_records: tuple[RecordConfig, ...] = _setting(
+        "a list of at most 49 records", lambda value: isinstance(value, list) and len(value) <= 49, ()
     )
     database_port: int = _setting("a port from 1150 to 65535, the range of Aurora", _whole(1150, 65_535), 5432)
     approval_timeout_s: int = _setting("seconds, from 1 to 2592000 (30 days)", _whole(1, 30 * 86_400), 86_400)
