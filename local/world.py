@@ -10,20 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from local.aws.aurora import EmbeddedAurora
-from local.aws.deploy import Stack, deploy, synthesize
+from local.aws.deploy import Stack, deploy, records_of, synthesize
 from local.aws.dns import DnsServer, Resolver
 from local.aws.emulator import Emulator
 from local.host import working_folder
 from local.postgres.roles import create_role
-from local.postgres.servers import Server
+from local.postgres.servers import Server, reader_address
 
 CLUSTER = "shop"
 BLUE = "shop-blue"
+MORE_RECORDS = [
+    {"zone_id": "Z0123456789ABCDEFGHIJ", "name": "db-ro.shop.internal", "endpoint": "reader"},
+    {"zone_id": "Z1123456789ABCDEFGHIJ", "name": "db.shop.example", "endpoint": "writer", "type": "A"},
+]
+"""Beside the writer record of cdk.json, in its zone and in another one."""
 Progress = Callable[[str], None]
 
 
 class World:
-    """A production cluster ``shop-blue`` with its DNS record, and the application deployed beside it."""
+    """A production cluster ``shop-blue`` with its DNS records, and the application deployed beside it."""
 
     def __init__(
         self, folder: Path, emulator: Emulator, aurora: EmbeddedAurora, blue: Server, stack: Stack, dns: DnsServer
@@ -77,7 +82,7 @@ def world(
 
     latency_s      how long a cluster and each instance take to become available, at least
     propagation_s  how long Route 53 takes to serve a change
-    record_ttl_s   of the writer record before the release: a release waits that long for resolvers to forget it
+    record_ttl_s   of the records before the release: a release waits that long for resolvers to forget it
     parameters     settings in blue's cluster parameter group
     overrides      settings of the cluster's block in cdk.json that differ from the example
     """
@@ -97,6 +102,7 @@ def world(
                 "databases": list(databases),
                 "database_tls": "disable",  # the embedded servers are built without TLS
                 "switchover_ttl_s": 1,
+                "more_records": MORE_RECORDS,
                 **(overrides or {}),
             }
         )
@@ -109,30 +115,27 @@ def world(
         )
         create_role(blue, login["username"], login["password"], options="SUPERUSER", member_of=["rds_superuser"])
         emulator.functions.after_invoke.append(lambda _: aurora.sync_roles())
-        create_record(emulator, stack, blue.address, record_ttl_s)
+        create_records(emulator, stack, blue, record_ttl_s)
         progress("DNS")
         dns = DnsServer(emulator)
         undo.callback(dns.close)
         yield World(folder, emulator, aurora, blue, stack, dns)
 
 
-def create_record(emulator: Emulator, stack: Stack, address: str, ttl_s: int) -> None:
-    """The writer record at blue, as production has it, served before this returns."""
-    change = emulator.client("route53").change_resource_record_sets(
-        HostedZoneId=stack.config["hosted_zone_id"],
-        ChangeBatch={
-            "Changes": [
-                {
-                    "Action": "CREATE",
-                    "ResourceRecordSet": {
-                        "Name": stack.config["writer_record"],
-                        "Type": "CNAME",
-                        "TTL": ttl_s,
-                        "ResourceRecords": [{"Value": address}],
-                    },
-                }
-            ]
-        },
-    )["ChangeInfo"]
-    while emulator.client("route53").get_change(Id=change["Id"])["ChangeInfo"]["Status"] != "INSYNC":
-        time.sleep(0.02)
+def create_records(emulator: Emulator, stack: Stack, blue: Server, ttl_s: int) -> None:
+    """The records at blue, as production has them, served before this returns."""
+    route53 = emulator.client("route53")
+    values = {"writer": blue.address, "reader": reader_address(blue.address)}
+    for record in records_of(stack.config):
+        record_set = {
+            "Name": record["name"],
+            "Type": record["type"],
+            "TTL": ttl_s,
+            "ResourceRecords": [{"Value": values[record["endpoint"]]}],
+        }
+        change = route53.change_resource_record_sets(
+            HostedZoneId=record["zone_id"],
+            ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record_set}]},
+        )["ChangeInfo"]
+        while route53.get_change(Id=change["Id"])["ChangeInfo"]["Status"] != "INSYNC":
+            time.sleep(0.02)

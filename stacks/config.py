@@ -44,6 +44,20 @@ def _setting(expected: str, check: Check, default: Any = MISSING) -> Any:
 
 _NAME = re.compile(r"(?=.{1,25}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _HOST = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
+_ZONE_ID = r"Z[0-9A-Z]{1,31}"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordConfig:
+    """A record that moves with a release; its keys are those of `bluegreen.model.RecordKey`."""
+
+    zone_id: str = _setting('the id of a Route 53 hosted zone, "Z…"', _text(_ZONE_ID))
+    name: str = _setting(
+        'a host name of lower-case letters, digits and hyphens without a final dot; its first label may be "*"',
+        _text(rf"(?=.{{1,253}}$)(\*\.)?{_HOST}"),
+    )
+    endpoint: str = _setting('"writer" or "reader"', _text("writer|reader"))
+    type: str = _setting('"CNAME" or "A"', _text("CNAME|A"), "CNAME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +86,17 @@ class ClusterConfig:
     databases: tuple[str, ...] = _setting(
         "a list of different database names, each of 1 to 63 characters", _different(_text(r"[^\x00]{1,63}"))
     )
-    hosted_zone_id: str = _setting('the id of a Route 53 hosted zone, "Z…"', _text(r"Z[0-9A-Z]{1,31}"))
-    # The name that applications connect to.
+    hosted_zone_id: str = _setting('the id of a Route 53 hosted zone, "Z…"', _text(_ZONE_ID))
+    # The name that applications connect to, and by which blue is found: a CNAME record.
     writer_record: str = _setting(
         "a host name of lower-case letters, digits and hyphens without a final dot", _text(rf"(?=.{{1,253}}$){_HOST}")
     )
     approver_emails: tuple[str, ...] = _setting(
         "a list of different e-mail addresses", _different(_text(r"[^@\s]+@[^@\s]+\.[^@\s]+"))
+    )
+    # Those that move with the writer record.
+    more_records: tuple[RecordConfig, ...] = _setting(
+        "a list of at most 49 records", lambda value: isinstance(value, list) and len(value) <= 49, ()
     )
     database_port: int = _setting("a port from 1150 to 65535, the range of Aurora", _whole(1150, 65_535), 5432)
     approval_timeout_s: int = _setting("seconds, from 1 to 2592000 (30 days)", _whole(1, 30 * 86_400), 86_400)
@@ -98,7 +116,7 @@ class ClusterConfig:
         lambda value: type(value) is bool,
         default=True,
     )
-    switchover_ttl_s: int = _setting("seconds, from 1 to 300", _whole(1, 300), 5)
+    switchover_ttl_s: int = _setting("seconds, from 0 to 300", _whole(0, 300), 5)
     max_lag_bytes: int = _setting("bytes, from 0 to 1099511627776 (1 TiB)", _whole(0, 2**40), 16 * 2**20)
     max_lag_s: float = _setting(
         "seconds, from 0.1 to 3600", lambda value: type(value) in (int, float) and 0.1 <= value <= 3600, 5.0
@@ -119,27 +137,19 @@ class ClusterConfig:
                 f"{where}: expected a name of at most 25 lower-case letters, digits and single hyphens, a letter "
                 "first: it becomes part of the names of clusters and functions"
             )
-        if not isinstance(block, Mapping):
-            raise ConfigError(f"{where}: expected a block of settings, found {block!r}")
-        settings = {each.name: each for each in fields(cls) if each.metadata}
-        for key in block:
-            if key not in settings:
-                near = difflib.get_close_matches(key, settings, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(settings)}"
-                raise ConfigError(f"{where}.{key}: no such setting; {hint}")
-        values: dict[str, Any] = {}
-        for key, setting in settings.items():
-            expected, check = setting.metadata["expected"], setting.metadata["check"]
-            if key in block:
-                value = block[key]
-                if not check(value):
-                    raise ConfigError(f"{where}.{key}: expected {expected}, found {value!r}")
-                values[key] = tuple(value) if isinstance(value, list) else value
-            elif setting.default is MISSING:
-                raise ConfigError(f"{where}.{key}: missing; expected {expected}")
+        values = _checked(cls, where, block)
+        values["more_records"] = tuple(
+            RecordConfig(**_checked(RecordConfig, f"{where}.more_records[{number}]", record))
+            for number, record in enumerate(values.get("more_records", ()))
+        )
         config = cls(name, **values)
         config._check_together(where)
         return config
+
+    @property
+    def records(self) -> tuple[RecordConfig, ...]:
+        """All records that move, the one by which blue is found first."""
+        return (RecordConfig(self.hosted_zone_id, self.writer_record, "writer"), *self.more_records)
 
     def _check_together(self, where: str) -> None:
         """What one setting requires of another."""
@@ -149,6 +159,14 @@ class ClusterConfig:
                 f"{where}.cluster_pattern: expected a pattern that matches {green}, as green clusters are named, "
                 f"found {self.cluster_pattern!r}"
             )
+        for number, record in enumerate(self.more_records):
+            if any(
+                (record.zone_id, record.name) == (other.zone_id, other.name) for other in self.records[: number + 1]
+            ):
+                raise ConfigError(
+                    f"{where}.more_records[{number}].name: expected one that is not in the list yet, or is in another "
+                    f"hosted zone, found {record.name!r} again"
+                )
         if len(self.availability_zones) != len(self.subnet_ids):
             raise ConfigError(
                 f"{where}.availability_zones: expected one for each of the {len(self.subnet_ids)} subnets, in their "
@@ -164,3 +182,26 @@ class ClusterConfig:
                 f"{where}.freeze_hook_function_arn: expected a function of {self.region}, as Step Functions calls no "
                 f"other, found {self.freeze_hook_function_arn!r}"
             )
+
+
+def _checked(kind: type, where: str, block: object) -> dict[str, Any]:
+    """The settings of a block as the fields of `kind` want them; raises ConfigError naming the wrong key."""
+    if not isinstance(block, Mapping):
+        raise ConfigError(f"{where}: expected a block of settings, found {block!r}")
+    settings = {each.name: each for each in fields(kind) if each.metadata}
+    for key in block:
+        if key not in settings:
+            near = difflib.get_close_matches(key, settings, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(settings)}"
+            raise ConfigError(f"{where}.{key}: no such setting; {hint}")
+    values: dict[str, Any] = {}
+    for key, setting in settings.items():
+        expected, check = setting.metadata["expected"], setting.metadata["check"]
+        if key in block:
+            value = block[key]
+            if not check(value):
+                raise ConfigError(f"{where}.{key}: expected {expected}, found {value!r}")
+            values[key] = tuple(value) if isinstance(value, list) else value
+        elif setting.default is MISSING:
+            raise ConfigError(f"{where}.{key}: missing; expected {expected}")
+    return values

@@ -64,6 +64,7 @@ _IN_THE_FREEZE = (
     "VerifyCutover",
     "OpenGreen",
     "AbortSwitchover",
+    "RestoreDns",
 )
 _forget_secret = replication_secrets("DeleteSecret")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from stacks.config import ClusterConfig
+from stacks.config import ClusterConfig, RecordConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,7 @@ def plan(function: lambda_.Function, shared: Shared) -> None:
     config = shared.config
     settings = {
         "DATABASES": json.dumps(config.databases),
-        "HOSTED_ZONE_ID": config.hosted_zone_id,
-        "WRITER_RECORD": config.writer_record,
+        "RECORDS": json.dumps([asdict(record) for record in config.records]),
         "CLUSTER_PATTERN": config.cluster_pattern,
         "APPROVAL_TIMEOUT_S": str(config.approval_timeout_s),
         "FREEZE_BUDGET_S": str(config.freeze_budget_s),
@@ -106,23 +105,29 @@ def replication_secrets(*actions: str) -> Grant:
 
 
 def read_record(function: lambda_.Function, shared: Shared) -> None:
-    """Route 53 knows no permission to read a single record, so it is the zone's."""
-    _allow(function, ["route53:ListResourceRecordSets"], _zone(function, shared))
+    """Route 53 knows no permission to read a single record, so it is the zones'."""
+    _allow(function, ["route53:ListResourceRecordSets"], *(_zone(function, zone_id) for zone_id in _zones(shared)))
 
 
 def change_record(function: lambda_.Function, shared: Shared) -> None:
-    """The writer's record and no other one of the zone."""
+    """The configured records and no other ones of their zones.
+
+    A condition has names as Route 53 normalizes them, ``\\052`` for ``*`` (Developer Guide, "Using IAM policy
+    conditions for fine-grained access control").
+    """
     read_record(function, shared)
-    only = {
-        "route53:ChangeResourceRecordSetsNormalizedRecordNames": [shared.config.writer_record],
-        "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME"],
-    }
-    _allow(
-        function,
-        ["route53:ChangeResourceRecordSets"],
-        _zone(function, shared),
-        conditions={"ForAllValues:StringEquals": only},
-    )
+    for zone_id, records in _zones(shared).items():
+        names = [record.name.replace("*", "\\052") for record in records]
+        only = {
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames": names,
+            "route53:ChangeResourceRecordSetsRecordTypes": sorted({record.type for record in records}),
+        }
+        _allow(
+            function,
+            ["route53:ChangeResourceRecordSets"],
+            _zone(function, zone_id),
+            conditions={"ForAllValues:StringEquals": only},
+        )
 
 
 def read_dns_change(function: lambda_.Function, _shared: Shared) -> None:
@@ -161,8 +166,15 @@ def _clusters(function: lambda_.Function, shared: Shared) -> list[str]:
     return [_arn(function, "rds", kind, shared.config.cluster_pattern) for kind in ("cluster", "db")]
 
 
-def _zone(function: lambda_.Function, shared: Shared) -> str:
-    return _global_arn(function, "route53", "hostedzone", shared.config.hosted_zone_id)
+def _zones(shared: Shared) -> dict[str, list[RecordConfig]]:
+    zones: dict[str, list[RecordConfig]] = {}
+    for record in shared.config.records:
+        zones.setdefault(record.zone_id, []).append(record)
+    return zones
+
+
+def _zone(function: lambda_.Function, zone_id: str) -> str:
+    return _global_arn(function, "route53", "hostedzone", zone_id)
 
 
 def _arn(function: lambda_.Function, service: str, resource: str, name: str) -> str:

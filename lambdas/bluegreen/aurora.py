@@ -63,8 +63,10 @@ def describe_instances(rds: Any, cluster_identifier: str) -> list[Description]:
 
 
 def endpoint(cluster: Description) -> Cluster:
-    """Where a described cluster's writer is reached."""
-    return Cluster(cluster["DBClusterIdentifier"], cluster["Endpoint"], cluster["Port"])
+    """Where a described cluster is reached."""
+    return Cluster(
+        cluster["DBClusterIdentifier"], cluster["Endpoint"], cluster["Port"], cluster.get("ReaderEndpoint") or None
+    )
 
 
 def clone_parameters(blue: Description, plan: Plan) -> dict[str, Any]:
@@ -145,7 +147,11 @@ def require_green_ready(rds: Any, plan: Plan) -> Cluster:
         raise GreenFailed(f"The cluster {plan.green_identifier} has no instances.")
     for instance in instances:
         _require_available("Instance", instance["DBInstanceIdentifier"], instance["DBInstanceStatus"])
-    return endpoint(green)
+    cluster = endpoint(green)
+    for record in plan.records:
+        if record.endpoint == "reader" and cluster.reader_host is None:
+            raise GreenFailed(f"{plan.green_identifier} has no reader endpoint for the record {record.name}.")
+    return cluster
 
 
 def _require_available(kind: str, identifier: str, status: str) -> None:

@@ -1,14 +1,27 @@
-"""Route 53: the record by which applications find the writer."""
+"""The records by which applications find the cluster: what they hold before, during and after a switchover.
+
+Safety: a record is replaced only while it is as expected (``hosted_zones``). During a switchover each has a TTL that it
+has at no other time (``switchover_ttl_s``), and a flip wants that one: so a flip that was slow cannot undo the abort
+that overtook it. Doing any of it twice does no harm. A record that somebody else changed raises ``RecordChanged``:
+undoing that is not ours.
+"""
 
 from __future__ import annotations
 
+import socket
 import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
-from .errors import AwsUnavailable, BlueNotFound, DnsNotInSync, RecordChanged
-from .model import Cluster, Plan, Record
+from .errors import AwsUnavailable, BlueUnfit, DnsNotInSync, RecordChanged
+from .hosted_zones import Replacement, change, changes_of, normalized, replace_all, require_in_sync, side_by_side
+from .model import Cluster, Plan, Record, RecordKey
+
+Resolve = Callable[[str], tuple[str, ...]]
+"""From a host name to its IPv4 addresses, none when it has none."""
 
 PROPAGATION_TIMEOUT_S = 120
 """A change is served by all of Route 53's servers within 60 s, usually (Route 53 API Reference, GetChange)."""
@@ -16,116 +29,172 @@ PROPAGATION_TIMEOUT_S = 120
 POLL_INTERVAL_S = 0.5
 
 
-def normalized(name: str) -> str:
-    r"""A domain name as it is compared: lower case, without the final dot; Route 53 writes ``*`` as ``\052``.
-
-    >>> normalized("DB.Shop.Internal.")
-    'db.shop.internal'
-    """
-    return name.rstrip(".").lower().replace("\\052", "*")
-
-
-def read(route53: Any, zone_id: str, name: str) -> tuple[Record, str]:
-    """The writer record and what it points at. Raises ``BlueNotFound`` when it is absent or not a simple record."""
-    sets = route53.list_resource_record_sets(HostedZoneId=zone_id, StartRecordName=name, MaxItems="10")
-    for record_set in sets["ResourceRecordSets"]:
-        if normalized(record_set["Name"]) != normalized(name) or record_set["Type"] not in ("CNAME", "A", "AAAA"):
-            continue
-        values = [entry["Value"] for entry in record_set.get("ResourceRecords", [])]
-        if record_set["Type"] != "CNAME" or "SetIdentifier" in record_set or len(values) != 1:
-            raise BlueNotFound(
-                f"The record {name} is no CNAME, or weighted: make it one simple CNAME record that holds the writer"
-                " endpoint. Splitting clients between two writers is not safe, and addresses of Aurora change."
-            )
-        return Record(zone_id, name, record_set["Type"], record_set["TTL"]), values[0]
-    raise BlueNotFound(f"The hosted zone {zone_id} has no CNAME record named {name}.")
-
-
-def point_at(
-    route53: Any, plan: Plan, target: Cluster, others: list[Cluster], ttl_s: int, only_from_ttl_s: int | None = None
-) -> str:
-    """Points the writer record at a cluster with a TTL, and returns the id of the change.
-
-    The record is replaced only while it is exactly as it was read: one batch deletes that and creates the new one, and
-    Route 53 takes all of a batch or nothing. With ``only_from_ttl_s`` a record of any other TTL is left alone; that is
-    how a flip that was slow cannot undo the abort that overtook it (``switchover_ttl_s``).
-
-    Doing it twice does no harm. Raises ``RecordChanged`` when the record points at neither ``target`` nor ``others``:
-    then somebody else changed it, and undoing that is not ours.
-    """
-    record, current = read(route53, plan.record.zone_id, plan.record.name)
-    expected = {normalized(cluster.host) for cluster in (target, *others)}
-    if normalized(current) not in expected or only_from_ttl_s not in (None, record.ttl_s):
-        raise RecordChanged(
-            f"The record {record.name} points at {current} with a TTL of {record.ttl_s} s, not at"
-            f" {' or '.join(sorted(expected))}{'' if only_from_ttl_s is None else f' with {only_from_ttl_s} s'}:"
-            " somebody else changed it. Put it right, then release again."
-        )
-    new = replace(record, ttl_s=ttl_s)
-    changes = [_change("DELETE", record, current), _change("CREATE", new, target.host)]
+def addresses(host: str) -> tuple[str, ...]:
+    """The IPv4 addresses that a name has for this function, as its VPC's resolver answers now."""
     try:
-        response = route53.change_resource_record_sets(
-            HostedZoneId=record.zone_id,
-            ChangeBatch={"Comment": f"Blue/green release {plan.release_id}", "Changes": changes},
-        )
-    except route53.exceptions.InvalidChangeBatch as error:
-        raise AwsUnavailable(f"The record {record.name} changed between reading and writing it.") from error
-    return str(response["ChangeInfo"]["Id"])
+        found = socket.getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
+    except socket.gaierror:
+        return ()
+    return tuple(sorted({str(place[0]) for *_, place in found}))
 
 
-def _change(action: str, record: Record, value: str) -> dict[str, Any]:
-    return {
-        "Action": action,
-        "ResourceRecordSet": {
-            "Name": record.name,
-            "Type": record.type,
-            "TTL": record.ttl_s,
-            "ResourceRecords": [{"Value": value}],
-        },
-    }
+def require_at(records: Iterable[Record], cluster: Cluster, resolve: Resolve = addresses) -> None:
+    """Raises ``BlueUnfit`` naming a record that does not lead to its endpoint of a cluster, or cannot be lowered."""
+    for record in records:
+        host = _host(cluster, record)
+        expected = {host} if record.type == "CNAME" else set(resolve(host))
+        if not {normalized(value) for value in record.values} <= set(map(normalized, expected)):
+            raise BlueUnfit(
+                f"The {record.type} record {record.name} of the hosted zone {record.zone_id} points at"
+                f" {', '.join(record.values)}, not at {' or '.join(sorted(expected)) or 'any address'}, where the"
+                f" {record.endpoint} endpoint {host} of {cluster.identifier} is: it is not production."
+            )
+        if record.ttl_s < 1:
+            raise BlueUnfit(f"The record {record.name} has a TTL of {record.ttl_s} s: give it at least 1 s.")
 
 
-def switchover_ttl_s(plan: Plan) -> int:
-    """The record's TTL during the switchover: always less than the old one, so that the two can be told apart.
+def switchover_ttl_s(plan: Plan, record: Record) -> int:
+    """A record's TTL during the switchover: always less than the old one, so that the two can be told apart.
+
+    Route 53 takes 0 as well (``TTL`` in its service model): then resolvers keep no answer.
 
     >>> from types import SimpleNamespace as N
-    >>> [switchover_ttl_s(N(switchover_ttl_s=5, record=N(ttl_s=old))) for old in (300, 5, 2)]
-    [5, 4, 1]
+    >>> [switchover_ttl_s(N(switchover_ttl_s=5), N(ttl_s=old)) for old in (300, 5, 1)]
+    [5, 4, 0]
     """
-    return min(plan.switchover_ttl_s, plan.record.ttl_s - 1)
+    return min(plan.switchover_ttl_s, record.ttl_s - 1)
 
 
-def flip(route53: Any, plan: Plan, green: Cluster) -> str:
-    """Points the record from blue, with its TTL lowered, at green, and returns the id of the change."""
-    ttl_s = switchover_ttl_s(plan)
-    return point_at(route53, plan, green, [plan.blue], ttl_s, only_from_ttl_s=ttl_s)
+def lower_ttl(route53: Any, plan: Plan, resolve: Resolve = addresses) -> datetime:
+    """Lowers the TTLs for the switchover; returns when the last answer with an old one runs out."""
 
+    def lowered(planned: Record, now: Record) -> Record:
+        ttl_s = switchover_ttl_s(plan, planned)
+        _require(now, [plan.blue], planned, resolve, ttls_s=(planned.ttl_s, ttl_s))
+        return replace(now, ttl_s=ttl_s)
 
-def restore(route53: Any, plan: Plan, green: Cluster) -> str:
-    """Gives the record back to blue as it was; says what was done. A record that somebody else changed stays theirs."""
-    try:
-        return point_at(route53, plan, plan.blue, [green], plan.record.ttl_s)
-    except RecordChanged as error:
-        return f"left alone: {error}"
-
-
-def lower_ttl(route53: Any, plan: Plan) -> datetime:
-    """Lowers the record's TTL for the switchover; returns when the last answer with the old one runs out."""
-    change_id = point_at(route53, plan, plan.blue, [], switchover_ttl_s(plan))
+    change_ids = replace_all(route53, plan.release_id, plan.records, lowered)
     deadline = time.monotonic() + PROPAGATION_TIMEOUT_S
     while True:
         try:
-            require_in_sync(route53, change_id)
+            require_in_sync(route53, change_ids)
         except DnsNotInSync:
             if time.monotonic() > deadline:
                 raise
             time.sleep(POLL_INTERVAL_S)
         else:
-            return datetime.now(UTC) + timedelta(seconds=plan.record.ttl_s)
+            return datetime.now(UTC) + timedelta(seconds=max(record.ttl_s for record in plan.records))
 
 
-def require_in_sync(route53: Any, change_id: str) -> None:
-    """Raises ``DnsNotInSync`` until all of Route 53's servers serve a change."""
-    status = route53.get_change(Id=change_id.removeprefix("/change/"))["ChangeInfo"]["Status"]
-    if status != "INSYNC":
-        raise DnsNotInSync(f"The change {change_id} is {status}.")
+def flip(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses) -> list[str]:
+    """Points every record from blue, with its TTL lowered, at green; returns the ids of the changes, one for each zone.
+
+    What the records hold is known, so one call for each zone is enough, and Route 53 itself refuses it when that is
+    wrong. Only then is read what they hold: a flip before this one may have done it already.
+    """
+    flipped = _flipped(plan, green, cache(resolve))
+    lowered = {record: replace(record, ttl_s=switchover_ttl_s(plan, record)) for record in plan.records}
+    # What does not resolve is to be known before the first zone changes.
+    expected = {planned: (now, flipped(planned, now)) for planned, now in lowered.items()}
+
+    def zone(zone_id: str, records: Sequence[Record]) -> str:
+        try:
+            return change(route53, plan.release_id, zone_id, [expected[record] for record in records])
+        except AwsUnavailable:
+            return change(route53, plan.release_id, zone_id, changes_of(route53, zone_id, records, flipped))
+
+    return side_by_side(plan.records, zone)
+
+
+def rehearse_flip(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses) -> None:
+    """Does everything of a flip but the change: what would be refused then is refused now, and connections are open."""
+    flipped = _flipped(plan, green, cache(resolve))
+    side_by_side(plan.records, lambda zone_id, records: changes_of(route53, zone_id, records, flipped))
+
+
+def restore(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses) -> tuple[list[str], list[str]]:
+    """Gives the records back to blue as they were; returns the ids of the changes, and what was left alone and why.
+
+    A record that somebody else changed stays theirs, and the others are given back all the same.
+    """
+    resolve, left_alone = cache(resolve), list[str]()
+
+    def restored(planned: Record, now: Record) -> Record:
+        _require(now, [plan.blue, green], planned, resolve)
+        return replace(now, ttl_s=planned.ttl_s, values=_values_at_blue(planned, plan.blue, resolve))
+
+    return replace_all(route53, plan.release_id, plan.records, restored, left_alone), left_alone
+
+
+def settle(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses) -> list[str]:
+    """Gives the records, which are at green or go there now, their old TTLs; returns the ids of the changes.
+
+    Only for when green is open: whoever still asks blue is refused.
+    """
+    resolve = cache(resolve)
+
+    def settled(planned: Record, now: Record) -> Record:
+        _require(now, [green, plan.blue], planned, resolve)
+        return replace(now, ttl_s=planned.ttl_s, values=_values_at(planned, green, resolve))
+
+    return replace_all(route53, plan.release_id, plan.records, settled)
+
+
+# What a record is to hold, and whether it holds that
+
+
+def _host(cluster: Cluster, key: RecordKey) -> str:
+    host = cluster.host if key.endpoint == "writer" else cluster.reader_host
+    if host is None:
+        raise BlueUnfit(f"The cluster {cluster.identifier} has no reader endpoint for the record {key.name}.")
+    return host
+
+
+def _values_at(key: RecordKey, cluster: Cluster, resolve: Resolve) -> tuple[str, ...]:
+    host = _host(cluster, key)
+    values = (host,) if key.type == "CNAME" else resolve(host)
+    if not values:
+        raise AwsUnavailable(f"{host}, which the A record {key.name} is to point at, has no address.")
+    return values
+
+
+def _values_at_blue(planned: Record, blue: Cluster, resolve: Resolve) -> tuple[str, ...]:
+    """As planned; but the addresses of now where blue has failed over since then."""
+    now = planned.values if planned.type == "CNAME" else resolve(_host(blue, planned))
+    return now if now and not set(planned.values) <= set(now) else planned.values
+
+
+def _is_at(now: Record, cluster: Cluster, resolve: Resolve) -> bool:
+    """An address may belong to either endpoint: those of writer and reader are swapped by a failover."""
+    if now.type == "CNAME":
+        host = cluster.host if now.endpoint == "writer" else cluster.reader_host
+        return normalized(now.values[0]) == normalized(host or "")
+    hosts = [host for host in (cluster.host, cluster.reader_host) if host]
+    return set(now.values) <= {address for host in hosts for address in resolve(host)}
+
+
+def _require(
+    now: Record,
+    clusters: Sequence[Cluster],
+    planned: Record,
+    resolve: Resolve,
+    ttls_s: Sequence[int] | None = None,
+) -> None:
+    """Raises ``RecordChanged`` unless a record is at one of the clusters, or as planned, with one of the TTLs."""
+    is_there = now.values == planned.values or any(_is_at(now, cluster, resolve) for cluster in clusters)
+    if not is_there or (ttls_s is not None and now.ttl_s not in ttls_s):
+        expected = "" if ttls_s is None else f" with {' or '.join(map(str, ttls_s))} s"
+        raise RecordChanged(
+            f"The record {now.name} of the hosted zone {now.zone_id} points at {', '.join(now.values)} with a TTL of"
+            f" {now.ttl_s} s, not at the {now.endpoint} endpoint of"
+            f" {' or '.join(cluster.identifier for cluster in clusters)}{expected}:"
+            " somebody else changed it. Put it right, then release again."
+        )
+
+
+def _flipped(plan: Plan, green: Cluster, resolve: Resolve) -> Replacement:
+    def flipped(planned: Record, now: Record) -> Record:
+        _require(now, [plan.blue, green], planned, resolve, ttls_s=[switchover_ttl_s(plan, planned)])
+        return replace(now, values=_values_at(planned, green, resolve))
+
+    return flipped

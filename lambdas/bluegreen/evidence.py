@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from typing import Any
 
 from . import green_cache, lag
@@ -48,6 +49,13 @@ def gather(databases: Databases, plan: Plan, green: Cluster, state: State) -> Ev
     )
 
 
+def _record_lines(plan: Plan) -> list[str]:
+    """The records that will move, each with its endpoint unless that is the usual one."""
+    readers = {"writer": "", "reader": ", readers"}
+    lines = [f"{record.name} {record.type}{readers[record.endpoint]}" for record in plan.records]
+    return [f"{title:<14}{line}" for title, line in zip_longest(["Record:"], lines, fillvalue="")]
+
+
 def request_text(plan: Plan, green: Cluster, state: State, lags: list[Lag], freeze_s: float) -> str:
     """The approval request as the release lead reads it."""
     lines = [
@@ -58,7 +66,7 @@ def request_text(plan: Plan, green: Cluster, state: State, lags: list[Lag], free
         f"Reason:       {plan.reason}",
         f"From (blue):  {plan.blue.identifier} at {plan.blue.host}:{plan.blue.port}",
         f"To (green):   {green.identifier} at {green.host}:{green.port}",
-        f"Record:       {plan.record.name} {plan.record.type}",
+        *_record_lines(plan),
         "",
         "Green is in step with blue:",
     ]

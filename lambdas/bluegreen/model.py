@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 State = Mapping[str, Any]
 """The state machine's data as a handler receives it: names and small figures, snake_case, never a secret."""
@@ -31,23 +31,44 @@ def release_id(execution_arn: str, started_at: str) -> str:
     return f"{started:%Y%m%d-%H%M}-{hashlib.sha256(execution_arn.encode()).hexdigest()[:6]}"
 
 
+Endpoint = Literal["writer", "reader"]
+"""Which endpoint of a cluster is meant: the one that follows the writer, or the one that spreads over the readers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where the writer of an Aurora cluster is reached."""
+    """Where an Aurora cluster is reached: its writer, and its readers when it has an endpoint for them."""
 
     identifier: str
     host: str
     port: int
+    reader_host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """The Route 53 record that applications use to find the writer; ``ttl_s`` is what it was before the release."""
+class RecordKey:
+    """Which record of Route 53 is meant, what type it has to be, and which endpoint of the cluster it leads to.
+
+    A CNAME record holds the endpoint's name as its only value, an A record the endpoint's addresses.
+    """
 
     zone_id: str
     name: str
     type: str
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Record(RecordKey):
+    """A record by which applications find the cluster, as it was when it was read; in the plan: before the release."""
+
     ttl_s: int
+    values: tuple[str, ...]
+
+    @classmethod
+    def of(cls, state: State) -> Self:
+        """The record as the plan's JSON has it."""
+        return cls(**{**state, "values": tuple(state["values"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +83,8 @@ class Plan:
     blue: Cluster
     green_identifier: str
     databases: tuple[str, ...]
-    record: Record
+    records: tuple[Record, ...]
+    """The writer record by which blue was found comes first."""
     switchover_ttl_s: int
     approval_timeout_s: int
     freeze_budget_s: int
@@ -83,13 +105,18 @@ class Plan:
         """The plan of a running release."""
         fields = dict(state["plan"])
         fields["blue"] = Cluster(**fields["blue"])
-        fields["record"] = Record(**fields["record"])
+        fields["records"] = tuple(map(Record.of, fields["records"]))
         fields["databases"] = tuple(fields["databases"])
         return cls(**fields)
 
     def to_state(self) -> dict[str, Any]:
         """The plan as JSON for the state machine."""
         return asdict(self) | {"databases": list(self.databases)}
+
+    @property
+    def record(self) -> Record:
+        """The writer record by which blue was found."""
+        return self.records[0]
 
     @property
     def home(self) -> str:

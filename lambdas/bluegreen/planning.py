@@ -14,7 +14,8 @@ from aws_lambda_powertools.utilities.validation import SchemaValidationError, va
 
 from . import aurora, dns, records
 from .errors import BlueNotFound, BlueUnfit, InputInvalid
-from .model import LAMBDA_LIMIT_S, Plan, Record, release_id
+from .hosted_zones import read
+from .model import LAMBDA_LIMIT_S, Plan, Record, RecordKey, release_id
 
 ENGINE = "aurora-postgresql"
 
@@ -26,8 +27,8 @@ class Defaults:
     cluster_name: str
     cluster_pattern: str
     databases: tuple[str, ...]
-    hosted_zone_id: str
-    writer_record: str
+    records: tuple[RecordKey, ...]
+    """The writer record by which blue is found comes first."""
     approval_timeout_s: int
     freeze_budget_s: int
     max_attempts: int
@@ -67,13 +68,14 @@ def plan_release(
     release_input: Any,
     execution_arn: str,
     started_at: str,
+    resolve: dns.Resolve = dns.addresses,
 ) -> Plan:
     """Decides everything that can be decided before anything is touched, and takes the cluster's lock last."""
     asked = validated(release_input)
     if asked.get("cluster", defaults.cluster_name) != defaults.cluster_name:
         raise InputInvalid(f"input.cluster must be {defaults.cluster_name}, which this state machine releases.")
-    record, points_at = dns.read(route53, defaults.hosted_zone_id, defaults.writer_record)
-    blue = _find_blue(rds, asked.get("blue_cluster_identifier"), record, points_at)
+    found = read(route53, defaults.records)
+    blue = _find_blue(rds, asked.get("blue_cluster_identifier"), found[0])
     identifier = release_id(execution_arn, started_at)
     freeze_budget_s = asked.get("freeze_budget_s", defaults.freeze_budget_s)
     plan = Plan(
@@ -85,7 +87,7 @@ def plan_release(
         blue=aurora.endpoint(blue),
         green_identifier=f"{defaults.cluster_name}-{identifier}",
         databases=tuple(asked.get("databases", defaults.databases)),
-        record=record,
+        records=found,
         switchover_ttl_s=asked.get("switchover_ttl_s", defaults.switchover_ttl_s),
         approval_timeout_s=asked.get("approval_timeout_s", defaults.approval_timeout_s),
         freeze_budget_s=freeze_budget_s,
@@ -102,24 +104,18 @@ def plan_release(
             f"input.freeze_method: hook needs clusters.{defaults.cluster_name}.freeze_hook_function_arn in cdk.json."
         )
     _require_fit(blue, defaults)
-    if record.ttl_s < 2:
-        raise BlueUnfit(f"The record {record.name} has a TTL of {record.ttl_s} s: give it at least 2 s.")
+    dns.require_at(found, plan.blue, resolve)
     records.acquire_lock(dynamodb, lock_table, defaults.cluster_name, execution_arn, identifier)
     return plan
 
 
-def _find_blue(rds: Any, named: str | None, record: Record, points_at: str) -> aurora.Description:
+def _find_blue(rds: Any, named: str | None, record: Record) -> aurora.Description:
+    (points_at,) = record.values
     if named is None:
         return aurora.cluster_at(rds, points_at)
     blue = aurora.describe_cluster(rds, named)
     if blue is None:
         raise BlueNotFound(f"input.blue_cluster_identifier: there is no cluster {named} in this Region.")
-    expected = aurora.endpoint(blue).host
-    if dns.normalized(points_at) != dns.normalized(expected):
-        raise BlueUnfit(
-            f"The record {record.name} points at {points_at}, not at {expected}, the writer endpoint of {named}:"
-            " it is not production."
-        )
     return blue
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .errors import AwsUnavailable
+from .errors import AwsUnavailable, RecordChanged
 from .model import State
 
 
@@ -19,7 +19,8 @@ def warm(lambda_client: Any, function_names: Sequence[str], state: State) -> int
         response = lambda_client.invoke(FunctionName=name, Payload=payload)
         if "FunctionError" in response:
             problem = json.loads(response["Payload"].read())
-            raise AwsUnavailable(f"{name} cannot be warmed: {problem.get('errorType')}: {problem.get('errorMessage')}")
+            message = f"{name} cannot be warmed: {problem.get('errorType')}: {problem.get('errorMessage')}"
+            raise (RecordChanged if problem.get("errorType") == "RecordChanged" else AwsUnavailable)(message)
 
     with ThreadPoolExecutor(max_workers=len(function_names)) as pool:
         return len(list(pool.map(call, function_names)))

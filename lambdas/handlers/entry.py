@@ -24,6 +24,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bluegreen import dns
 from bluegreen.errors import AwsRefused, AwsUnavailable
 from bluegreen.model import Plan, State, green, release_id
 from bluegreen.postgres import Databases
@@ -70,8 +71,21 @@ def databases() -> Databases:
     return Databases(CachedLogin(client("secretsmanager"), setting("RELEASE_SECRET_ARN")), setting("DATABASE_TLS"))
 
 
-def entry(work: Callable[[State], Result]) -> Handler:
-    """Makes a Lambda handler of a function from state to result."""
+def open_databases(state: State) -> None:
+    """Warms a function that talks to the databases: secret read, connections open."""
+    if "RELEASE_SECRET_ARN" in os.environ:
+        plan, target = Plan.of(state), green(state)
+        for cluster in (plan.blue, target):
+            databases().each(plan.databases, partial(databases().on, cluster))
+
+
+def rehearse_flip(state: State) -> None:
+    """Warms a function that moves the records: client made, connections open, and the records as they have to be."""
+    dns.rehearse_flip(client("route53"), Plan.of(state), green(state))
+
+
+def entry(work: Callable[[State], Result], warm: Callable[[State], None] = open_databases) -> Handler:
+    """Makes a Lambda handler of a function from state to result; ``warm`` does what the real call should find done."""
 
     @logger.inject_lambda_context(clear_state=True)
     @tracer.capture_lambda_handler(capture_response=False)
@@ -87,7 +101,11 @@ def entry(work: Callable[[State], Result]) -> Handler:
         metrics.add_metadata("release_id", release)
         try:
             with _errors_translated():
-                result = _warmed(event) if event.get("warm") else work(event)
+                if event.get("warm"):
+                    warm(event)
+                    result = {"warm": True}
+                else:
+                    result = work(event)
         except Exception as error:
             _report(started, failed=type(error).__name__, reason=str(error))
             raise
@@ -95,15 +113,6 @@ def entry(work: Callable[[State], Result]) -> Handler:
         return result
 
     return cast(Handler, handler)
-
-
-def _warmed(state: Event) -> Result:
-    """Opens what the next call will need, where this function has a way into the databases."""
-    if "RELEASE_SECRET_ARN" in os.environ:
-        plan, target = Plan.of(state), green(state)
-        for cluster in (plan.blue, target):
-            databases().each(plan.databases, partial(databases().on, cluster))
-    return {"warm": True}
 
 
 def _report(started: float, **details: Any) -> None:

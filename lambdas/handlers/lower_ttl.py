@@ -1,4 +1,4 @@
-"""LowerTtl: the writer record's TTL goes down, so that clients follow the switchover quickly."""
+"""LowerTtl: the records' TTLs go down, so that clients follow the switchover quickly."""
 
 from __future__ import annotations
 

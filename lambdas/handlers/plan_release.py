@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bluegreen.model import State
+from bluegreen.model import RecordKey, State
 from bluegreen.planning import Defaults, plan_release
 
 from .entry import Result, client, entry, json_setting, setting
@@ -14,8 +14,7 @@ def handler(state: State) -> Result:
         cluster_name=setting("CLUSTER_NAME"),
         cluster_pattern=setting("CLUSTER_PATTERN"),
         databases=tuple(json_setting("DATABASES")),
-        hosted_zone_id=setting("HOSTED_ZONE_ID"),
-        writer_record=setting("WRITER_RECORD"),
+        records=tuple(RecordKey(**key) for key in json_setting("RECORDS")),
         approval_timeout_s=int(setting("APPROVAL_TIMEOUT_S")),
         freeze_budget_s=int(setting("FREEZE_BUDGET_S")),
         max_attempts=int(setting("MAX_ATTEMPTS")),

@@ -1,13 +1,16 @@
-"""RestoreDns: the writer record is as it was before the release."""
+"""RestoreDns: the records are as they were before the release."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from bluegreen.dns import restore
 from bluegreen.model import Plan, State, green
 
-from .entry import Result, client, entry
+from .entry import Result, client, entry, rehearse_flip
 
 
-@entry
+@partial(entry, warm=rehearse_flip)
 def handler(state: State) -> Result:
-    return {"change": restore(client("route53"), Plan.of(state), green(state))}
+    change_ids, left_alone = restore(client("route53"), Plan.of(state), green(state))
+    return {"change_ids": change_ids, "left_alone": left_alone}

@@ -1,8 +1,8 @@
-"""RestoreTtl: the writer record, now at green, has the TTL of before the release."""
+"""RestoreTtl: the records, now at green, have the TTLs of before the release."""
 
 from __future__ import annotations
 
-from bluegreen.dns import point_at
+from bluegreen.dns import settle
 from bluegreen.model import Plan, State, green
 
 from .entry import Result, client, entry
@@ -10,5 +10,4 @@ from .entry import Result, client, entry
 
 @entry
 def handler(state: State) -> Result:
-    plan = Plan.of(state)
-    return {"change_id": point_at(client("route53"), plan, green(state), [], plan.record.ttl_s)}
+    return {"change_ids": settle(client("route53"), Plan.of(state), green(state))}

@@ -1,8 +1,8 @@
-"""WaitForDns: all of Route 53's servers serve the flipped record."""
+"""WaitForDns: all of Route 53's servers serve the flipped records."""
 
 from __future__ import annotations
 
-from bluegreen.dns import require_in_sync
+from bluegreen.hosted_zones import require_in_sync
 from bluegreen.model import State
 
 from .entry import Result, client, entry
@@ -10,5 +10,5 @@ from .entry import Result, client, entry
 
 @entry
 def handler(state: State) -> Result:
-    require_in_sync(client("route53"), state["switchover"]["dns"]["change_id"])
+    require_in_sync(client("route53"), state["switchover"]["dns"]["change_ids"])
     return {"in_sync": True}

@@ -93,6 +93,12 @@ def deploy(emulator: Emulator, assembly: Assembly, progress: Progress = lambda _
     return Stack(name, config, _create_stack(emulator, name, (assembly.folder / stack["templateFile"]).read_text()))
 
 
+def records_of(config: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The records that a release moves, as `more_records` has them, the writer record first."""
+    writer = {"zone_id": config["hosted_zone_id"], "name": config["writer_record"], "endpoint": "writer"}
+    return [{"type": "CNAME", **record} for record in (writer, *config["more_records"])]
+
+
 def zip_folder(folder: Path, target: Path) -> None:
     """The same bytes for the same content: names sorted, no times, no byte code."""
     partial = target.with_suffix(".partial")
@@ -154,15 +160,16 @@ def _keep(output: Path, folder: Path) -> None:
 
 
 def _prepare_account(emulator: Emulator, config: Mapping[str, Any]) -> None:
-    """What is there before the application: a bootstrapped account, the network, the zone of the writer record."""
+    """What is there before the application: a bootstrapped account, the network, the zones of the records."""
     # The version that the template asks for is that of `cdk bootstrap`.
     emulator.client("ssm").put_parameter(
         Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String", Overwrite=True
     )
     subnets = dict(zip(config["subnet_ids"], config["availability_zones"], strict=True))
     emulator.create_network(config["vpc_id"], subnets, config["database_security_group_id"])
-    zone = config["writer_record"].partition(".")[2]
-    emulator.create_hosted_zone(config["hosted_zone_id"], zone, config["vpc_id"])
+    zones = {record["zone_id"]: record["name"].partition(".")[2] for record in records_of(config)}
+    for zone_id, name in zones.items():
+        emulator.create_hosted_zone(zone_id, name, config["vpc_id"])
 
 
 def _upload(emulator: Emulator, folder: Path, files: Mapping[str, Any]) -> None:

@@ -3,8 +3,9 @@
 A server is a child process of ours, in a session of its own so that Ctrl-C in a terminal does not reach it. Its folder
 holds `data`, the socket folder `s` and `server.log`, and must lie in a `local.host.WorkingFolder`, which cleans up.
 
-Each listens on one loopback address, and TCP asks everybody for a SCRAM password. The bootstrap superuser `rdsadmin`,
-who stands for AWS itself, comes in by the local socket only, without a password: its folder is closed to others.
+Each listens on a loopback address and one more for readers, and TCP asks everybody for a SCRAM password. The bootstrap
+superuser `rdsadmin`, who stands for AWS itself, comes in by the local socket only, without a password: its folder is
+closed to others.
 
 The log takes every statement and the values of its parameters on purpose, far more than Aurora would: a test that
 wants to know whether a password leaked has to look in `server.log`. `rdsadmin`'s own statements are not logged.
@@ -73,6 +74,15 @@ _TIMEOUT_S = 60.0
 _POLL_S = 0.005
 
 
+def reader_address(address: str) -> str:
+    """The second address of a server, for the reader endpoint of its cluster; reserved together with the first.
+
+    >>> reader_address("127.0.1.7")
+    '127.0.2.7'
+    """
+    return f"127.0.2.{address.rpartition('.')[2]}"
+
+
 class Server:
     """One PostgreSQL server; made by `Server.create` or `clone`, running from then on."""
 
@@ -125,7 +135,8 @@ class Server:
         """Start and wait until connections are accepted; nothing happens if the server runs."""
         with self._lock:
             if not self.running:
-                self._launch({"listen_addresses": self.address, "port": str(self.port)})
+                listen = f"{self.address},{reader_address(self.address)}"
+                self._launch({"listen_addresses": listen, "port": str(self.port)})
 
     def _launch(self, settings: Mapping[str, str]) -> None:
         """Start with settings on top of the server's own and wait until it is ready, out of recovery."""

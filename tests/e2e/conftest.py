@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from local.aws.deploy import records_of
 from local.aws.functions import Fault
-from local.postgres.servers import Server
+from local.postgres.servers import Server, reader_address
 from local.release import Mail, Release
 from local.world import World, world
 from tests.waiting import eventually
@@ -60,8 +61,6 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
     locks = running.emulator.client("dynamodb").scan(TableName=running.stack.outputs["LockTableName"])["Items"]
     clusters = running.emulator.client("rds").describe_db_clusters()["DBClusters"]
     secrets = running.emulator.client("secretsmanager").list_secrets()["SecretList"]
-    zone = running.stack.config["hosted_zone_id"]
-    records = running.emulator.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     roles = "SELECT rolname, rolcanlogin FROM pg_roles ORDER BY 1"
     return {
         "slots": server.execute("postgres", "SELECT slot_name FROM pg_replication_slots"),
@@ -72,7 +71,29 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
         "clusters": sorted(cluster["DBClusterIdentifier"] for cluster in clusters),
         "instances": len(running.emulator.client("rds").describe_db_instances()["DBInstances"]),
         "secrets": sorted(secret["Name"] for secret in secrets),
-        "records": [(r["Name"], r["TTL"], r["ResourceRecords"]) for r in records if r["Type"] == "CNAME"],
+        "records": records(running),
+    }
+
+
+def records(running: World) -> dict[str, tuple[str, int, list[str]]]:
+    """Type, TTL and values of each record that leads to the cluster."""
+    route53 = running.emulator.client("route53")
+    zones = {record["zone_id"] for record in records_of(running.stack.config)}
+    return {
+        each["Name"].rstrip("."): (each["Type"], each["TTL"], [value["Value"] for value in each["ResourceRecords"]])
+        for zone in zones
+        for each in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        if each["Type"] in ("CNAME", "A")
+    }
+
+
+def records_at(server: Server, ttl_s: int) -> dict[str, tuple[str, int, list[str]]]:
+    """What `records` says when all of them lead to a server."""
+    writer, reader = server.address, reader_address(server.address)
+    return {
+        "db.shop.internal": ("CNAME", ttl_s, [writer]),
+        "db-ro.shop.internal": ("CNAME", ttl_s, [reader]),
+        "db.shop.example": ("A", ttl_s, [writer]),
     }
 
 

@@ -14,7 +14,7 @@ from local.clients.reconcile import reconcile
 from local.clients.sample import Sample, create_sample
 from local.clients.workload import Workload
 from local.world import World
-from tests.e2e.conftest import break_function, start, traces
+from tests.e2e.conftest import break_function, records_at, start, traces
 from tests.waiting import eventually
 
 DEFINITION = Path("statemachine/release.asl.json").read_text(encoding="utf-8")
@@ -55,7 +55,9 @@ def test_a_release_in_which_every_function_has_an_accident_loses_nothing(
     assert result.blue_refuses_writes
     assert result.client_write_gap_ms is not None
     assert result.client_write_gap_ms > 0
-    assert traces(running, green, DATABASES)["locks"] == []
+    after = traces(running, green, DATABASES)
+    assert after["locks"] == []
+    assert after["records"] == records_at(green, ttl_s=2)
 
 
 @pytest.mark.parametrize("fault", ["kill_before", "kill_during", "kill_after", "twice"])

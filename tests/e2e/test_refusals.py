@@ -90,6 +90,5 @@ def test_a_record_that_somebody_else_changed_is_left_alone_and_the_rest_cleaned_
     release.answer("reject")
     assert release.wait()["error"] == "ReleaseRejected"
     after = traces(running, running.blue, DATABASES)
-    assert after.pop("records") == [(f"{running.record}.", 60, [{"Value": "maintenance.shop.internal"}])]
-    before.pop("records")
-    assert after == before
+    before["records"][running.record] = ("CNAME", 60, ["maintenance.shop.internal"])
+    assert after == before, "the other records went back"

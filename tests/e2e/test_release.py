@@ -12,9 +12,10 @@ import pytest
 from local.clients.reconcile import reconcile
 from local.clients.sample import Sample, create_sample
 from local.clients.workload import Workload
+from local.postgres.servers import reader_address
 from local.release import Release
 from local.world import World
-from tests.e2e.conftest import break_function, everything_written, next_request, start, traces
+from tests.e2e.conftest import break_function, everything_written, next_request, records_at, start, traces
 from tests.waiting import eventually
 
 DATABASES = ("app", "crm")
@@ -91,6 +92,7 @@ def test_a_failure_in_the_freeze_gives_blue_and_record_back(running: World, samp
     assert release.wait()["error"] == "ReleaseRejected"
     RELEASES.append(release)
     assert traces(running, running.blue, DATABASES) == before
+    assert before["records"] == records_at(running.blue, ttl_s=2)
     assert {t.address for t in workload.journal.transactions} == {running.blue.address}
 
 
@@ -154,7 +156,7 @@ def test_an_event_that_is_delivered_twice_makes_one_release_and_nothing_is_lost(
     assert not any("bluegreen" in row[0] for rows in after["schemas"].values() for row in rows)
     assert not any(row[0].startswith("bluegreen_replication") for row in after["roles"])
     assert after["secrets"] == ["bluegreen/shop/release-role"]
-    assert after["records"][0][1] == 2
+    assert after["records"] == records_at(running.server(summary["green"]), ttl_s=2)
 
 
 def test_the_next_release_starts_from_what_was_green(running: World, sample: Sample, workload: Workload) -> None:
@@ -182,7 +184,9 @@ def test_no_secret_is_in_state_data_mails_or_logs(running: World) -> None:
 
 
 def test_the_name_servers_answer_with_green_and_its_ttl(running: World) -> None:
-    assert running.resolver.resolve(running.record) == running.production().address
+    green = running.production().address
+    names = ("db.shop.internal", "db.shop.example", "db-ro.shop.internal")
+    assert [running.resolver.resolve(name) for name in names] == [green, green, reader_address(green)]
 
 
 def test_the_input_schema_is_packaged(running: World) -> None:

@@ -131,7 +131,7 @@ def lab(server_folder: Path, version: int, request: pytest.FixtureRequest) -> It
         blue=Cluster("shop-blue", server.address, server.port),
         green_identifier="shop-green",
         databases=DATABASES,
-        record=Record("Z1", "db.shop.internal", "CNAME", 60),
+        records=(Record("Z1", "db.shop.internal", "CNAME", "writer", 60, (server.address,)),),
         switchover_ttl_s=5,
         approval_timeout_s=60,
         freeze_budget_s=30,

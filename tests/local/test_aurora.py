@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -110,9 +111,11 @@ def test_a_new_cluster_is_described_as_production_is_and_answers_at_its_endpoint
     assert cluster["TagList"] == [{"Key": "service", "Value": "shop-blue"}]
     instance = instance_of(rds, "shop-blue-1")
     assert instance["DBInstanceStatus"] == "available"
-    assert instance["Endpoint"]["Address"] == cluster["Endpoint"] == cluster["ReaderEndpoint"]
+    assert instance["Endpoint"]["Address"] == cluster["Endpoint"] != cluster["ReaderEndpoint"]
     server = aurora.servers["shop-blue"]
     assert (server.address, server.port) == (cluster["Endpoint"], cluster["Port"])
+    with socket.create_connection((cluster["ReaderEndpoint"], cluster["Port"])):
+        pass  # it is there too
     connection = server.connect("app", "postgres", aurora.master_password)
     assert connection.run("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'app'") == [["postgres"]]
     connection.close()

@@ -38,7 +38,10 @@ def refusal(block: object, name: str = "shop") -> str:
 def test_the_example_of_cdk_json_is_valid(block: Block) -> None:
     config = ClusterConfig.from_context("shop", block)
     assert config.databases == ("app", "crm")
-    assert config.writer_record == "db.shop.internal"
+    assert [(record.name, record.endpoint, record.type) for record in config.records] == [
+        ("db.shop.internal", "writer", "CNAME"),
+        ("db-ro.shop.internal", "reader", "CNAME"),
+    ]
 
 
 def test_optional_settings_have_their_documented_defaults(block: Block) -> None:
@@ -91,6 +94,9 @@ def test_an_unknown_setting_like_no_other_is_refused_with_all_there_are(block: B
         ("writer_record", "db.shop.internal."),
         ("writer_record", "localhost"),
         ("writer_record", "-db.shop.internal"),
+        ("more_records", {"name": "db-ro.shop.internal"}),
+        ("more_records", "db-ro.shop.internal"),
+        ("more_records", [{}] * 50),
         ("approver_emails", ["nobody"]),
         ("approval_timeout_s", 0),
         ("approval_timeout_s", True),
@@ -113,6 +119,46 @@ def test_a_wrong_value_is_refused_by_its_full_name(block: Block, key: str, value
     message = refusal({**block, key: value})
     assert message.startswith(f"clusters.shop.{key}: expected ")
     assert message.endswith(f", found {value!r}")
+
+
+RECORD = {"zone_id": "Z2", "name": "db.shop.example", "endpoint": "writer"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"zone_id": "/hostedzone/Z2"}, "zone_id: expected the id of a Route 53 hosted zone"),
+        ({"name": "DB.shop.example"}, "name: expected a host name"),
+        ({"name": "db.*.example"}, "name: expected a host name"),
+        ({"name": "db.shop.example."}, "name: expected a host name"),
+        ({"name": 5}, "name: expected a host name"),
+        ({"endpoint": "Writer"}, 'endpoint: expected "writer" or "reader", found \'Writer\''),
+        ({"type": "ALIAS"}, 'type: expected "CNAME" or "A", found \'ALIAS\''),
+        ({"typ": "A"}, "typ: no such setting; did you mean type?"),
+    ],
+)
+def test_a_wrong_record_is_refused_by_its_full_name(block: Block, change: Block, said: str) -> None:
+    message = refusal({**block, "more_records": [RECORD, {**RECORD, "name": "db2.shop.example", **change}]})
+    assert message.startswith(f"clusters.shop.more_records[1].{said}")
+
+
+def test_a_record_that_lacks_something_or_is_no_block_is_refused(block: Block) -> None:
+    missing = refusal({**block, "more_records": [{"zone_id": "Z2", "name": "db.shop.example"}]})
+    assert missing == 'clusters.shop.more_records[0].endpoint: missing; expected "writer" or "reader"'
+    assert refusal({**block, "more_records": ["db"]}).startswith("clusters.shop.more_records[0]: expected a block")
+
+
+def test_odd_names_and_the_same_name_in_another_zone_are_fine(block: Block) -> None:
+    names = ["db.shop.internal", "*.shop.example", "_db.shop.example"]
+    config = ClusterConfig.from_context("shop", {**block, "more_records": [{**RECORD, "name": name} for name in names]})
+    assert [record.name for record in config.more_records] == names
+
+
+def test_a_record_that_is_there_twice_is_refused(block: Block) -> None:
+    primary = {"zone_id": block["hosted_zone_id"], "name": block["writer_record"], "endpoint": "reader"}
+    for records in ([primary], [RECORD, {**RECORD, "type": "A"}]):
+        message = refusal({**block, "more_records": records})
+        assert message.startswith(f"clusters.shop.more_records[{len(records) - 1}].name: expected one that is not")
 
 
 def test_a_pattern_that_leaves_green_out_is_refused(block: Block) -> None:

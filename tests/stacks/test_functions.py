@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
+from stacks.config import ClusterConfig
 from stacks.functions import FUNCTIONS
+from stacks.grants import change_record
 from tests.stacks.synthesis import ROOT, Assembly, text
 
 STATES = [row.state for row in FUNCTIONS]
@@ -147,17 +152,51 @@ def test_roles_have_no_managed_policies_but_those_of_functions_in_a_vpc(assembly
     assert policies == {"AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole"}
 
 
-def test_records_are_changed_by_the_steps_that_move_dns_and_only_the_writers(assembly: Assembly) -> None:
+def test_records_are_changed_by_the_steps_that_move_dns_and_only_the_configured_ones(assembly: Assembly) -> None:
     changing = granted(assembly, "route53:ChangeResourceRecordSets")
     assert set(changing) == {"LowerTtl", "FlipDns", "RestoreTtl", "RestoreDns"}
     for statement in changing.values():
         assert statement["Resource"] == ["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"]
         assert statement["Condition"] == {
             "ForAllValues:StringEquals": {
-                "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["db.shop.internal"],
+                "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["db.shop.internal", "db-ro.shop.internal"],
                 "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME"],
             }
         }
+
+
+def test_each_zone_has_a_statement_of_its_own_for_its_records(block: dict[str, Any]) -> None:
+    """The zone of one record is not open for the names and types of another's."""
+    more = [
+        {"zone_id": "Z2", "name": "*.db.shop.example", "endpoint": "writer", "type": "A"},
+        {"zone_id": block["hosted_zone_id"], "name": "db-ro.shop.internal", "endpoint": "reader"},
+    ]
+    stack = cdk.Stack(cdk.App())
+    function = lambda_.Function(
+        stack,
+        "Function",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        handler="handler",
+        code=lambda_.Code.from_inline("-"),
+    )
+    shared: Any = SimpleNamespace(config=ClusterConfig.from_context("shop", {**block, "more_records": more}))
+    change_record(function, shared)
+    (policy,) = Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
+    read, *change = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert read["Action"] == "route53:ListResourceRecordSets"
+    assert [text(zone).rsplit("/", 1)[1] for zone in read["Resource"]] == [block["hosted_zone_id"], "Z2"]
+    names, types = "NormalizedRecordNames", "RecordTypes"
+    allowed = {
+        text(statement["Resource"]).rsplit("/", 1)[1]: {
+            key.removeprefix("route53:ChangeResourceRecordSets"): value
+            for key, value in statement["Condition"]["ForAllValues:StringEquals"].items()
+        }
+        for statement in change
+    }
+    assert allowed == {
+        block["hosted_zone_id"]: {names: ["db.shop.internal", "db-ro.shop.internal"], types: ["CNAME"]},
+        "Z2": {names: [r"\052.db.shop.example"], types: ["A"]},
+    }
 
 
 @pytest.mark.parametrize("action", ["rds:DeleteDBCluster", "rds:DeleteDBInstance", "rds:ModifyDBCluster"])

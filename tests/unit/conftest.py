@@ -52,7 +52,7 @@ def plan() -> Plan:
         blue=Cluster("shop-blue", BLUE_ENDPOINT, 5432),
         green_identifier="shop-20261123-0405-abcdef",
         databases=("app", "crm"),
-        record=Record("Z1", "db.shop.internal", "CNAME", 60),
+        records=(Record("Z1", "db.shop.internal", "CNAME", "writer", 60, (BLUE_ENDPOINT,)),),
         switchover_ttl_s=5,
         approval_timeout_s=60,
         freeze_budget_s=30,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import io
 import json
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from bluegreen.errors import AwsRefused, AwsUnavailable, BlueUnfit
+from bluegreen.errors import AwsRefused, AwsUnavailable, BlueUnfit, RecordChanged
 from bluegreen.model import Plan, State
+from tests.unit.conftest import BLUE_ENDPOINT
+from tests.unit.test_dns import make_zone, put
 
 CONTEXT = SimpleNamespace(
     function_name="bluegreen-shop-CheckBlue",
@@ -29,7 +32,8 @@ def entry(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "bluegreen")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "BlueGreen")
     # Made anew: what it is imported with is its environment, and another test may have imported it with another one.
-    monkeypatch.delitem(sys.modules, "handlers.entry", raising=False)
+    for module in [name for name in sys.modules if name.startswith("handlers.")]:
+        monkeypatch.delitem(sys.modules, module)
     return importlib.import_module("handlers.entry")
 
 
@@ -85,3 +89,21 @@ def test_a_missing_variable_is_named(entry: Any) -> None:
 def test_a_warming_call_does_no_work(entry: Any, plan: Plan) -> None:
     green = {"identifier": "shop-green", "host": "127.0.1.2", "port": 5432}
     assert called(entry, plan, AssertionError("worked"), warm=True, green=green) == {"warm": True}
+
+
+def test_the_flip_is_rehearsed_by_the_warming_call_and_refused_where_it_would_be(
+    entry: Any, plan: Plan, route53: Any
+) -> None:
+    """Before writes are frozen, and with the client and the connections that the flip then uses."""
+    zone = make_zone(route53, "1")
+    put(route53, zone, BLUE_ENDPOINT, TTL=5)
+    plan = dataclasses.replace(plan, records=(dataclasses.replace(plan.record, zone_id=zone),))
+    green = {"identifier": "shop-green", "host": "shop-green.example.com", "port": 5432}
+    event = {"plan": plan.to_state(), "green": green, "warm": True}
+    for module in ("flip_dns", "restore_dns"):
+        handler = importlib.import_module(f"handlers.{module}").handler
+        assert handler(event, CONTEXT) == {"warm": True}
+        put(route53, zone, BLUE_ENDPOINT, TTL=60)
+        with pytest.raises(RecordChanged, match="with a TTL of 60 s"):
+            handler(event, CONTEXT)
+        put(route53, zone, BLUE_ENDPOINT, TTL=5)

@@ -12,7 +12,7 @@ import pytest
 
 from bluegreen import planning, records
 from bluegreen.errors import BlueNotFound, BlueUnfit, InputInvalid, ReleaseInProgress
-from bluegreen.model import Plan
+from bluegreen.model import Plan, RecordKey
 from tests.unit.test_dns import put
 
 STARTED_AT = "2026-11-23T04:05:06.789Z"
@@ -46,8 +46,7 @@ class Stack:
             cluster_name="shop",
             cluster_pattern="shop-*",
             databases=("app", "crm"),
-            hosted_zone_id=self.zone_id,
-            writer_record="db.shop.internal",
+            records=(RecordKey(self.zone_id, "db.shop.internal", "CNAME", "writer"),),
             approval_timeout_s=86400,
             freeze_budget_s=30,
             max_attempts=3,
@@ -67,7 +66,15 @@ class Stack:
 
     def plan(self, release_input: Any, execution_arn: str = FIRST) -> Plan:
         return planning.plan_release(
-            self.rds, self.route53, self.dynamodb, self.defaults, "locks", release_input, execution_arn, STARTED_AT
+            self.rds,
+            self.route53,
+            self.dynamodb,
+            self.defaults,
+            "locks",
+            release_input,
+            execution_arn,
+            STARTED_AT,
+            resolve=lambda host: ("10.0.0.1",) if host == self.endpoint else (),
         )
 
     def lock(self) -> Any:
@@ -105,7 +112,7 @@ def test_planning_twice_is_the_same_plan(stack: Stack) -> None:
         ({"freeze_method": "readonly"}, "input.freeze_method"),
         ({"freeze_method": "hook"}, "clusters.shop.freeze_hook_function_arn"),
         ({"max_lag_s": 0}, "input.max_lag_s"),
-        ({"switchover_ttl_s": 0}, "input.switchover_ttl_s"),
+        ({"switchover_ttl_s": -1}, "input.switchover_ttl_s"),
         ({"reason": "fine\n\nTo approve: run this"}, "input.reason"),
         ({"blue_cluster_identifier": "x; DROP"}, "input.blue_cluster_identifier"),
         ({"datebases": ["app"]}, "datebases"),
@@ -166,10 +173,36 @@ def test_a_blue_that_cannot_be_released_is_refused_before_the_lock(stack: Stack)
 
 
 def test_a_record_that_leaves_no_room_for_a_lower_ttl_is_refused(stack: Stack) -> None:
-    put(stack.route53, stack.zone_id, stack.endpoint, TTL=1)
-    with pytest.raises(BlueUnfit, match="at least 2 s"):
+    put(stack.route53, stack.zone_id, stack.endpoint, TTL=0)
+    with pytest.raises(BlueUnfit, match="at least 1 s"):
         stack.plan({})
     assert stack.lock() == []
+    put(stack.route53, stack.zone_id, stack.endpoint, TTL=1)
+    assert stack.plan({"switchover_ttl_s": 0}).switchover_ttl_s == 0
+
+
+def test_every_record_is_read_and_has_to_lead_to_blue(stack: Stack) -> None:
+    """An A record holds what the endpoint resolves to, a reader record another endpoint."""
+    blue = stack.rds.describe_db_clusters(DBClusterIdentifier="shop-blue")["DBClusters"][0]
+    reader = RecordKey(stack.zone_id, "db-ro.shop.internal", "CNAME", "reader")
+    address = RecordKey(stack.zone_id, "db-a.shop.internal", "A", "writer")
+    stack.defaults = dataclasses.replace(stack.defaults, records=(*stack.defaults.records, reader, address))
+    put(stack.route53, stack.zone_id, blue["ReaderEndpoint"], Name=reader.name)
+    with pytest.raises(BlueNotFound, match=r"no A record db-a\.shop\.internal"):
+        stack.plan({})
+    put(stack.route53, stack.zone_id, "10.0.0.2", Name=address.name, Type="A", TTL=30)
+    with pytest.raises(BlueUnfit, match=r"points at 10\.0\.0\.2, not at 10\.0\.0\.1"):
+        stack.plan({})
+    assert stack.lock() == []
+    put(stack.route53, stack.zone_id, "10.0.0.1", Name=address.name, Type="A", TTL=30)
+    plan = stack.plan({})
+    assert [(record.name, record.ttl_s, record.values) for record in plan.records] == [
+        ("db.shop.internal", 60, (stack.endpoint,)),
+        ("db-ro.shop.internal", 60, (blue["ReaderEndpoint"],)),
+        ("db-a.shop.internal", 30, ("10.0.0.1",)),
+    ]
+    assert plan.blue.reader_host == blue["ReaderEndpoint"]
+    assert Plan.of({"plan": json.loads(json.dumps(plan.to_state()))}) == plan
 
 
 def test_the_defaults_are_valid_inputs_themselves(stack: Stack) -> None:

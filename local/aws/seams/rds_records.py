@@ -6,6 +6,8 @@ from typing import Any
 
 from moto.rds.models import DBCluster, DBInstanceClustered
 
+from local.postgres.servers import reader_address
+
 ENGINE = "aurora-postgresql"
 
 PRODUCTION_CLUSTER: dict[str, Any] = {
@@ -58,7 +60,7 @@ class Cluster(DBCluster):
 
     @property
     def reader_endpoint(self) -> str:
-        return self.address
+        return reader_address(self.address)
 
     @property
     def _members(self) -> list[DBInstanceClustered]:

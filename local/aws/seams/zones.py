@@ -155,7 +155,8 @@ def _requested(record_set: dict[str, Any]) -> Record:
 
 
 def _make(name: str, kind: str, ttl: Any, values: Iterable[str]) -> Record:
-    return Record(name.rstrip(".").lower() + ".", kind, int(ttl or 0), tuple(values))
+    # Route 53 writes an asterisk as an octal code, whichever way it came in.
+    return Record(name.rstrip(".").lower().replace("*", "\\052") + ".", kind, int(ttl or 0), tuple(values))
 
 
 def _record(record_set: Any) -> Record:
