@@ -6,7 +6,7 @@
     ├── Refused                    a person has to change something; never retried
     │   ├── InputInvalid               the execution input breaks release-input.schema.json
     │   ├── ReleaseInProgress          another execution holds the cluster's lock
-    │   ├── BlueNotFound               no such cluster, or the writer record points at none
+    │   ├── BlueNotFound               no such cluster, the writer record points at none, or no such record
     │   ├── BlueUnfit                  blue cannot be released as it is: parameters, engine, status
     │   ├── ReplicaIdentityMissing     publishing would make UPDATE and DELETE on blue fail
     │   ├── SlotBlocked                an open transaction keeps the slot from being created
@@ -19,7 +19,7 @@
     │   ├── SwitchoverAborted          the abort came first: it must not be frozen, nor opened, any more
     │   ├── SequencesDiffer            a sequence of blue is absent or different on green
     │   ├── RowCountsDiffer            a table has another number of rows on green
-    │   ├── RecordChanged              the writer record is not what the release expects
+    │   ├── RecordChanged              a record is not what the release expects
     │   └── AwsRefused                 an AWS API said no
     ├── NotYet                     asked too early; the state machine asks again
     │   ├── GreenNotReady
@@ -57,7 +57,7 @@ class ReleaseInProgress(Refused):
 
 
 class BlueNotFound(Refused):
-    """There is no such cluster, or the writer record points at none that can be seen."""
+    """There is no such cluster, the writer record points at none that can be seen, or a record is not a simple one."""
 
 
 class BlueUnfit(Refused):
@@ -109,7 +109,7 @@ class RowCountsDiffer(Refused):
 
 
 class RecordChanged(Refused):
-    """The writer record points at neither blue nor green: somebody else changed it."""
+    """A record points at neither blue nor green, or lost its lowered TTL: somebody else changed it."""
 
 
 class AwsRefused(Refused):

@@ -94,6 +94,20 @@ def test_green_is_ready_only_when_cluster_and_instances_are(
             aurora.require_green_ready(rds, plan)
 
 
+def test_a_reader_record_needs_a_green_with_a_reader_endpoint(
+    rds: Any, blue: aurora.Description, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_green(rds, plan)
+    reader = dataclasses.replace(plan.record, name="db-ro.shop.internal", endpoint="reader")
+    plan = dataclasses.replace(plan, records=(plan.record, reader))
+    green = aurora.describe_cluster(rds, plan.green_identifier)
+    assert green
+    assert aurora.require_green_ready(rds, plan).reader_host == green.pop("ReaderEndpoint")
+    monkeypatch.setattr(aurora, "describe_cluster", lambda *_: green)
+    with pytest.raises(GreenFailed, match=r"no reader endpoint for the record db-ro\.shop\.internal"):
+        aurora.require_green_ready(rds, plan)
+
+
 def test_blue_is_found_by_the_endpoint_that_the_record_holds(rds: Any, blue: aurora.Description) -> None:
     found = aurora.cluster_at(rds, blue["Endpoint"].upper() + ".")
     assert found["DBClusterIdentifier"] == "shop-blue"
