@@ -101,10 +101,10 @@ def flip(route53: Any, plan: Plan, green: Cluster) -> str:
     return point_at(route53, plan, green, [plan.blue], ttl_s, only_from_ttl_s=ttl_s)
 
 
-def restore(route53: Any, plan: Plan, green: Cluster) -> str:
+def restore(route53: Any, plan: Plan, green: Cluster | None) -> str:
     """Gives the record back to blue as it was; says what was done. A record that somebody else changed stays theirs."""
     try:
-        return point_at(route53, plan, plan.blue, [green], plan.record.ttl_s)
+        return point_at(route53, plan, plan.blue, [green] if green else [], plan.record.ttl_s)
     except RecordChanged as error:
         return f"left alone: {error}"
 

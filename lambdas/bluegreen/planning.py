@@ -90,7 +90,7 @@ def plan_release(
     _require_fit(blue, defaults)
     if record.ttl_s < 2:
         raise BlueUnfit(f"The record {record.name} has a TTL of {record.ttl_s} s: give it at least 2 s.")
-    records.acquire_lock(dynamodb, lock_table, defaults.cluster_name, execution_arn, identifier)
+    records.acquire_lock(dynamodb, lock_table, plan)
     return plan
 
 

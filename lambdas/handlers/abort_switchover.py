@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from bluegreen.model import Plan, State, green
+from bluegreen.model import Plan, State, green_if_any
 from bluegreen.switchover import abort
 
 from .entry import Result, databases, entry
@@ -12,5 +12,5 @@ from .entry import Result, databases, entry
 
 @entry
 def handler(state: State) -> Result:
-    verdict = abort(databases(), Plan.of(state), green(state))
+    verdict = abort(databases(), Plan.of(state), green_if_any(state))
     return asdict(verdict) | {"roles": len(verdict.roles)}

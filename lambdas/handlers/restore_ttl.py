@@ -11,4 +11,4 @@ from .entry import Result, client, entry
 @entry
 def handler(state: State) -> Result:
     plan = Plan.of(state)
-    return {"change_id": point_at(client("route53"), plan, green(state), [], plan.record.ttl_s)}
+    return {"change_id": point_at(client("route53"), plan, green(state), [plan.blue], plan.record.ttl_s)}

@@ -32,7 +32,7 @@ def block() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def definition() -> dict[str, Any]:
-    """The state machine's definition, with its placeholders."""
-    found: dict[str, Any] = json.loads((ROOT / "statemachine" / "release.asl.json").read_text())
-    return found
+def definitions() -> dict[str, dict[str, Any]]:
+    """The state machines' definitions, with their placeholders, by the name of the deployed machine."""
+    files = {"bluegreen-shop": "release", "bluegreen-shop-recovery": "recovery"}
+    return {name: json.loads((ROOT / "statemachine" / f"{file}.asl.json").read_text()) for name, file in files.items()}
