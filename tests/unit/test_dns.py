@@ -106,3 +106,9 @@ def test_a_record_that_somebody_else_changed_does_not_stop_the_clean_up(route53:
     put(route53, zoned.record.zone_id, "maintenance.example.com")
     assert "left alone" in dns.restore(route53, zoned, GREEN)
     assert served(route53, zoned) == ("maintenance.example.com", 60)
+
+
+def test_a_record_is_restored_when_there_is_no_green(route53: Any, zoned: Plan) -> None:
+    dns.lower_ttl(route53, zoned)
+    assert "left alone" not in dns.restore(route53, zoned, None)
+    assert served(route53, zoned) == (BLUE_ENDPOINT, 60)
