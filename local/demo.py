@@ -163,6 +163,10 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "WaitForGreen": lambda s: f"green answers at {s['green']['host']}",
     "AdoptClone": lambda s: f"start LSN {s['adoption']['start_lsn']}",
     "WaitForCatchUp": lambda s: _lags(list(s["lag"].values())),
+    "WarmGreen": lambda s: (
+        f"{sum(d['tables_analysed'] for d in s['warmth'].values())} tables analysed,"
+        f" {sum(d['bytes_loaded'] for d in s['warmth'].values()) / 1e6:.1f} MB loaded"
+    ),
     "GatherEvidence": lambda s: _lags(s["evidence"]["lag"]),
     "RequestApproval": lambda s: f"{s['approval'].get('decision')} by {s['approval'].get('approver')}",
     "FreezeBlue": lambda s: f"{s['freeze']['roles']} roles, {s['freeze']['sessions_ended']} sessions ended",

@@ -83,6 +83,7 @@ class ClusterConfig:
     database_port: int = _setting("a port from 1150 to 65535, the range of Aurora", _whole(1150, 65_535), 5432)
     approval_timeout_s: int = _setting("seconds, from 1 to 2592000 (30 days)", _whole(1, 30 * 86_400), 86_400)
     freeze_budget_s: int = _setting("seconds, from 1 to 600", _whole(1, 600), 30)
+    max_attempts: int = _setting("a number from 1 to 10", _whole(1, 10), 3)
     switchover_ttl_s: int = _setting("seconds, from 1 to 300", _whole(1, 300), 5)
     max_lag_bytes: int = _setting("bytes, from 0 to 1099511627776 (1 TiB)", _whole(0, 2**40), 16 * 2**20)
     max_lag_s: float = _setting(

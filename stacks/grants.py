@@ -46,6 +46,7 @@ def plan(function: lambda_.Function, shared: Shared) -> None:
         "CLUSTER_PATTERN": config.cluster_pattern,
         "APPROVAL_TIMEOUT_S": str(config.approval_timeout_s),
         "FREEZE_BUDGET_S": str(config.freeze_budget_s),
+        "MAX_ATTEMPTS": str(config.max_attempts),
         "SWITCHOVER_TTL_S": str(config.switchover_ttl_s),
         "MAX_LAG_BYTES": str(config.max_lag_bytes),
         "MAX_LAG_S": str(config.max_lag_s),

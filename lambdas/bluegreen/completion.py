@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from . import replication
+from .errors import SwitchoverAborted
 from .model import Cluster, Plan, State
 from .postgres import Databases, Row
 
@@ -20,13 +21,15 @@ def clear_away(databases: Databases, plan: Plan, green: Cluster) -> Row:
     """
     home = databases.on(plan.blue, plan.home)
     if replication.is_prepared(databases, plan, green):
-        opening = databases.on(green, plan.home).one("opening", release_id=plan.release_id)
-        home.query("note_opening", release_id=plan.release_id, opened_at=opening["decided_at"])
+        opening = databases.on(green, plan.home).one("opening", switchover_id=plan.switchover_id)
+        if opening["outcome"] != "open":
+            raise SwitchoverAborted(f"{plan.switchover_id} was aborted: there is nothing to complete.")
+        home.query("note_opening", switchover_id=plan.switchover_id, opened_at=opening["decided_at"])
     replication.drop_publications(databases, plan, plan.blue)
     replication.drop_replication_role(databases, plan, plan.blue)
     replication.drop_replication_role(databases, plan, green)
     replication.drop_schema(databases, plan, green)
-    return home.one("freeze_record", release_id=plan.release_id)
+    return home.one("freeze_record", switchover_id=plan.switchover_id)
 
 
 def explanation(failure: State) -> str:
@@ -56,6 +59,7 @@ def summary(plan: Plan, state: State, record: Row) -> dict[str, Any]:
         "release_id": plan.release_id,
         "blue": plan.blue.identifier,
         "green": plan.green_identifier,
+        "attempts": plan.attempt,
         "freeze_to_open_ms": round((opened - frozen).total_seconds() * 1000, 1),
         "roles": len(record["roles"]),
         "sessions_ended": state["freeze"]["sessions_ended"] if "freeze" in state else None,
@@ -64,8 +68,9 @@ def summary(plan: Plan, state: State, record: Row) -> dict[str, Any]:
             database: {
                 "tables": switchover["counts"][database]["tables"],
                 "rows": switchover["counts"][database]["rows"],
+                "uncounted_tables": switchover["counts"][database]["uncounted_tables"],
                 "sequences": switchover["sequences"][database],
-                "drain_s": round(switchover["drain"][database], 4),
+                "drain_s": round(switchover["drain_s"][database], 4),
             }
             for database in plan.databases
         },

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import lag
+from . import green_cache, lag
+from .completion import explanation
+from .errors import FreezeBudgetExceeded
 from .model import Cluster, Lag, Plan, State
 from .postgres import Databases
+from .switchover import sequence_states
+from .verification import count_rows
+
+STEP_S = 0.1
+"""What a step of the state machine costs beside its work: a transition, and a call of a warm function."""
+
+STEPS = 4
+"""FreezeBlue, WaitForDrain, VerifyCutover and OpenGreen come one after the other; all else goes on beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +31,29 @@ class Evidence:
     answer: str
     """The task output that approves, for the command line in the mail."""
     lag: list[dict[str, Any]]
+    expected_freeze_s: float
 
 
 def gather(databases: Databases, plan: Plan, green: Cluster, state: State) -> Evidence:
-    """Measures the lag once more and writes the request."""
+    """Measures the lag once more, and what the freeze will take, and writes the request."""
     lags = lag.measure(databases, plan, green)
     lag.require_small(lags, plan.max_lag_bytes, plan.max_lag_s)
+    freeze_s = expected_freeze_s(databases, plan, green, max(measured.lag_s or 0 for measured in lags))
     return Evidence(
         subject=f"Approve release {plan.release_id} of {plan.cluster_name[:40]}?",
-        text=request_text(plan, green, state["inventory"], lags),
+        text=request_text(plan, green, state, lags, freeze_s),
         answer="""'{"decision": "approve", "approver": "YOUR NAME"}'""",
         lag=[asdict(measured) for measured in lags],
+        expected_freeze_s=round(freeze_s, 3),
     )
 
 
-def request_text(plan: Plan, green: Cluster, inventory: State, lags: list[Lag]) -> str:
+def request_text(plan: Plan, green: Cluster, state: State, lags: list[Lag], freeze_s: float) -> str:
     """The approval request as the release lead reads it."""
     lines = [
         f"Release {plan.release_id} of {plan.cluster_name} is ready to switch over.",
         "",
+        *_last_attempt(plan, state),
         f"Asked for by: {plan.requested_by}",
         f"Reason:       {plan.reason}",
         f"From (blue):  {plan.blue.identifier} at {plan.blue.host}:{plan.blue.port}",
@@ -47,17 +63,62 @@ def request_text(plan: Plan, green: Cluster, inventory: State, lags: list[Lag]) 
         "Green is in step with blue:",
     ]
     for measured in lags:
-        facts = inventory[measured.database]
+        facts = state["inventory"][measured.database]
         lines.append(
             f"  {measured.database}: {facts['tables']} tables, {facts['sequences']} sequences,"
             f" {facts['size_bytes'] / 1e9:.2f} GB; {measured.lag_bytes} bytes behind, a row takes"
             f" {1000 * (measured.lag_s or 0):.0f} ms from blue to green"
         )
     lines += [
+        f"Green is warm: {green_cache.sentence(state['warmth'])}.",
         "",
         "When you approve, blue stops taking writes at once. Green takes over when it is proven to hold everything.",
-        f"If a step of it fails or takes more than {plan.freeze_budget_s} s, blue takes writes again; nothing is lost.",
+        f"That is expected to take {freeze_s:.1f} s, from what its parts take now.",
+        f"If a step fails, or all takes more than {plan.freeze_budget_s} s, blue takes writes again; nothing is lost.",
         "Until then change no schema, roles, passwords or grants on blue: green has them as of the clone.",
         f"Without an answer within {plan.approval_timeout_s} s the release is abandoned and green removed.",
     ]
     return "\n".join(lines)
+
+
+def _last_attempt(plan: Plan, state: State) -> list[str]:
+    """Why the attempt before this one came to nothing."""
+    if plan.attempt == 1:
+        return []
+    failure = state["failure"]
+    return [
+        f"Attempt {plan.attempt - 1} of {plan.max_attempts} was called off, and blue has been taking writes since:",
+        f"  {failure.get('Error', 'unknown')}: {explanation(failure)}",
+        "",
+    ]
+
+
+def expected_freeze_s(databases: Databases, plan: Plan, green: Cluster, sentinel_s: float) -> float:
+    """How long writes will be refused, from what the freeze does, done now while nothing is frozen.
+
+    Sequences are carried over beside draining and counting. Raises ``FreezeBudgetExceeded`` when the freeze cannot end
+    within its budget: then it must not begin.
+    """
+
+    def sequences(database: str) -> None:
+        for _ in range(2):  # they are read, set, and read again
+            sequence_states(databases.on(green, database))
+        sequence_states(databases.on(plan.blue, database))
+
+    sequences_s = _duration_s(lambda: databases.each(plan.databases, sequences))
+    counting_s = _duration_s(
+        lambda: databases.each(plan.databases, lambda each: count_rows(databases, plan, green, each))
+    )
+    expected_s = STEPS * STEP_S + max(sequences_s, sentinel_s + counting_s)
+    if expected_s > plan.freeze_budget_s:
+        raise FreezeBudgetExceeded(
+            f"The freeze would take about {expected_s:.1f} s (sequences {sequences_s:.1f} s, a row from blue to green"
+            f" {sentinel_s:.1f} s, counting rows {counting_s:.1f} s); freeze_budget_s is {plan.freeze_budget_s}."
+        )
+    return expected_s
+
+
+def _duration_s(work: Callable[[], object]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started

@@ -1,6 +1,6 @@
 """The freeze: from its commit on, no client writes to blue, until ``unfreeze`` or for ever once green is open.
 
-Safety: ``bluegreen.freeze_record`` has one row per release, and the first transaction to insert it decides. A freeze
+Safety: ``bluegreen.freeze_record`` has one row per attempt, and the first transaction to insert it decides. A freeze
 that comes after the abort (a function that was slow, a second attempt) finds that row and refuses; an abort that comes
 at the same time waits for the freeze's transaction and then undoes exactly what it recorded. So blue is never left
 frozen with nobody to unfreeze it.
@@ -47,10 +47,10 @@ def freeze_blue(databases: Databases, plan: Plan) -> Freeze:
     home = databases.on(plan.blue, plan.home)
     with home.transaction(lock=plan.sql_name):
         roles = login_roles(home, plan)
-        home.query("insert_freeze_record", release_id=plan.release_id, roles=roles, budget_s=plan.freeze_budget_s)
-        record = home.one("freeze_record", release_id=plan.release_id)
+        home.query("insert_freeze_record", switchover_id=plan.switchover_id, roles=roles, budget_s=plan.freeze_budget_s)
+        record = home.one("freeze_record", switchover_id=plan.switchover_id)
         if record["unfrozen_at"] is not None:
-            raise SwitchoverAborted(f"Release {plan.release_id} was aborted at {record['unfrozen_at']}: not frozen.")
+            raise SwitchoverAborted(f"{plan.switchover_id} was aborted at {record['unfrozen_at']}: not frozen.")
         alter_roles(home, roles, "NOLOGIN")
     ended = prove(home, plan)
     return Freeze(record["frozen_at"], tuple(record["roles"]), ended)
@@ -72,7 +72,7 @@ def prove_again(home: Session, plan: Plan) -> None:
 
     It is not ended: a second attempt of this step must see it, too, and the abort that follows lets it in anyway.
     """
-    if late := home.query("client_sessions", release_id=plan.release_id, terminate=False):
+    if late := home.query("client_sessions", switchover_id=plan.switchover_id, terminate=False):
         names = ", ".join(f"process {row['pid']} of {row['role']} in {row['database']}" for row in late)
         raise WritersRemain(f"Sessions were still starting when blue was frozen, and may have written: {names}.")
     require_no_prepared(home)
@@ -89,7 +89,7 @@ def end_sessions(session: Session, plan: Plan) -> int:
     """Terminates all sessions of clients until none is left, and returns how many there were."""
     deadline = time.monotonic() + SESSIONS_TIMEOUT_S
     seen: dict[int, Row] = {}
-    while remaining := session.query("client_sessions", release_id=plan.release_id, terminate=True):
+    while remaining := session.query("client_sessions", switchover_id=plan.switchover_id, terminate=True):
         seen |= {row["pid"]: row for row in remaining}
         if time.monotonic() > deadline:
             names = ", ".join(f"process {row['pid']} of {row['role']} in {row['database']}" for row in remaining)
@@ -106,7 +106,7 @@ def unfreeze_blue(databases: Databases, plan: Plan, *, is_not_open: bool) -> tup
     """
     home = databases.on(plan.blue, plan.home)
     with home.transaction(lock=plan.sql_name):
-        records = home.query("end_freeze_record", release_id=plan.release_id, is_not_open=is_not_open)
+        records = home.query("end_freeze_record", switchover_id=plan.switchover_id, is_not_open=is_not_open)
         if not records:
             return None
         alter_roles(home, records[0]["roles"], "LOGIN")

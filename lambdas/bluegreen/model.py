@@ -63,8 +63,11 @@ class Plan:
     switchover_ttl_s: int
     approval_timeout_s: int
     freeze_budget_s: int
+    max_attempts: int
     max_lag_bytes: int
     max_lag_s: float
+    attempt: int = 1
+    """Which try at the switchover this is, from 1; each has its own freeze record and its own verdict."""
 
     @classmethod
     def of(cls, state: State) -> Self:
@@ -98,6 +101,16 @@ class Plan:
     def replication_secret(self) -> str:
         """The name of the secret that holds the replication role's password."""
         return f"bluegreen/{self.cluster_name}/replication/{self.release_id}"
+
+    @property
+    def switchover_id(self) -> str:
+        """The key of this attempt's freeze record and opening."""
+        return f"{self.release_id}/{self.attempt}"
+
+    @property
+    def next_attempt(self) -> int:
+        """The number of the attempt that follows an abort; this one's own when there is none."""
+        return min(self.attempt + 1, self.max_attempts)
 
     def slot(self, database: str) -> str:
         """The replication slot of a database; slots are named per cluster, so each carries its database's place."""

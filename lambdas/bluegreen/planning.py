@@ -30,6 +30,7 @@ class Defaults:
     writer_record: str
     approval_timeout_s: int
     freeze_budget_s: int
+    max_attempts: int
     switchover_ttl_s: int
     max_lag_bytes: int
     max_lag_s: float
@@ -84,6 +85,7 @@ def plan_release(
         switchover_ttl_s=asked.get("switchover_ttl_s", defaults.switchover_ttl_s),
         approval_timeout_s=asked.get("approval_timeout_s", defaults.approval_timeout_s),
         freeze_budget_s=asked.get("freeze_budget_s", defaults.freeze_budget_s),
+        max_attempts=asked.get("max_attempts", defaults.max_attempts),
         max_lag_bytes=asked.get("max_lag_bytes", defaults.max_lag_bytes),
         max_lag_s=asked.get("max_lag_s", defaults.max_lag_s),
     )

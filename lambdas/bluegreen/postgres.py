@@ -154,10 +154,10 @@ class Session:
             raise
 
     @contextmanager
-    def patience(self, seconds: int) -> Iterator[None]:
+    def patience(self, seconds: float) -> Iterator[None]:
         """Lets statements run, and wait for locks, for another time than the usual one."""
         usual_s = self._connection._usock.gettimeout()
-        self.run(f"SET statement_timeout = '{seconds}s'; SET lock_timeout = 0")
+        self.run(f"SET statement_timeout = '{max(1, round(1000 * seconds))}ms'; SET lock_timeout = 0")
         self._connection._usock.settimeout(seconds + CONNECT_TIMEOUT_S)
         try:
             yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,7 +49,8 @@ def inspect(
         return result | _decided(Found(is_running=False, holds_lock=False))
     description = aurora.describe_cluster(rds, plan.green_identifier)
     green = aurora.endpoint(description) if description and "Endpoint" in description else None
-    freeze = blue_says(databases, plan)
+    freeze, attempt = blue_says(databases, plan)
+    plan = replace(plan, attempt=attempt)
     verdict = green_says(databases, plan, green) if freeze == "may be open" else "none"
     decision = after_death(Found(is_running=False, holds_lock=True, freeze=freeze, verdict=verdict))
     if decision.action == "finish" and green is None:
@@ -72,19 +73,25 @@ def _failure(execution: State) -> dict[str, str]:
     return {"Error": execution.get("error") or execution["status"], "Cause": execution.get("cause", "")}
 
 
-def blue_says(databases: Databases, plan: Plan) -> Freeze:
-    """Where the last freeze of a release stands, by blue's freeze record."""
-    if not replication.is_prepared(databases, plan, plan.blue):
-        return "none"
-    records_found = databases.on(plan.blue, plan.home).query("last_freeze", release_id=plan.release_id)
-    if not records_found:
-        return "none"
-    record = records_found[0]
+def blue_says(databases: Databases, plan: Plan) -> tuple[Freeze, int]:
+    """Where the last freeze of a release stands, by blue's freeze record, and which attempt is to be recovered.
+
+    That is the attempt of this freeze. When it was ended it is the next, whose FreezeBlue may be on its way: aborting
+    an attempt keeps it from freezing blue later.
+    """
+    found = (
+        databases.on(plan.blue, plan.home).query("last_freeze", release_id=plan.release_id)
+        if replication.is_prepared(databases, plan, plan.blue)
+        else []
+    )
+    if not found:
+        return "none", 1
+    record, attempt = found[0], found[0]["attempt"]
     if record["is_open"]:
-        return "open"
+        return "open", attempt
     if not record["is_frozen"]:
-        return "ended"
-    return "may be open" if record["may_be_open"] else "frozen"
+        return "ended", attempt + 1
+    return ("may be open" if record["may_be_open"] else "frozen"), attempt
 
 
 def green_says(databases: Databases, plan: Plan, green: Cluster | None) -> Verdict:
@@ -92,7 +99,7 @@ def green_says(databases: Databases, plan: Plan, green: Cluster | None) -> Verdi
     if green is None:
         return "unknown"
     try:
-        openings = databases.on(green, plan.home).query("opening", release_id=plan.release_id)
+        openings = databases.on(green, plan.home).query("opening", switchover_id=plan.switchover_id)
     except DatabaseUnavailable:
         return "unknown"
     return openings[0]["outcome"] if openings else "none"

@@ -1,10 +1,10 @@
-"""Between freeze and opening: drain, sequences, row counts, and the one transaction that is the commit point.
+"""Between freeze and opening: drain, sequences, and the one transaction that is the commit point.
 
 Safety, whatever runs late, twice, or at the same time:
 
 - Green opens only after blue's freeze record says so (``opening_at``), and that can be said only while blue is frozen.
 - Blue is given back without asking green only while that has not been said; doing so makes it impossible to say later.
-- Once it was said, green decides: ``bluegreen.opening`` has one row per release, which ``open_green`` and ``abort``
+- Once it was said, green decides: ``bluegreen.opening`` has one row per attempt, which ``open_green`` and ``abort``
   both try to insert. The unique key makes the later one wait for the earlier and read its verdict.
 """
 
@@ -14,18 +14,17 @@ import time
 from dataclasses import dataclass
 
 from . import freeze, lag, replication
+from .budget import time_left_s
 from .errors import (
     FreezeBudgetExceeded,
     GreenFailed,
     NotReadyToFreeze,
-    RowCountsDiffer,
     SequencesDiffer,
-    SqlError,
     SwitchoverAborted,
 )
 from .lsn import Lsn
 from .model import Cluster, Plan, Relation, SequenceState
-from .postgres import QUERY_CANCELED, Databases, Session
+from .postgres import Databases, Session
 
 POLL_INTERVAL_S = 0.002
 
@@ -71,13 +70,15 @@ def drain(databases: Databases, plan: Plan, green: Cluster) -> dict[str, float]:
     misses what an open transaction commits later, and a difference of exactly zero chases a moving head [tried].)
     """
 
+    left_s = time_left_s(databases, plan)
+
     def drain_database(database: str) -> float:
         on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
         started = time.monotonic()
         target = Lsn.parse(on_blue.one("insert_lsn")["lsn"])
         beat = on_blue.one("write_sentinel", release_id=plan.release_id)["beat"]
         while not (lag.arrived(on_green, plan.release_id, beat) and _confirmed(on_blue, plan.slot(database)) >= target):
-            if time.monotonic() - started > plan.freeze_budget_s:
+            if time.monotonic() - started > left_s:
                 problems = lag.health_problems(on_blue, on_green, plan, database)
                 raise FreezeBudgetExceeded(
                     f"{database} was not drained within the freeze budget of {plan.freeze_budget_s} s."
@@ -110,6 +111,7 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
     Both values of each sequence are carried, so one that was never called, is exhausted, descends, cycles or caches
     goes on exactly where blue's stopped. They are read back and compared.
     """
+    left_s = time_left_s(databases, plan)
 
     def sync(database: str) -> int:
         on_green = databases.on(green, database)
@@ -118,13 +120,14 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
         if not stale:
             return len(wanted)
         ordered = list(stale)
-        on_green.query(
-            "set_sequences",
-            schemas=[state.sequence.schema for state in ordered],
-            names=[state.sequence.name for state in ordered],
-            last_values=[state.last_value for state in ordered],
-            are_called=[state.is_called for state in ordered],
-        )
+        with on_green.patience(left_s):
+            on_green.query(
+                "set_sequences",
+                schemas=[state.sequence.schema for state in ordered],
+                names=[state.sequence.name for state in ordered],
+                last_values=[state.last_value for state in ordered],
+                are_called=[state.is_called for state in ordered],
+            )
         if differing := wanted - sequence_states(on_green):
             names = ", ".join(sorted(str(state.sequence) for state in differing))
             raise SequencesDiffer(f"{database}: these sequences did not take blue's value: {names}.")
@@ -133,66 +136,21 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
     return databases.each(plan.databases, sync)
 
 
-def compare_row_counts(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, int]]:
-    """Compares the number of rows of every table on both sides, which stand still. Returns tables and rows compared."""
-
-    def compare(database: str) -> dict[str, int]:
-        sides = databases.each(
-            [plan.blue.identifier, green.identifier],
-            lambda side: _row_counts(
-                databases.on(plan.blue if side == plan.blue.identifier else green, database), plan.freeze_budget_s
-            ),
-        )
-        on_blue, on_green = sides[plan.blue.identifier], sides[green.identifier]
-        differing = [
-            f"{database}.{table}: {rows} on blue, {on_green.get(table, 'no table')} on green"
-            for table, rows in on_blue.items()
-            if on_green.get(table) != rows
-        ]
-        if differing:
-            raise RowCountsDiffer(f"{len(differing)} tables differ. {'; '.join(differing[:20])}.")
-        return {"tables": len(on_blue), "rows": sum(on_blue.values())}
-
-    return databases.each(plan.databases, compare)
-
-
-def verify_cutover(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, int]]:
-    """Compares row counts, then proves once more that nobody can have written to blue since the freeze.
-
-    Raises ``RowCountsDiffer``, or ``WritersRemain`` when a session turned up that the proof of the freeze had not seen.
-    """
-    counts = compare_row_counts(databases, plan, green)
-    freeze.prove_again(databases.on(plan.blue, plan.home), plan)
-    return counts
-
-
-def _row_counts(session: Session, budget_s: int) -> dict[Relation, int]:
-    try:
-        with session.patience(budget_s):
-            return {Relation(row["schema"], row["name"]): row["row_count"] for row in session.query("row_counts")}
-    except SqlError as error:
-        if error.sqlstate == QUERY_CANCELED:
-            raise FreezeBudgetExceeded(
-                f"{session.address}: counting all rows took longer than the freeze budget of {budget_s} s."
-            ) from error
-        raise
-
-
 def open_green(databases: Databases, plan: Plan, green: Cluster) -> Opening:
     """The commit point: in one transaction green is decided to be the writer and its roles get LOGIN back.
 
     The roles are those of the freeze record, which replication brought over. Raises ``SwitchoverAborted`` when the
     abort was decided first, ``FreezeBudgetExceeded`` when the freeze's deadline has passed.
     """
-    if not databases.on(plan.blue, plan.home).query("intend_opening", release_id=plan.release_id):
-        raise SwitchoverAborted(f"Release {plan.release_id} was aborted, or never froze blue: green stays closed.")
+    if not databases.on(plan.blue, plan.home).query("intend_opening", switchover_id=plan.switchover_id):
+        raise SwitchoverAborted(f"{plan.switchover_id} was aborted, or never froze blue: green stays closed.")
     home = databases.on(green, plan.home)
     with home.transaction(lock=plan.sql_name):
-        decided_now = home.query("decide_opening", release_id=plan.release_id, outcome="open")
-        opening = home.one("opening", release_id=plan.release_id)
-        record = home.one("freeze_record", release_id=plan.release_id)
+        decided_now = home.query("decide_opening", switchover_id=plan.switchover_id, outcome="open")
+        opening = home.one("opening", switchover_id=plan.switchover_id)
+        record = home.one("freeze_record", switchover_id=plan.switchover_id)
         if opening["outcome"] != "open":
-            raise SwitchoverAborted(f"Release {plan.release_id} was aborted: green stays closed.")
+            raise SwitchoverAborted(f"{plan.switchover_id} was aborted: green stays closed.")
         if decided_now and record["is_overdue"]:
             raise FreezeBudgetExceeded(
                 f"Green was not open within the freeze budget of {plan.freeze_budget_s} s, and stays closed."
@@ -214,14 +172,15 @@ def abort(databases: Databases, plan: Plan, green: Cluster | None) -> Opening:
     roles = freeze.unfreeze_blue(databases, plan, is_not_open=False)
     if roles is not None:
         return Opening("abort", "", roles)
-    if opened_at := databases.on(plan.blue, plan.home).one("freeze_record", release_id=plan.release_id)["opened_at"]:
-        return Opening("open", opened_at)
+    record = databases.on(plan.blue, plan.home).one("freeze_record", switchover_id=plan.switchover_id)
+    if record["opened_at"] is not None:
+        return Opening("open", record["opened_at"])
     if green is None:
         raise GreenFailed(f"{plan.green_identifier} may have been opened, and is gone: a person has to decide.")
     home = databases.on(green, plan.home)
     with home.transaction(lock=plan.sql_name):
-        home.query("decide_opening", release_id=plan.release_id, outcome="abort")
-        verdict = home.one("opening", release_id=plan.release_id)
+        home.query("decide_opening", switchover_id=plan.switchover_id, outcome="abort")
+        verdict = home.one("opening", switchover_id=plan.switchover_id)
     if verdict["outcome"] == "open":
         return Opening("open", verdict["decided_at"])
     return Opening("abort", verdict["decided_at"], freeze.unfreeze_blue(databases, plan, is_not_open=True) or ())

@@ -12,5 +12,6 @@ from .entry import Result, databases, entry
 
 @entry
 def handler(state: State) -> Result:
-    verdict = abort(databases(), Plan.of(state), green_if_any(state))
-    return asdict(verdict) | {"roles": len(verdict.roles)}
+    plan = Plan.of(state)
+    verdict = abort(databases(), plan, green_if_any(state))
+    return asdict(verdict) | {"roles": len(verdict.roles), "next_attempt": plan.next_attempt}

@@ -18,6 +18,7 @@ def handler(state: State) -> Result:
         writer_record=setting("WRITER_RECORD"),
         approval_timeout_s=int(setting("APPROVAL_TIMEOUT_S")),
         freeze_budget_s=int(setting("FREEZE_BUDGET_S")),
+        max_attempts=int(setting("MAX_ATTEMPTS")),
         switchover_ttl_s=int(setting("SWITCHOVER_TTL_S")),
         max_lag_bytes=int(setting("MAX_LAG_BYTES")),
         max_lag_s=float(setting("MAX_LAG_S")),

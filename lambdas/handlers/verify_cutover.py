@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bluegreen.budget import whole_time_left_s
 from bluegreen.model import Plan, State, green
-from bluegreen.switchover import verify_cutover
+from bluegreen.verification import verify_cutover
 
 from .entry import Result, databases, entry
 
 
 @entry
 def handler(state: State) -> Result:
-    return verify_cutover(databases(), Plan.of(state), green(state))
+    plan = Plan.of(state)
+    counts = verify_cutover(databases(), plan, green(state))
+    return {"counts": counts, "left_s": whole_time_left_s(databases(), plan)}

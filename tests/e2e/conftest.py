@@ -10,8 +10,9 @@ import pytest
 
 from local.aws.functions import Fault
 from local.postgres.servers import Server
-from local.release import Release
+from local.release import Mail, Release
 from local.world import World, world
+from tests.waiting import eventually
 
 MACHINE = "bluegreen-shop"
 
@@ -39,6 +40,22 @@ def start(running: World, release_input: Any = None, name: str | None = None) ->
     arn = running.stack.outputs["StateMachineArn"]
     count = len(client.list_executions(stateMachineArn=arn)["executions"])
     return Release.start(client, arn, release_input or {}, running.mail_folder, name or f"release-{count}")
+
+
+def next_request(release: Release) -> Mail:
+    """The request for approval that follows the one that there is: a switchover was called off in between."""
+    first = release.approval_request()
+    assert first
+
+    def another() -> Mail | None:
+        assert release.running, release.failure()
+        request = release.approval_request()
+        return request if request and request.task_token != first.task_token else None
+
+    eventually(another)
+    request = another()
+    assert request
+    return request
 
 
 def break_function(

@@ -67,7 +67,7 @@ def test_a_way_out_in_which_every_function_has_an_accident_leaves_nothing(
     break_function(running, "OpenGreen", "raise")
     for state in WAY_OUT:
         break_function(running, state, fault, after_s=random.uniform(0, 0.05))  # noqa: S311
-    release = start(running)
+    release = start(running, {"max_attempts": 1})
     release.wait_for_approval_request()
     release.answer("approve")
     assert release.wait()["error"] == "InjectedError"

@@ -14,7 +14,7 @@ from local.clients.sample import Sample, create_sample
 from local.clients.workload import Workload
 from local.release import Release
 from local.world import World
-from tests.e2e.conftest import break_function, everything_written, start, traces
+from tests.e2e.conftest import break_function, everything_written, next_request, start, traces
 from tests.waiting import eventually
 
 DATABASES = ("app", "crm")
@@ -80,13 +80,17 @@ def test_a_failure_in_the_freeze_gives_blue_and_record_back(running: World, samp
     release = start(running)
     release.wait_for_approval_request()
     release.answer("approve")
-    assert release.wait()["error"] == "InjectedError"
-    RELEASES.append(release)
+    again = next_request(release)
+    assert "Attempt 1 of 3 was called off" in again.body
+    assert "InjectedError" in again.body
     passed = {step.name for step in release.new_steps()}
     assert {"FreezeBlue", "FlipDns", "AbortSwitchover", "RestoreDns"} <= passed
-    assert traces(running, running.blue, DATABASES) == before
     acknowledged = workload.acknowledged
     eventually(lambda: workload.acknowledged > acknowledged + 100)
+    release.answer("reject")
+    assert release.wait()["error"] == "ReleaseRejected"
+    RELEASES.append(release)
+    assert traces(running, running.blue, DATABASES) == before
     assert {t.address for t in workload.journal.transactions} == {running.blue.address}
 
 
@@ -126,6 +130,9 @@ def test_an_event_that_is_delivered_twice_makes_one_release_and_nothing_is_lost(
     remember_secrets(running)
     before = workload.acknowledged
     eventually(lambda: workload.acknowledged > before + 200)
+    break_function(running, "VerifyCutover", "raise")
+    winner.answer("approve")
+    next_request(winner)
     winner.answer("approve")
     described = winner.wait()
     assert described["status"] == "SUCCEEDED", winner.failure()
@@ -140,6 +147,7 @@ def test_an_event_that_is_delivered_twice_makes_one_release_and_nothing_is_lost(
     assert result.client_write_gap_ms is not None
     assert result.client_write_gap_ms > 0, "both sides took writes at once"
     assert summary["sessions_ended"] >= 1, "a transaction was open when blue was frozen"
+    assert summary["attempts"] == 2
     after = traces(running, running.server(summary["green"]), DATABASES)
     assert after["locks"] == after["slots"] == []
     assert after["publications"] == {"app": [], "crm": []}

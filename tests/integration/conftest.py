@@ -100,13 +100,19 @@ def server_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def lab(server_folder: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
+def version() -> int:
+    """The major version of blue; a test that wants another one parametrizes it."""
+    return 16
+
+
+@pytest.fixture
+def lab(server_folder: Path, version: int, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A fresh blue; ``@pytest.mark.parametrize("lab", [...], indirect=True)`` gives it server settings."""
     name = secrets.token_hex(4)
     folder = server_folder / name
     folder.mkdir()
     folder.chmod(0o711)
-    server = Server.create(folder / "blue", 16, "127.0.1.1", _free_port(), getattr(request, "param", {}))
+    server = Server.create(folder / "blue", version, "127.0.1.1", _free_port(), getattr(request, "param", {}))
     passwords = {role: secrets.token_urlsafe(24) for role in ("bluegreen_release", WRITER)}
     create_role(server, "bluegreen_release", passwords["bluegreen_release"], options="SUPERUSER")
     create_role(server, WRITER, passwords[WRITER])
@@ -129,6 +135,7 @@ def lab(server_folder: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
         switchover_ttl_s=5,
         approval_timeout_s=60,
         freeze_budget_s=30,
+        max_attempts=3,
         max_lag_bytes=1 << 24,
         max_lag_s=5.0,
     )

@@ -9,7 +9,7 @@ import pytest
 
 from bluegreen import completion, freeze, recovery, replication, switchover
 from bluegreen.decisions import Found, after_death
-from bluegreen.errors import DatabaseUnavailable, GreenFailed, SqlError
+from bluegreen.errors import DatabaseUnavailable, GreenFailed, SqlError, SwitchoverAborted
 from tests.integration.conftest import APP, DATABASES, Lab, with_plan
 from tests.integration.test_replication import NOTHING, leftovers
 from tests.integration.test_switchover import following as following
@@ -19,7 +19,7 @@ from tests.integration.test_switchover import freeze_and_move, lets_in
 def ask_to_open(lab: Lab) -> None:
     """What OpenGreen does first; then it dies."""
     home = lab.databases.on(lab.plan.blue, lab.plan.home)
-    assert home.query("intend_opening", release_id=lab.plan.release_id)
+    assert home.query("intend_opening", switchover_id=lab.plan.switchover_id)
 
 
 def open_green(lab: Lab) -> None:
@@ -46,7 +46,8 @@ def clean_up(lab: Lab) -> None:
 
 def recover(lab: Lab) -> str:
     """What the recovery does in the databases, decided on what it sees there."""
-    said = recovery.blue_says(lab.databases, lab.plan)
+    said, attempt = recovery.blue_says(lab.databases, lab.plan)
+    with_plan(lab, attempt=attempt)
     verdict = recovery.green_says(lab.databases, lab.plan, lab.green) if said == "may be open" else "none"
     action = after_death(Found(is_running=False, holds_lock=True, freeze=said, verdict=verdict)).action
     if action == "undo":
@@ -81,7 +82,7 @@ def test_whenever_a_release_dies_it_is_undone_or_finished_and_there_is_one_write
     lab = following
     for step in done:
         step(lab)
-    assert recovery.blue_says(lab.databases, lab.plan) == said
+    assert recovery.blue_says(lab.databases, lab.plan)[0] == said
     for _ in range(2):  # a second recovery finds what the first has left, and does no harm
         assert recover(lab) == action
         is_undone = action == "undo"
@@ -90,6 +91,21 @@ def test_whenever_a_release_dies_it_is_undone_or_finished_and_there_is_one_write
         assert leftovers(lab) == NOTHING
     else:
         assert leftovers(lab) == NOTHING | {"schemas": [[["bluegreen"]]] * 2}
+
+
+def test_the_attempt_that_may_be_on_its_way_is_aborted_too(lab: Lab) -> None:
+    lab.prepare()
+    assert recovery.blue_says(lab.databases, lab.plan) == ("none", 1)
+    for attempt in (1, 2):
+        plan = with_plan(lab, attempt=attempt)
+        freeze.freeze_blue(lab.databases, plan)
+        assert recovery.blue_says(lab.databases, lab.plan) == ("frozen", attempt)
+        switchover.abort(lab.databases, plan, None)
+        assert recovery.blue_says(lab.databases, lab.plan) == ("ended", attempt + 1)
+    switchover.abort(lab.databases, with_plan(lab, attempt=3), None)
+    with pytest.raises(SwitchoverAborted):
+        freeze.freeze_blue(lab.databases, lab.plan)
+    assert lets_in(lab, lab.blue_server)
 
 
 def test_green_is_remembered_as_open_when_it_has_forgotten_so_itself(following: Lab) -> None:
@@ -117,7 +133,7 @@ def test_a_summary_says_what_the_databases_know_and_no_more(following: Lab) -> N
 
 
 def test_a_blue_that_no_release_has_touched_has_nothing_to_be_given_back_or_removed(lab: Lab) -> None:
-    assert recovery.blue_says(lab.databases, lab.plan) == "none"
+    assert recovery.blue_says(lab.databases, lab.plan) == ("none", 1)
     assert switchover.abort(lab.databases, lab.plan, None).roles == ()
     clean_up(lab)
     assert lets_in(lab, lab.blue_server)
@@ -127,14 +143,14 @@ def test_a_blue_that_no_release_has_touched_has_nothing_to_be_given_back_or_remo
 @pytest.mark.parametrize("databases", [("nowhere", APP), (APP, "nowhere"), ("template0",)])
 def test_databases_that_are_not_there_hold_nothing_of_a_release(lab: Lab, databases: tuple[str, ...]) -> None:
     plan = with_plan(lab, databases=databases)
-    assert recovery.blue_says(lab.databases, plan) == "none"
+    assert recovery.blue_says(lab.databases, plan) == ("none", 1)
     assert switchover.abort(lab.databases, plan, None).roles == ()
     clean_up(lab)
 
 
 def test_a_schema_of_another_release_is_left_alone(lab: Lab) -> None:
     replication.create_publications(lab.databases, dataclasses.replace(lab.plan, release_id="20270101-0405-ffffff"))
-    assert recovery.blue_says(lab.databases, lab.plan) == "none"
+    assert recovery.blue_says(lab.databases, lab.plan) == ("none", 1)
     assert switchover.abort(lab.databases, lab.plan, None).roles == ()
     clean_up(lab)
     assert leftovers(lab)["schemas"] == [[["bluegreen"]]] * len(DATABASES)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 
 import pg8000.native
 import pytest
 
-from bluegreen import completion, freeze, lag, replication, switchover
+from bluegreen import completion, evidence, freeze, lag, replication, switchover, verification
 from bluegreen.errors import (
     DatabaseUnavailable,
     FreezeBudgetExceeded,
@@ -62,7 +62,7 @@ def freeze_and_move(lab: Lab) -> None:
     freeze.freeze_blue(lab.databases, lab.plan)
     switchover.drain(lab.databases, lab.plan, lab.green)
     switchover.sync_sequences(lab.databases, lab.plan, lab.green)
-    switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+    verification.verify_cutover(lab.databases, lab.plan, lab.green)
 
 
 def test_at_every_moment_of_a_switchover_at_most_one_side_lets_the_application_in(following: Lab) -> None:
@@ -94,7 +94,7 @@ def test_every_step_of_the_switchover_can_run_twice(following: Lab) -> None:
     for _ in range(2):
         switchover.drain(lab.databases, lab.plan, lab.green)
         switchover.sync_sequences(lab.databases, lab.plan, lab.green)
-        switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+        verification.verify_cutover(lab.databases, lab.plan, lab.green)
     opened = switchover.open_green(lab.databases, lab.plan, lab.green)
     assert switchover.open_green(lab.databases, lab.plan, lab.green) == opened
     for _ in range(2):
@@ -206,6 +206,7 @@ def test_sequences_go_on_exactly_where_blue_stopped(following: Lab) -> None:
 def test_a_sequence_that_green_lacks_is_an_error(following: Lab) -> None:
     lab = following
     lab.blue_server.execute(CRM, "CREATE SEQUENCE late")
+    freeze.freeze_blue(lab.databases, lab.plan)
     with pytest.raises((SequencesDiffer, SqlError), match="late"):
         switchover.sync_sequences(lab.databases, lab.plan, lab.green)
 
@@ -217,7 +218,7 @@ def test_a_table_with_a_row_less_on_green_is_named(following: Lab) -> None:
     assert lab.green_server
     lab.green_server.execute(CRM, "DELETE FROM orders WHERE id = 17")
     with pytest.raises(RowCountsDiffer) as raised:
-        switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+        verification.verify_cutover(lab.databases, lab.plan, lab.green)
     assert f"{CRM}.public.orders: 1000 on blue, 999 on green" in str(raised.value)
 
 
@@ -227,7 +228,7 @@ def test_a_session_that_turns_up_after_the_freeze_keeps_green_closed(following: 
     switchover.drain(lab.databases, lab.plan, lab.green)
     lab.blue_server.execute(APP, f"ALTER ROLE {identifier(WRITER)} LOGIN")
     with closing(lab.as_writer(lab.blue_server)), pytest.raises(WritersRemain, match="may have written"):
-        switchover.verify_cutover(lab.databases, lab.plan, lab.green)
+        verification.verify_cutover(lab.databases, lab.plan, lab.green)
 
 
 def test_a_session_that_turned_up_late_is_seen_by_every_attempt(following: Lab) -> None:
@@ -245,10 +246,73 @@ def test_counting_for_longer_than_the_budget_ends_the_switchover(following: Lab)
     lab = following
     with_plan(lab, freeze_budget_s=1)
     freeze.freeze_blue(lab.databases, lab.plan)
-    slow = "CREATE OR REPLACE FUNCTION bluegreen.row_counts() RETURNS TABLE (schema text, name text, row_count bigint)"
+    slow = (
+        "CREATE OR REPLACE FUNCTION bluegreen.row_counts(schemas text[], names text[])"
+        " RETURNS TABLE (schema text, name text, row_count bigint)"
+    )
     lab.blue_server.execute(CRM, f"{slow} LANGUAGE sql AS $$ SELECT pg_sleep(60)::text, '', 0::bigint $$")
-    with pytest.raises(FreezeBudgetExceeded, match="counting all rows"):
-        switchover.compare_row_counts(lab.databases, lab.plan, lab.green)
+    with pytest.raises(FreezeBudgetExceeded, match="counting rows"):
+        verification.compare_row_counts(lab.databases, lab.plan, lab.green)
+
+
+def test_the_largest_tables_are_not_counted(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = following
+    everything = lab.databases.on(lab.plan.blue, CRM).query("replicated_tables")
+    monkeypatch.setattr(verification, "COUNTED_BYTES", everything[-1]["bytes_so_far"] - 1)
+    freeze_and_move(lab)
+    counts = verification.compare_row_counts(lab.databases, lab.plan, lab.green)[CRM]
+    assert (counts["tables"], counts["uncounted_tables"]) == (len(everything) - 1, 1)
+    assert lab.green_server
+    lab.green_server.execute(CRM, "DELETE FROM orders")  # the largest
+    assert verification.compare_row_counts(lab.databases, lab.plan, lab.green)[CRM] == counts
+
+
+def test_what_the_freeze_will_take_is_measured_without_one(following: Lab) -> None:
+    lab = following
+    expected_s = evidence.expected_freeze_s(lab.databases, lab.plan, lab.green, sentinel_s=0.5)
+    assert expected_s > 0.5 + evidence.STEPS * evidence.STEP_S
+    assert lets_in(lab, lab.blue_server)
+
+
+def test_a_freeze_that_cannot_end_in_time_does_not_begin(following: Lab) -> None:
+    lab = following
+    with_plan(lab, freeze_budget_s=2)
+    with pytest.raises(FreezeBudgetExceeded, match=r"a row from blue to green 3\.0 s"):
+        evidence.expected_freeze_s(lab.databases, lab.plan, lab.green, sentinel_s=3)
+
+
+@pytest.mark.parametrize("step", [switchover.drain, switchover.sync_sequences, verification.verify_cutover])
+def test_past_the_deadline_no_step_begins(following: Lab, step: Callable[..., object]) -> None:
+    lab = following
+    with_plan(lab, freeze_budget_s=1)
+    freeze.freeze_blue(lab.databases, lab.plan)
+    home = lab.databases.on(lab.plan.blue, lab.plan.home)
+    eventually(lambda: home.one("freeze_record", switchover_id=lab.plan.switchover_id)["left_s"] < 0)
+    with pytest.raises(FreezeBudgetExceeded, match="used up"):
+        step(lab.databases, lab.plan, lab.green)
+
+
+def test_after_an_abort_the_next_attempt_can_succeed_and_the_last_one_can_do_no_more(following: Lab) -> None:
+    lab = following
+    first = lab.plan
+    freeze_and_move(lab)
+    assert switchover.abort(lab.databases, first, lab.green).outcome == "abort"
+    lab.blue_server.execute(APP, "INSERT INTO orders (note) VALUES ('between the attempts')")
+    with_plan(lab, attempt=2)
+    switchover.recheck(lab.databases, lab.plan, lab.green)
+    freeze_and_move(lab)
+    with pytest.raises(SwitchoverAborted):
+        freeze.freeze_blue(lab.databases, first)
+    with pytest.raises(SwitchoverAborted):
+        switchover.drain(lab.databases, first, lab.green)
+    with pytest.raises(SwitchoverAborted):
+        switchover.open_green(lab.databases, first, lab.green)
+    assert switchover.abort(lab.databases, first, lab.green) == Opening("abort", "")
+    assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (False, False)
+    assert switchover.open_green(lab.databases, lab.plan, lab.green).roles == (WRITER,)
+    assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (False, True)
+    assert lab.green_server
+    assert lab.green_server.execute(APP, "SELECT count(*) FROM orders WHERE note = 'between the attempts'") == [[1]]
 
 
 def test_a_green_that_became_read_only_is_no_obstacle_to_the_abort(following: Lab) -> None:
@@ -339,10 +403,10 @@ def test_of_an_opening_and_an_abort_at_the_same_time_exactly_one_happens(followi
 def test_an_opening_that_dies_before_its_commit_leaves_the_abort_free(following: Lab, second: Databases) -> None:
     lab = following
     freeze_and_move(lab)
-    second.on(lab.plan.blue, lab.plan.home).query("intend_opening", release_id=lab.plan.release_id)
+    second.on(lab.plan.blue, lab.plan.home).query("intend_opening", switchover_id=lab.plan.switchover_id)
     home = second.on(lab.green, lab.plan.home)
     home.run("BEGIN")
-    home.query("decide_opening", release_id=lab.plan.release_id, outcome="open")
+    home.query("decide_opening", switchover_id=lab.plan.switchover_id, outcome="open")
     second.close()  # killed in the middle of its transaction
     verdict = switchover.abort(lab.databases, lab.plan, lab.green)
     assert verdict.outcome == "abort"
@@ -354,7 +418,9 @@ def test_a_late_opening_is_refused_by_the_deadline_of_the_freeze(following: Lab)
     with_plan(lab, freeze_budget_s=1)
     freeze_and_move(lab)
     eventually(
-        lambda: lab.databases.on(lab.green, APP).one("freeze_record", release_id=lab.plan.release_id)["is_overdue"]
+        lambda: lab.databases.on(lab.green, APP).one("freeze_record", switchover_id=lab.plan.switchover_id)[
+            "is_overdue"
+        ]
     )
     with pytest.raises(FreezeBudgetExceeded):
         switchover.open_green(lab.databases, lab.plan, lab.green)
@@ -367,7 +433,9 @@ def test_an_opening_that_is_repeated_after_the_deadline_stands(following: Lab) -
     freeze_and_move(lab)
     opened = switchover.open_green(lab.databases, lab.plan, lab.green)
     eventually(
-        lambda: lab.databases.on(lab.green, APP).one("freeze_record", release_id=lab.plan.release_id)["is_overdue"]
+        lambda: lab.databases.on(lab.green, APP).one("freeze_record", switchover_id=lab.plan.switchover_id)[
+            "is_overdue"
+        ]
     )
     assert switchover.open_green(lab.databases, lab.plan, lab.green) == opened
 
@@ -416,5 +484,5 @@ def test_all_databases_are_drained(following: Lab) -> None:
         lab.blue_server.execute(database, "INSERT INTO orders (note) SELECT 'bulk' FROM generate_series(1, 20000)")
     freeze.freeze_blue(lab.databases, lab.plan)
     assert set(switchover.drain(lab.databases, lab.plan, lab.green)) == set(DATABASES)
-    counts = switchover.compare_row_counts(lab.databases, lab.plan, lab.green)
+    counts = verification.compare_row_counts(lab.databases, lab.plan, lab.green)
     assert counts[APP]["rows"] == counts[CRM]["rows"] == 21100

@@ -15,6 +15,7 @@ OPTIONAL = {
     "database_port": 5432,
     "approval_timeout_s": 86_400,
     "freeze_budget_s": 30,
+    "max_attempts": 3,
     "switchover_ttl_s": 5,
     "max_lag_bytes": 16_777_216,
     "max_lag_s": 5.0,

@@ -26,6 +26,7 @@ PLAN = {
     "release_id": "20261123-0405-abcdef",
     "approval_timeout_s": 60,
     "freeze_budget_s": 30,
+    "attempt": 1,
     "blue": {"identifier": "shop-blue", "host": "127.0.1.1", "port": 5432},
 }
 RESULTS: dict[str, Any] = {
@@ -37,7 +38,10 @@ RESULTS: dict[str, Any] = {
         "text": 'It\'s {ready} — \\ "really".',
         "answer": """'{"decision": "approve", "approver": "YOUR NAME"}'""",
     },
-    "AbortSwitchover": {"outcome": "abort", "decided_at": "2026-11-23T04:05:06+00:00", "roles": 1},
+    "FreezeBlue": {"frozen_at": "2026-11-23T04:05:05+00:00", "left_s": 30},
+    "WaitForDrain": {"drain_s": {"app": 0.01}, "left_s": 29},
+    "VerifyCutover": {"counts": {}, "left_s": 28},
+    "AbortSwitchover": {"outcome": "abort", "decided_at": "", "roles": 1, "next_attempt": 1},
     "OpenGreen": {"outcome": "open", "decided_at": "2026-11-23T04:05:06+00:00", "roles": 1},
     "ReleaseLock": {"explanation": "because the test wants it"},
     "CompleteRelease": {"release_id": "20261123-0405-abcdef", "freeze_to_open_ms": 41.5},
@@ -97,7 +101,7 @@ class Machine:
         )
 
     def run(self, decision: str = "approve") -> tuple[Release, list[str]]:
-        """A release to its end, and the states it went through."""
+        """A release to its end, all its requests answered alike, and the states it went through."""
         release = self.start()
         while release.running:
             if (request := release.approval_request()) and request.task_token not in self.events:

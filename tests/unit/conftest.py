@@ -56,6 +56,7 @@ def plan() -> Plan:
         switchover_ttl_s=5,
         approval_timeout_s=60,
         freeze_budget_s=30,
+        max_attempts=3,
         max_lag_bytes=1 << 24,
         max_lag_s=5.0,
     )

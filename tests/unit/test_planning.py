@@ -50,6 +50,7 @@ class Stack:
             writer_record="db.shop.internal",
             approval_timeout_s=86400,
             freeze_budget_s=30,
+            max_attempts=3,
             switchover_ttl_s=5,
             max_lag_bytes=1 << 24,
             max_lag_s=5.0,

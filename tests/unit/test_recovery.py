@@ -25,7 +25,7 @@ class Scene:
     def __init__(self, rds: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
         self.rds, self.plan, self.dynamodb = rds, plan, boto3.client("dynamodb")
         self.execution: dict[str, Any] = {"status": "ABORTED", "stopDate": STOPPED_AT}
-        self.freeze, self.verdict = "none", "none"
+        self.freeze, self.attempt, self.verdict = "none", 1, "none"
         self.dynamodb.create_table(
             TableName="locks",
             KeySchema=[{"AttributeName": "cluster", "KeyType": "HASH"}],
@@ -33,7 +33,7 @@ class Scene:
             BillingMode="PAY_PER_REQUEST",
         )
         records.acquire_lock(self.dynamodb, "locks", plan)
-        monkeypatch.setattr(recovery, "blue_says", lambda *_: self.freeze)
+        monkeypatch.setattr(recovery, "blue_says", lambda *_: (self.freeze, self.attempt))
         monkeypatch.setattr(recovery, "green_says", lambda *_: self.verdict)
 
     def make_green(self) -> None:
@@ -74,6 +74,11 @@ def test_the_plan_comes_from_the_lock_and_green_from_rds(scene: Scene) -> None:
     assert green
     assert green.identifier == scene.plan.green_identifier
     assert green.host.startswith(scene.plan.green_identifier)
+
+
+def test_the_attempt_is_the_one_that_blue_knows_of(scene: Scene) -> None:
+    scene.freeze, scene.attempt = "frozen", 2
+    assert Plan.of(scene.inspect()).attempt == 2
 
 
 def test_the_end_of_the_last_function_is_told(scene: Scene) -> None:

@@ -1,11 +1,11 @@
 -- Every client session but the release's own and those of AWS; ended if asked for; a cancel would leave one able to commit.
--- Once the freeze of this release has ended nobody is sent away any more, however late this is asked.
+-- Once the freeze of this switchover has ended nobody is sent away any more, however late this is asked.
 SELECT pid, coalesce(usename, '?') AS role, coalesce(datname, '?') AS database,
        coalesce(application_name, '') AS application, coalesce(host(client_addr), 'local') AS client,
        CASE WHEN :terminate::boolean THEN pg_terminate_backend(pid) END AS signalled
 FROM pg_stat_activity
 WHERE backend_type = 'client backend'
   AND pid <> pg_backend_pid()
-  AND NOT EXISTS (SELECT FROM bluegreen.freeze_record WHERE release_id = :release_id AND unfrozen_at IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM bluegreen.freeze_record WHERE switchover_id = :switchover_id AND unfrozen_at IS NOT NULL)
   AND usename IS DISTINCT FROM current_user
   AND coalesce(usename, '') NOT IN ('rdsadmin', 'rdsrepladmin', 'rdsproxyadmin', 'rdstopmgr', 'rds_ad')

@@ -13,7 +13,7 @@ CREATE TABLE bluegreen.sentinel (
 -- green may have been asked to open (opening_at), blue is given back (unfrozen_at) only if green says that it is not open.
 -- That green was opened (opened_at) is noted here before green's own word goes with this schema on green.
 CREATE TABLE bluegreen.freeze_record (
-    release_id text PRIMARY KEY,
+    switchover_id text PRIMARY KEY,
     roles text[] NOT NULL,
     frozen_at timestamptz,
     deadline_at timestamptz,
@@ -29,9 +29,9 @@ CREATE TABLE bluegreen.adoption (
     adopted_at timestamptz NOT NULL
 );
 
--- Green only: the commit point. The first row of a release decides it, 'open' or 'abort', once and for all.
+-- Green only: the commit point. The first row of a switchover decides it, 'open' or 'abort', once and for all.
 CREATE TABLE bluegreen.opening (
-    release_id text PRIMARY KEY,
+    switchover_id text PRIMARY KEY,
     outcome text NOT NULL CHECK (outcome IN ('open', 'abort')),
     decided_at timestamptz NOT NULL
 );
@@ -53,16 +53,16 @@ BEGIN
 END
 $function$;
 
--- The number of rows of every table that is replicated, in one round trip. The release's own tables do not count.
-CREATE FUNCTION bluegreen.row_counts()
+-- The number of rows of each of these tables, in one round trip; a table that is not there is left out.
+CREATE FUNCTION bluegreen.row_counts(schemas text[], names text[])
 RETURNS TABLE (schema text, name text, row_count bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $function$
 BEGIN
     FOR schema, name IN
         SELECT n.nspname, c.relname
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.oid >= 16384 AND n.nspname <> 'bluegreen'
-        ORDER BY 1, 2
+        FROM unnest(schemas, names) AS wanted (schema, name)
+        JOIN pg_namespace n ON n.nspname = wanted.schema
+        JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
     LOOP
         EXECUTE format('SELECT count(*) FROM ONLY %I.%I', schema, name) INTO row_count;
         RETURN NEXT;

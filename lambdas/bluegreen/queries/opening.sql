@@ -1,2 +1,2 @@
--- What was decided of this release, if anything.
-SELECT outcome, decided_at::text AS decided_at FROM bluegreen.opening WHERE release_id = :release_id
+-- What was decided of this switchover, if anything.
+SELECT outcome, decided_at::text AS decided_at FROM bluegreen.opening WHERE switchover_id = :switchover_id

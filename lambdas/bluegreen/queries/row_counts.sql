@@ -1,2 +1,2 @@
--- Rows of every replicated table of this database.
-SELECT schema, name, row_count FROM bluegreen.row_counts()
+-- Rows of these tables of this database.
+SELECT schema, name, row_count FROM bluegreen.row_counts(:schemas::text[], :names::text[])
