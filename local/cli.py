@@ -158,6 +158,7 @@ def description(running: World, databases: tuple[str, ...]) -> dict[str, object]
         "endpoint_url": running.emulator.endpoint_url,
         "region": running.emulator.region,
         "state_machine_arn": running.stack.outputs["StateMachineArn"],
+        "recovery_state_machine_arn": running.stack.outputs["RecoveryStateMachineArn"],
         "topic_arn": running.stack.outputs["ApprovalTopicArn"],
         "event_bus": "default",
         "event_source": running.stack.config["event_source"],

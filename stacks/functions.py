@@ -1,7 +1,7 @@
-"""One function for each state of the state machine that runs code of ours, with its own role and its own grants.
+"""One function for each state of the state machines that runs code of ours, with its own role and its own grants.
 
 The function of state `CheckBlue` is the construct `CheckBlue`, runs `handlers/check_blue.py`, and its ARN takes the
-place of `${CheckBlueFunctionArn}` in the state machine's definition.
+place of `${CheckBlueFunctionArn}` in the state machines' definitions.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from stacks.grants import (
     Shared,
     change_record,
     database,
+    dead_executions,
     delete_clone,
     function_name,
     lock,
@@ -68,7 +69,7 @@ _IN_THE_FREEZE = (
 )
 _forget_secret = replication_secrets("DeleteSecret")
 
-FUNCTIONS = (
+_OF_A_RELEASE = (
     Row("PlanRelease", 30, (plan, lock("PutItem", "GetItem"), look_at_clusters, read_record)),
     Row("CheckBlue", 60, (database,)),
     Row("CreateReplicationUser", 60, (database, replication_secrets("CreateSecret", "GetSecretValue", "TagResource"))),
@@ -99,6 +100,13 @@ FUNCTIONS = (
     Row("CleanUpReplication", 120, (database, _forget_secret)),
     Row("DeleteGreen", 60, (look_at_clusters, delete_clone)),
     Row("ReleaseLock", 30, (lock("DeleteItem"),)),
+)
+
+_LONGEST_TIMEOUT_S = max(row.timeout_s for row in _OF_A_RELEASE)
+
+FUNCTIONS = (
+    *_OF_A_RELEASE,
+    Row("InspectRelease", 60, (database, look_at_clusters, lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S))),
 )
 
 

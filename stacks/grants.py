@@ -93,6 +93,20 @@ def delete_clone(function: lambda_.Function, shared: Shared) -> None:
     )
 
 
+def dead_executions(longest_timeout_s: int) -> Grant:
+    """How an execution of the release's machine ended; and by when no function that it had called can be running.
+
+    A minute is added: a call that was under way when the execution ended may have had its function to start yet.
+    """
+
+    def grant(function: lambda_.Function, shared: Shared) -> None:
+        executions = _arn(function, "states", "execution", f"{resource_name(shared.config)}:*")
+        _allow(function, ["states:DescribeExecution"], executions)
+        function.add_environment("FUNCTIONS_END_AFTER_S", str(longest_timeout_s + 60))
+
+    return grant
+
+
 def replication_secrets(*actions: str) -> Grant:
     """The secrets of replication users, which live as long as their release."""
 
@@ -148,7 +162,7 @@ def warming(*names: str) -> Grant:
 
 
 def resource_name(config: ClusterConfig) -> str:
-    """The name of the state machine, and the beginning of all other names."""
+    """The name of the release's state machine, and the beginning of all other names."""
     return f"bluegreen-{config.name}"
 
 

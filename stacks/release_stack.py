@@ -14,7 +14,7 @@ from stacks.config import ClusterConfig
 from stacks.functions import make_functions
 from stacks.grants import Shared
 from stacks.network import Network
-from stacks.workflow import release_machine, start_on_request
+from stacks.workflow import recover_the_dead, recovery_machine, release_machine, start_on_request
 
 
 class ReleaseStack(cdk.Stack):
@@ -32,8 +32,11 @@ class ReleaseStack(cdk.Stack):
         functions = make_functions(self, Shared(config, secret, locks), network)
         machine = release_machine(self, config, functions, topic)
         start_on_request(self, config, machine)
+        recovery = recovery_machine(self, config, functions, topic)
+        recover_the_dead(self, config, machine, recovery)
 
         cdk.CfnOutput(self, "StateMachineArn", value=machine.state_machine_arn)
+        cdk.CfnOutput(self, "RecoveryStateMachineArn", value=recovery.state_machine_arn)
         cdk.CfnOutput(self, "ApprovalTopicArn", value=topic.topic_arn)
         cdk.CfnOutput(self, "ReleaseSecretArn", value=secret.secret_arn)
         cdk.CfnOutput(self, "LockTableName", value=locks.table_name)

@@ -1,10 +1,9 @@
-"""The state machine, and the event that starts it."""
+"""The two state machines, and the events that start them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -20,7 +19,7 @@ from stacks.grants import resource_name
 from stacks.observability import log_group
 from stacks.packaging import ROOT
 
-DEFINITION = ROOT / "statemachine" / "release.asl.json"
+STATE_MACHINES = ROOT / "statemachine"
 
 
 class DefinitionError(Exception):
@@ -28,34 +27,50 @@ class DefinitionError(Exception):
 
 
 def release_machine(
+    scope: Construct, config: ClusterConfig, functions: Mapping[str, lambda_.Function], topic: sns.Topic
+) -> stepfunctions.StateMachine:
+    """The state machine that makes a release."""
+    return _machine(scope, "Release", resource_name(config), config, functions, topic)
+
+
+def recovery_machine(
+    scope: Construct, config: ClusterConfig, functions: Mapping[str, lambda_.Function], topic: sns.Topic
+) -> stepfunctions.StateMachine:
+    """The state machine that undoes or finishes a release whose execution died."""
+    return _machine(scope, "Recovery", f"{resource_name(config)}-recovery", config, functions, topic)
+
+
+def _machine(
     scope: Construct,
+    identifier: str,
+    name: str,
     config: ClusterConfig,
     functions: Mapping[str, lambda_.Function],
     topic: sns.Topic,
-    definition: Path = DEFINITION,
 ) -> stepfunctions.StateMachine:
-    """The state machine that makes a release; its role may call the functions and publish, no more.
+    """The machine of `statemachine/<identifier>.asl.json`; its role may call its functions and publish, no more.
 
     The functions are those of the stack, and the customer's own that stops and starts the application, if there is one.
     """
-    name = resource_name(config)
+    definition = (STATE_MACHINES / f"{identifier.lower()}.asl.json").read_text()
     arns = {placeholder: function.function_arn for placeholder, function in functions.items()}
     values = {**arns, "ApprovalTopicArn": topic.topic_arn, "Region": config.region}
     machine = stepfunctions.StateMachine(
         scope,
-        "Release",
+        identifier,
         state_machine_name=name,
-        definition_body=stepfunctions.DefinitionBody.from_string(fill_in(definition.read_text(), values)),
+        definition_body=stepfunctions.DefinitionBody.from_string(fill_in(definition, values)),
         tracing_enabled=True,
         logs=stepfunctions.LogOptions(
             # The prefix keeps the policy on log deliveries, which has a limit of size, from growing with every group.
-            destination=log_group(scope, "ReleaseLogs", f"/aws/vendedlogs/states/{name}"),
+            destination=log_group(scope, f"{identifier}Logs", f"/aws/vendedlogs/states/{name}"),
             level=stepfunctions.LogLevel.ALL,
             include_execution_data=False,  # task tokens are in it
         ),
     )
-    callable_arns = [*arns.values(), *filter(None, [config.freeze_hook_function_arn])]
-    machine.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=callable_arns))
+    called = [arn for placeholder, arn in arns.items() if f"${{{placeholder}}}" in definition]
+    called += filter(None, [config.freeze_hook_function_arn])
+    machine.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=called))
     topic.grant_publish(machine)
     return machine
 
@@ -92,6 +107,33 @@ def start_on_request(scope: Construct, config: ClusterConfig, machine: stepfunct
                 input=events.RuleTargetInput.from_event_path("$.detail"),
                 # A request that could not be delivered for so long is a surprise to whoever sent it.
                 max_event_age=cdk.Duration.minutes(15),
+            )
+        ],
+    )
+
+
+def recover_the_dead(
+    scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine, recovery: stepfunctions.StateMachine
+) -> None:
+    """An execution of `machine` that ended badly starts the recovery, which sees whether that one had cleaned up."""
+    events.Rule(
+        scope,
+        "ExecutionDied",
+        description=f"Starts the recovery of releases of {config.name}",
+        event_pattern=events.EventPattern(
+            source=["aws.states"],
+            detail_type=["Step Functions Execution Status Change"],
+            detail={"stateMachineArn": [machine.state_machine_arn], "status": ["ABORTED", "FAILED", "TIMED_OUT"]},
+        ),
+        targets=[
+            targets.SfnStateMachine(
+                recovery,
+                input=events.RuleTargetInput.from_object(
+                    {
+                        "execution_arn": events.EventField.from_path("$.detail.executionArn"),
+                        "status": events.EventField.from_path("$.detail.status"),
+                    }
+                ),
             )
         ],
     )

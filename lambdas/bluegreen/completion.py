@@ -7,20 +7,29 @@ from datetime import datetime
 from typing import Any
 
 from . import replication
+from .errors import SwitchoverAborted
 from .model import Cluster, Plan, State
-from .postgres import Databases
+from .postgres import Databases, Row
 
 
-def clear_away(databases: Databases, plan: Plan, green: Cluster) -> None:
+def clear_away(databases: Databases, plan: Plan, green: Cluster) -> Row:
     """Takes away what only the release needed: publication and replication role on blue, role and schema on green.
+    Returns the freeze record.
 
     Blue keeps the schema ``bluegreen``: its freeze record names the roles that would get LOGIN back if blue were ever
-    needed again.
+    needed again. That green was opened is noted there first, for green forgets it with its schema.
     """
+    home = databases.on(plan.blue, plan.home)
+    if replication.is_prepared(databases, plan, green):
+        opening = databases.on(green, plan.home).one("opening", switchover_id=plan.switchover_id)
+        if opening["outcome"] != "open":
+            raise SwitchoverAborted(f"{plan.switchover_id} was aborted: there is nothing to complete.")
+        home.query("note_opening", switchover_id=plan.switchover_id, opened_at=opening["decided_at"])
     replication.drop_publications(databases, plan, plan.blue)
     replication.drop_replication_role(databases, plan, plan.blue)
     replication.drop_replication_role(databases, plan, green)
     replication.drop_schema(databases, plan, green)
+    return home.one("freeze_record", switchover_id=plan.switchover_id)
 
 
 def explanation(failure: State) -> str:
@@ -39,21 +48,23 @@ def explanation(failure: State) -> str:
     return str(parsed.get("errorMessage", cause)) if isinstance(parsed, dict) else cause
 
 
-def summary(plan: Plan, state: State) -> dict[str, Any]:
-    """The figures of the release. ``freeze_to_open_ms`` compares blue's clock with green's, which NTP keeps close."""
-    frozen, opened = (
-        datetime.fromisoformat(text) for text in (state["freeze"]["frozen_at"], state["opening"]["decided_at"])
-    )
-    switchover = state["switchover"]
+def summary(plan: Plan, state: State, record: Row) -> dict[str, Any]:
+    """The figures of the release. ``freeze_to_open_ms`` compares blue's clock with green's, which NTP keeps close.
+
+    What only the state of the execution said is None when a recovery completes the release: it died with it.
+    """
+    frozen, opened = (datetime.fromisoformat(record[key]) for key in ("frozen_at", "opened_at"))
+    switchover = state.get("switchover")
     return {
         "release_id": plan.release_id,
         "blue": plan.blue.identifier,
         "green": plan.green_identifier,
         "attempts": plan.attempt,
         "freeze_to_open_ms": round((opened - frozen).total_seconds() * 1000, 1),
-        "roles": state["opening"]["roles"],
-        "sessions_ended": state["freeze"]["sessions_ended"],
-        "databases": {
+        "roles": len(record["roles"]),
+        "sessions_ended": state["freeze"]["sessions_ended"] if "freeze" in state else None,
+        "databases": switchover
+        and {
             database: {
                 "tables": switchover["counts"][database]["tables"],
                 "rows": switchover["counts"][database]["rows"],

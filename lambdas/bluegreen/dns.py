@@ -112,7 +112,9 @@ def rehearse_flip(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = a
     side_by_side(plan.records, lambda zone_id, records: changes_of(route53, zone_id, records, flipped))
 
 
-def restore(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses) -> tuple[list[str], list[str]]:
+def restore(
+    route53: Any, plan: Plan, green: Cluster | None, resolve: Resolve = addresses
+) -> tuple[list[str], list[str]]:
     """Gives the records back to blue as they were; returns the ids of the changes, and what was left alone and why.
 
     A record that somebody else changed stays theirs, and the others are given back all the same.
@@ -120,7 +122,7 @@ def restore(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = address
     resolve, left_alone = cache(resolve), list[str]()
 
     def restored(planned: Record, now: Record) -> Record:
-        _require(now, [plan.blue, green], planned, resolve)
+        _require(now, [plan.blue, *([green] if green else [])], planned, resolve)
         return replace(now, ttl_s=planned.ttl_s, values=_values_at_blue(planned, plan.blue, resolve))
 
     return replace_all(route53, plan.release_id, plan.records, restored, left_alone), left_alone

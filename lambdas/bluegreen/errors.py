@@ -25,7 +25,8 @@
     │   ├── GreenNotReady
     │   ├── GreenNotGone
     │   ├── ReplicationLagging
-    │   └── DnsNotInSync
+    │   ├── DnsNotInSync
+    │   └── ExecutionNotOver
     └── Unavailable                out of reach; the state machine tries again
         ├── DatabaseUnavailable
         └── AwsUnavailable
@@ -130,6 +131,10 @@ class ReplicationLagging(NotYet):
 
 class DnsNotInSync(NotYet):
     """Route 53 has not yet told all its servers of the change."""
+
+
+class ExecutionNotOver(NotYet):
+    """An execution has ended, but Step Functions calls it running still, or a function of it may yet take the lock."""
 
 
 class DatabaseUnavailable(Unavailable):

@@ -158,6 +158,11 @@ def green(state: State) -> Cluster:
     return Cluster(**state["green"])
 
 
+def green_if_any(state: State) -> Cluster | None:
+    """Green, or None when a recovery found no such cluster."""
+    return green(state) if state["green"] else None
+
+
 @dataclass(frozen=True, slots=True)
 class Lag:
     """How far green is behind blue in one database, and whether it follows at all."""

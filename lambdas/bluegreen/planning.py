@@ -105,7 +105,7 @@ def plan_release(
         )
     _require_fit(blue, defaults)
     dns.require_at(found, plan.blue, resolve)
-    records.acquire_lock(dynamodb, lock_table, defaults.cluster_name, execution_arn, identifier)
+    records.acquire_lock(dynamodb, lock_table, plan)
     return plan
 
 

@@ -223,6 +223,15 @@ class Databases:
             session = self._sessions[key] = self._connect(cluster, database)
         return session
 
+    def find(self, cluster: Cluster, database: str) -> Session | None:
+        """As ``on``, or None when there is no database of that name that takes connections."""
+        try:
+            return self.on(cluster, database)
+        except SqlError as error:
+            if error.sqlstate not in (INVALID_CATALOG_NAME, OBJECT_NOT_IN_PREREQUISITE_STATE):
+                raise
+            return None
+
     def each(self, databases: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
         """Does the same in every database, side by side; ``work`` takes a database's name."""
         if len(databases) == 1:

@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from .errors import ReleaseInProgress
+from .model import Plan
 
 
-def acquire_lock(dynamodb: Any, table: str, cluster_name: str, execution_arn: str, release_id: str) -> None:
+def acquire_lock(dynamodb: Any, table: str, plan: Plan) -> None:
     """Takes the lock of a cluster for an execution, or has it already. Raises ``ReleaseInProgress`` naming the holder.
+
+    The lock carries the plan: should the execution die, its recovery knows from it what there may be.
 
     A conditional write decides, because EventBridge may deliver one event twice, and two executions then start.
     """
-    key = {"cluster": {"S": cluster_name}}
+    key = {"cluster": {"S": plan.cluster_name}}
+    fields = {
+        "execution_arn": plan.execution_arn,
+        "release_id": plan.release_id,
+        "plan": json.dumps(plan.to_state()),
+    }
     try:
         dynamodb.put_item(
             TableName=table,
-            Item=key | {"execution_arn": {"S": execution_arn}, "release_id": {"S": release_id}},
+            Item=key | {name: {"S": value} for name, value in fields.items()},
             ConditionExpression="attribute_not_exists(#cluster) OR execution_arn = :ours",
             ExpressionAttributeNames={"#cluster": "cluster"},
-            ExpressionAttributeValues={":ours": {"S": execution_arn}},
+            ExpressionAttributeValues={":ours": {"S": plan.execution_arn}},
         )
     except dynamodb.exceptions.ConditionalCheckFailedException as error:
         holder = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
         arn = holder.get("execution_arn", {}).get("S", "an execution that has just ended")
         raise ReleaseInProgress(
-            f"Cluster {cluster_name} is being released by {arn}. Wait for it to end, or reject its approval request."
+            f"Cluster {plan.cluster_name} is being released by {arn}."
+            " Wait for it to end, or reject its approval request."
         ) from error
+
+
+def locked_plan(dynamodb: Any, table: str, cluster_name: str, execution_arn: str) -> Plan | None:
+    """The plan of the release that an execution holds a cluster's lock for; None when it does not hold it."""
+    key = {"cluster": {"S": cluster_name}}
+    item = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+    if item is None or item["execution_arn"]["S"] != execution_arn:
+        return None
+    return Plan.of({"plan": json.loads(item["plan"]["S"])})
 
 
 def release_lock(dynamodb: Any, table: str, cluster_name: str, execution_arn: str) -> None:

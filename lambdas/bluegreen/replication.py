@@ -183,7 +183,9 @@ def drop_slots(databases: Databases, plan: Plan, cluster: Cluster) -> None:
     """Drops the release's slots on a cluster, ending whoever still reads them."""
 
     def drop(database: str) -> None:
-        session, slot = databases.on(cluster, database), plan.slot(database)
+        session, slot = databases.find(cluster, database), plan.slot(database)
+        if session is None:
+            return
         deadline = time.monotonic() + SLOT_RELEASE_TIMEOUT_S
         while True:
             session.query("end_walsender", slot=slot)
@@ -210,11 +212,23 @@ def drop_publications(databases: Databases, plan: Plan, cluster: Cluster) -> Non
     _in_each(databases, plan, cluster, drop)
 
 
+def made_schema(session: Session, plan: Plan) -> bool:
+    """Whether the schema ``bluegreen`` is there and this release made it."""
+    return [row["made_by"] for row in session.query("schema_made_by")] == [plan.sql_name]
+
+
+def is_prepared(databases: Databases, plan: Plan, cluster: Cluster) -> bool:
+    """Whether this release's schema is on a cluster, or was and somebody else dropped it, for publication and schema
+    come and go together."""
+    home = databases.find(cluster, plan.home)
+    return home is not None and (bool(home.query("publication", name=plan.sql_name)) or made_schema(home, plan))
+
+
 def drop_schema(databases: Databases, plan: Plan, cluster: Cluster) -> None:
     """Drops the release's own schema on a cluster; a schema of that name which this release did not make stays."""
 
     def drop(session: Session) -> None:
-        if [row["made_by"] for row in session.query("schema_made_by")] == [plan.sql_name]:
+        if made_schema(session, plan):
             session.run(f"DROP SCHEMA {SCHEMA} CASCADE")
 
     _in_each(databases, plan, cluster, drop)
@@ -222,16 +236,18 @@ def drop_schema(databases: Databases, plan: Plan, cluster: Cluster) -> None:
 
 def _in_each(databases: Databases, plan: Plan, cluster: Cluster, work: Callable[[Session], None]) -> None:
     def run(database: str) -> None:
-        session = databases.on(cluster, database)
-        with session.transaction(lock=plan.sql_name):
-            work(session)
+        if (session := databases.find(cluster, database)) is not None:
+            with session.transaction(lock=plan.sql_name):
+                work(session)
 
     databases.each(plan.databases, run)
 
 
 def disable_replication_role(databases: Databases, plan: Plan, cluster: Cluster) -> None:
     """Keeps green from coming back to a slot that is about to be dropped."""
-    home = databases.on(cluster, plan.home)
+    home = databases.find(cluster, plan.home)
+    if home is None:
+        return
     with home.transaction(lock=plan.sql_name):
         if home.one("role_exists", role=plan.replication_role)["role_exists"]:
             home.run(f"ALTER ROLE {identifier(plan.replication_role)} NOLOGIN")
@@ -239,7 +255,9 @@ def disable_replication_role(databases: Databases, plan: Plan, cluster: Cluster)
 
 def drop_replication_role(databases: Databases, plan: Plan, cluster: Cluster) -> None:
     """Drops the replication role on a cluster, with the rights that ``create_replication_role`` gave it."""
-    home, role = databases.on(cluster, plan.home), identifier(plan.replication_role)
+    home, role = databases.find(cluster, plan.home), identifier(plan.replication_role)
+    if home is None:
+        return
     with home.transaction(lock=plan.sql_name):
         if not home.one("role_exists", role=plan.replication_role)["role_exists"]:
             return
@@ -252,6 +270,7 @@ def remove_from_blue(databases: Databases, plan: Plan) -> None:
     """Takes everything away that the release made on blue, also while green still follows.
 
     The role loses LOGIN first, or green would be back at its slot between the end of its walsender and the drop.
+    A database that is not there holds nothing of it: an execution may have died before ``CheckBlue`` said so.
     """
     disable_replication_role(databases, plan, plan.blue)
     drop_slots(databases, plan, plan.blue)

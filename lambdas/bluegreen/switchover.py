@@ -13,10 +13,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from . import freeze, lag
+from . import freeze, lag, replication
 from .budget import time_left_s
 from .errors import (
     FreezeBudgetExceeded,
+    GreenFailed,
     NotReadyToFreeze,
     SequencesDiffer,
     SwitchoverAborted,
@@ -134,15 +135,24 @@ def open_green(databases: Databases, plan: Plan, green: Cluster) -> Opening:
     return Opening("open", opening["decided_at"], tuple(record["roles"]))
 
 
-def abort(databases: Databases, plan: Plan, green: Cluster) -> Opening:
+def abort(databases: Databases, plan: Plan, green: Cluster | None) -> Opening:
     """Decides against the release and gives blue back, unless green is open already: then blue stays frozen for ever.
 
     Green is asked only if it may have been asked to open, so a green that died before is no obstacle. After that its
-    word is needed, and ``DatabaseUnavailable`` is raised until it answers: a guess could make two writers.
+    word is needed, and ``DatabaseUnavailable`` is raised until it answers: a guess could make two writers. For the same
+    reason ``GreenFailed`` is raised when it is gone by then (``green`` is None). A blue that was never prepared, or was
+    cleaned up after an earlier abort, has nothing to be given back.
     """
+    if not replication.is_prepared(databases, plan, plan.blue):
+        return Opening("abort", "")
     roles = freeze.unfreeze_blue(databases, plan, is_not_open=False)
     if roles is not None:
         return Opening("abort", "", roles)
+    record = databases.on(plan.blue, plan.home).one("freeze_record", switchover_id=plan.switchover_id)
+    if record["opened_at"] is not None:
+        return Opening("open", record["opened_at"])
+    if green is None:
+        raise GreenFailed(f"{plan.green_identifier} may have been opened, and is gone: a person has to decide.")
     home = databases.on(green, plan.home)
     with home.transaction(lock=plan.sql_name):
         home.query("decide_opening", switchover_id=plan.switchover_id, outcome="abort")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from bluegreen.model import Plan, State, green
+from bluegreen.model import Plan, State, green_if_any
 from bluegreen.switchover import abort
 
 from .entry import Result, databases, entry
@@ -13,5 +13,5 @@ from .entry import Result, databases, entry
 @entry
 def handler(state: State) -> Result:
     plan = Plan.of(state)
-    verdict = abort(databases(), plan, green(state))
+    verdict = abort(databases(), plan, green_if_any(state))
     return asdict(verdict) | {"roles": len(verdict.roles), "next_attempt": plan.next_attempt}

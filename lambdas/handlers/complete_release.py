@@ -13,7 +13,7 @@ from .entry import Result, client, databases, entry, setting
 @entry
 def handler(state: State) -> Result:
     plan = Plan.of(state)
-    clear_away(databases(), plan, green(state))
+    record = clear_away(databases(), plan, green(state))
     delete_replication_login(client("secretsmanager"), plan)
     release_lock(client("dynamodb"), setting("LOCK_TABLE"), plan.cluster_name, plan.execution_arn)
-    return summary(plan, state)
+    return summary(plan, state, record)

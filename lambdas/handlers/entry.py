@@ -93,9 +93,7 @@ def entry(work: Callable[[State], Result], warm: Callable[[State], None] = open_
     @wraps(work)
     def handler(event: Event, context: LambdaContext) -> Result:
         started = time.monotonic()
-        release = (
-            event["plan"]["release_id"] if "plan" in event else release_id(event["execution_arn"], event["started_at"])
-        )
+        release = _release(event)
         logger.append_keys(release_id=release, state=context.function_name.split("-")[-1])
         tracer.put_annotation("release_id", release)
         metrics.add_metadata("release_id", release)
@@ -113,6 +111,15 @@ def entry(work: Callable[[State], Result], warm: Callable[[State], None] = open_
         return result
 
     return cast(Handler, handler)
+
+
+def _release(event: Event) -> str:
+    """The release that a call is about; the execution when it is yet to be found out which release it made."""
+    if "plan" in event:
+        return str(event["plan"]["release_id"])
+    if "started_at" in event:
+        return release_id(event["execution_arn"], event["started_at"])
+    return str(event.get("execution_arn"))
 
 
 def _report(started: float, **details: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from typing import Any
 
@@ -15,11 +16,14 @@ use_node()  # before a test module imports aws_cdk
 
 @pytest.fixture(scope="session")
 def assembly() -> Assembly:
-    synthesis = run_app(OUTPUT)
-    assert synthesis.returncode == 0, synthesis.stderr
-    template = json.loads((OUTPUT / "BlueGreen-shop.template.json").read_text())
-    assets = json.loads((OUTPUT / "BlueGreen-shop.assets.json").read_text())["files"].values()
-    (asset,) = (each["source"]["path"] for each in assets if each["source"]["packaging"] == "zip")
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    with OUTPUT.with_suffix(".lock").open("w") as lock:  # tests run side by side; an asset is put together by one only
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        synthesis = run_app(OUTPUT)
+        assert synthesis.returncode == 0, synthesis.stderr
+        template = json.loads((OUTPUT / "BlueGreen-shop.template.json").read_text())
+        assets = json.loads((OUTPUT / "BlueGreen-shop.assets.json").read_text())["files"].values()
+        (asset,) = (each["source"]["path"] for each in assets if each["source"]["packaging"] == "zip")
     return Assembly(template, OUTPUT / asset)
 
 
@@ -32,7 +36,7 @@ def block() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def definition() -> dict[str, Any]:
-    """The state machine's definition, with its placeholders."""
-    found: dict[str, Any] = json.loads((ROOT / "statemachine" / "release.asl.json").read_text())
-    return found
+def definitions() -> dict[str, dict[str, Any]]:
+    """The state machines' definitions, with their placeholders, by the name of the deployed machine."""
+    files = {"bluegreen-shop": "release", "bluegreen-shop-recovery": "recovery"}
+    return {name: json.loads((ROOT / "statemachine" / f"{file}.asl.json").read_text()) for name, file in files.items()}

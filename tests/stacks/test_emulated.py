@@ -97,9 +97,13 @@ def test_the_approver_is_subscribed(deployed: Deployed, block: dict[str, Any]) -
     assert [subscription["Endpoint"]] == block["approver_emails"]
 
 
-def test_the_request_rule_points_at_the_state_machine(deployed: Deployed) -> None:
+def test_the_rules_point_at_their_state_machines(deployed: Deployed) -> None:
     events = deployed.client("events")
-    (rule,) = events.list_rules()["Rules"]
-    (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    rules = {json.loads(rule["EventPattern"])["source"][0]: rule for rule in events.list_rules()["Rules"]}
+    (target,) = events.list_targets_by_rule(Rule=rules["release.pipeline"]["Name"])["Targets"]
     assert target["Arn"] == deployed.outputs["StateMachineArn"]
     assert target["InputPath"] == "$.detail"
+    (target,) = events.list_targets_by_rule(Rule=rules["aws.states"]["Name"])["Targets"]
+    assert target["Arn"] == deployed.outputs["RecoveryStateMachineArn"]
+    watched = json.loads(rules["aws.states"]["EventPattern"])["detail"]["stateMachineArn"]
+    assert watched == [deployed.outputs["StateMachineArn"]]

@@ -38,6 +38,9 @@ WITHOUT_RESOURCE = {
 }
 
 
+PREFIXES = {"stepfunctions": "states"}  # of actions, where it is not the name of boto3's client
+
+
 def granted(assembly: Assembly, action: str) -> dict[str, dict[str, Any]]:
     """The functions that may do something, with the statement that says so."""
     return {
@@ -111,6 +114,7 @@ def test_logs_are_kept_for_a_limited_time(assembly: Assembly) -> None:
     assert {group["LogGroupName"] for group in groups} == {
         *(f"/aws/lambda/bluegreen-shop-{state}" for state in STATES),
         "/aws/vendedlogs/states/bluegreen-shop",
+        "/aws/vendedlogs/states/bluegreen-shop-recovery",
     }
     assert all(group["RetentionInDays"] == 180 for group in groups)
 
@@ -128,7 +132,7 @@ def test_a_function_has_every_setting_that_its_handler_reads_and_no_other(assemb
 @pytest.mark.parametrize("state", STATES)
 def test_a_function_may_use_the_services_that_its_handler_uses_and_no_other(assembly: Assembly, state: str) -> None:
     source = HANDLERS[state].read_text()
-    uses = set(re.findall(r'client\("(\w+)"\)', source))
+    uses = {PREFIXES.get(name, name) for name in re.findall(r'client\("(\w+)"\)', source)}
     if "databases()" in source:
         uses.add("secretsmanager")
     may = {action.split(":")[0] for statement in assembly.allowed(state) for action in statement["Action"]}
@@ -233,3 +237,26 @@ def test_what_waits_for_a_change_of_the_record_may_ask_for_it(assembly: Assembly
     for state in ("LowerTtl", "WaitForDns"):
         actions = {action for statement in assembly.allowed(state) for action in statement["Action"]}
         assert "route53:GetChange" in actions
+
+
+def test_the_recovery_may_look_at_the_releases_executions_and_nothing_else(assembly: Assembly) -> None:
+    (statement,) = granted(assembly, "states:DescribeExecution").values()
+    (resource,) = statement["Resource"]
+    assert resource.endswith(":execution:bluegreen-shop:*")
+    assert statement["Action"] == ["states:DescribeExecution"]
+
+
+def test_the_recovery_only_looks(assembly: Assembly) -> None:
+    actions = {action for statement in assembly.allowed("InspectRelease") for action in statement["Action"]}
+    assert {action for action in actions if not action.startswith("xray:")} == {
+        "secretsmanager:GetSecretValue",
+        "rds:DescribeDBClusters",
+        "rds:DescribeDBInstances",
+        "dynamodb:GetItem",
+        "states:DescribeExecution",
+    }
+
+
+def test_the_recovery_waits_longer_than_any_function_of_a_release_may_run(assembly: Assembly) -> None:
+    waits_s = int(assembly.functions["InspectRelease"]["Environment"]["Variables"]["FUNCTIONS_END_AFTER_S"])
+    assert waits_s > max(function["Timeout"] for function in assembly.functions.values())

@@ -1,10 +1,11 @@
-"""The state machine and what belongs to it: one name in four spellings, the request event, topic, lock and outputs."""
+"""The state machines and what belongs to them: one name in four spellings, events, topic, lock and outputs."""
 
 from __future__ import annotations
 
 import doctest
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ from tests.stacks import synthesis
 from tests.stacks.synthesis import ROOT, Assembly, states_of, text
 
 Machine = dict[str, Any]
+Machines = dict[str, Machine]
 
 
 @pytest.fixture(scope="session")
@@ -31,51 +33,64 @@ def template(assembly: Assembly) -> Template:
 
 
 @pytest.fixture(scope="session")
-def deployed(assembly: Assembly) -> Machine:
-    """The definition as deployed, with the logical ids of functions and topic in angle brackets."""
-    (machine,) = assembly.of_type("AWS::StepFunctions::StateMachine").values()
-    found: Machine = json.loads(text(machine["DefinitionString"]))
+def deployed(assembly: Assembly) -> Machines:
+    """The definitions as deployed, with the logical ids of functions and topic in angle brackets."""
+    machines = assembly.of_type("AWS::StepFunctions::StateMachine").values()
+    return {machine["StateMachineName"]: json.loads(text(machine["DefinitionString"])) for machine in machines}
+
+
+def all_states(machines: Machines) -> Iterator[tuple[str, Machine]]:
+    for machine in machines.values():
+        yield from states_of(machine)
+
+
+def of_functions(machines: Machines) -> list[tuple[str, Machine]]:
+    return [(name, state) for name, state in all_states(machines) if "FunctionArn}" in str(state.get("Resource"))]
+
+
+def logical_id(assembly: Assembly, name: str) -> str:
+    """The logical id of the state machine of this name."""
+    machines = assembly.of_type("AWS::StepFunctions::StateMachine").items()
+    (found,) = (each for each, properties in machines if properties["StateMachineName"] == name)
     return found
 
 
-def of_functions(machine: Machine) -> dict[str, Machine]:
-    return {name: state for name, state in states_of(machine) if "FunctionArn}" in str(state.get("Resource"))}
-
-
-def test_every_state_has_its_function_its_handler_and_its_construct(definition: Machine, assembly: Assembly) -> None:
-    states = of_functions(definition)
-    assert {name: state["Resource"] for name, state in states.items()} == {
-        row.state: f"${{{row.placeholder}}}" for row in FUNCTIONS
+def test_every_state_has_its_function_its_handler_and_its_construct(definitions: Machines, assembly: Assembly) -> None:
+    states = of_functions(definitions)
+    assert {(name, state["Resource"]) for name, state in states} == {
+        (row.state, f"${{{row.placeholder}}}") for row in FUNCTIONS
     }
-    assert set(assembly.functions) == set(states)
+    assert set(assembly.functions) == {name for name, _ in states}
     handlers = {path.stem for path in (ROOT / "lambdas" / "handlers").glob("*.py")} - {"__init__", "entry"}
     assert handlers == {row.module for row in FUNCTIONS}
     for row in FUNCTIONS:
         assert assembly.functions[row.state]["Handler"] == f"handlers.{row.module}.handler"
 
 
-def test_every_state_calls_the_function_of_its_name_once_deployed(deployed: Machine, assembly: Assembly) -> None:
+def test_every_state_calls_the_function_of_its_name_once_deployed(deployed: Machines, assembly: Assembly) -> None:
     resources = assembly.template["Resources"]
-    for name, state in states_of(deployed):
+    for name, state in all_states(deployed):
         if match := re.fullmatch(r"<(\w+)>", str(state.get("Resource"))):
             assert resources[match[1]]["Properties"]["FunctionName"] == f"bluegreen-shop-{name}"
 
 
-def test_nothing_is_left_to_fill_in_after_synthesis(deployed: Machine, definition: Machine) -> None:
+def test_nothing_is_left_to_fill_in_after_synthesis(deployed: Machines, definitions: Machines) -> None:
     assert "${" not in json.dumps(deployed)
-    assert [name for name, _ in states_of(deployed)] == [name for name, _ in states_of(definition)]
+    assert set(deployed) == set(definitions)
+    for name, machine in deployed.items():
+        assert [state for state, _ in states_of(machine)] == [state for state, _ in states_of(definitions[name])]
 
 
-def test_a_state_waits_longer_than_its_function_may_run(definition: Machine, assembly: Assembly) -> None:
+def test_a_state_waits_longer_than_its_function_may_run(definitions: Machines, assembly: Assembly) -> None:
     """Otherwise the state machine goes on while the function still works; in the freeze it must, at the budget."""
-    for name, state in of_functions(definition).items():
+    for name, state in of_functions(definitions):
         if "TimeoutSeconds" in state:
             assert state["TimeoutSeconds"] > assembly.functions[name]["Timeout"], name
 
 
-def test_messages_go_to_the_topic(deployed: Machine, assembly: Assembly) -> None:
+def test_messages_go_to_the_topic(deployed: Machines, assembly: Assembly) -> None:
     (topic,) = assembly.of_type("AWS::SNS::Topic")
-    publishing = [state for _, state in states_of(deployed) if "sns:publish" in str(state.get("Resource"))]
+    publishing = [state for _, state in all_states(deployed) if "sns:publish" in str(state.get("Resource"))]
     assert publishing
     assert {state["Parameters"]["TopicArn"] for state in publishing} == {f"<{topic}>"}
 
@@ -85,11 +100,10 @@ def test_a_placeholder_that_nothing_stands_behind_is_refused() -> None:
         fill_in('{"Resource": "${PongFunctionArn}"}', {"PingFunctionArn": "arn"})
 
 
-def test_the_state_machine_is_traced_and_logs_without_the_data_that_tokens_are_in(template: Template) -> None:
-    template.has_resource_properties(
+def test_state_machines_are_traced_and_log_without_the_data_that_tokens_are_in(template: Template) -> None:
+    template.all_resources_properties(
         "AWS::StepFunctions::StateMachine",
         {
-            "StateMachineName": "bluegreen-shop",
             "StateMachineType": Match.absent(),  # STANDARD is the default: an express one cannot wait for days
             "TracingConfiguration": {"Enabled": True},
             "LoggingConfiguration": {"Level": "ALL", "IncludeExecutionData": False},
@@ -98,27 +112,30 @@ def test_the_state_machine_is_traced_and_logs_without_the_data_that_tokens_are_i
     )
 
 
-def test_the_state_machine_may_call_the_functions_and_publish_and_no_more(assembly: Assembly) -> None:
-    (machine,) = assembly.of_type("AWS::StepFunctions::StateMachine").values()
+def test_a_state_machine_may_call_its_own_functions_and_publish_and_no_more(
+    assembly: Assembly, deployed: Machines
+) -> None:
     (topic,) = assembly.of_type("AWS::SNS::Topic")
-    functions_ids = set(assembly.of_type("AWS::Lambda::Function"))
-    allowed = assembly.statements(machine["RoleArn"]["Fn::GetAtt"][0])
-    named = [statement for statement in allowed if statement["Resource"] != ["*"]]
-    assert {tuple(statement["Action"]): set(statement["Resource"]) for statement in named} == {
-        ("lambda:InvokeFunction",): {f"<{name}>" for name in functions_ids},
-        ("sns:Publish",): {f"<{topic}>"},
-    }
+    function_ids = {f"<{name}>" for name in assembly.of_type("AWS::Lambda::Function")}
+    for machine in assembly.of_type("AWS::StepFunctions::StateMachine").values():
+        called = {str(state.get("Resource")) for _, state in states_of(deployed[machine["StateMachineName"]])}
+        allowed = assembly.statements(machine["RoleArn"]["Fn::GetAtt"][0])
+        named = [statement for statement in allowed if statement["Resource"] != ["*"]]
+        assert {tuple(statement["Action"]): set(statement["Resource"]) for statement in named} == {
+            ("lambda:InvokeFunction",): called & function_ids,
+            ("sns:Publish",): {f"<{topic}>"},
+        }
 
 
 @pytest.mark.parametrize("arn", ["", "arn:aws:lambda:eu-west-2:123456789012:function:pause-the-shop"])
 def test_the_state_machine_may_call_the_customers_function_if_there_is_one_and_only_that(
-    arn: str, block: dict[str, Any], tmp_path: Path
+    arn: str, block: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = ClusterConfig.from_context("shop", {**block, "freeze_hook_function_arn": arn})
-    definition = tmp_path / "machine.json"
-    definition.write_text('{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}')
     stack = cdk.Stack(cdk.App(outdir=str(tmp_path / "out")), "Test")
-    workflow.release_machine(stack, config, {"PingFunctionArn": ping(stack)}, sns.Topic(stack, "Topic"), definition)
+    monkeypatch.setattr(workflow, "STATE_MACHINES", tmp_path)
+    (tmp_path / "release.asl.json").write_text('{"StartAt": "${PingFunctionArn}", "States": {}}')
+    workflow.release_machine(stack, config, {"PingFunctionArn": ping(stack)}, sns.Topic(stack, "Topic"))
     made = Assembly(dict(Template.from_stack(stack).to_json()), tmp_path)
     (machine,) = made.of_type("AWS::StepFunctions::StateMachine").values()
     (called,) = (
@@ -143,7 +160,7 @@ def ping(stack: cdk.Stack) -> Any:
 def test_a_request_for_this_cluster_on_the_default_bus_starts_the_state_machine(
     template: Template, assembly: Assembly
 ) -> None:
-    (machine,) = assembly.of_type("AWS::StepFunctions::StateMachine")
+    machine = logical_id(assembly, "bluegreen-shop")
     template.has_resource_properties(
         "AWS::Events::Rule",
         {
@@ -154,6 +171,33 @@ def test_a_request_for_this_cluster_on_the_default_bus_starts_the_state_machine(
                 "detail": {"cluster": ["shop"]},
             },
             "Targets": [Match.object_like({"Arn": {"Ref": machine}, "InputPath": "$.detail"})],
+        },
+    )
+
+
+def test_a_release_that_ends_badly_starts_the_recovery_with_what_it_needs_to_look(
+    template: Template, assembly: Assembly
+) -> None:
+    recovery = logical_id(assembly, "bluegreen-shop-recovery")
+    transformer = {
+        "InputPathsMap": {
+            "detail-executionArn": "$.detail.executionArn",
+            "detail-status": "$.detail.status",
+        },
+        "InputTemplate": '{"execution_arn":<detail-executionArn>,"status":<detail-status>}',
+    }
+    template.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": {
+                "source": ["aws.states"],
+                "detail-type": ["Step Functions Execution Status Change"],
+                "detail": {
+                    "stateMachineArn": [{"Ref": logical_id(assembly, "bluegreen-shop")}],
+                    "status": ["ABORTED", "FAILED", "TIMED_OUT"],
+                },
+            },
+            "Targets": [Match.object_like({"Arn": {"Ref": recovery}, "InputTransformer": transformer})],
         },
     )
 
@@ -219,6 +263,7 @@ def test_the_releases_password_is_made_up_and_is_nowhere_in_the_template(templat
 def test_the_outputs_are_what_an_operator_needs(assembly: Assembly) -> None:
     assert set(assembly.template["Outputs"]) == {
         "StateMachineArn",
+        "RecoveryStateMachineArn",
         "ApprovalTopicArn",
         "ReleaseSecretArn",
         "LockTableName",

@@ -58,7 +58,7 @@ RESULTS: dict[str, Any] = {
 class Machine:
     """The state machine with stand-ins; ``faults`` says how often each state's function fails and with what."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, definition: Path = DEFINITION) -> None:
         self.emulator = emulator
         self.faults: dict[str, list[str]] = {}
         self.results: dict[str, Any] = {}
@@ -67,7 +67,7 @@ class Machine:
         self.asked_hook: list[dict[str, Any]] = []
         self.role = emulator.client("iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         self.hook_arn = self._create_function(HOOK)
-        text = DEFINITION.read_text(encoding="utf-8")
+        text = definition.read_text(encoding="utf-8")
         topic = emulator.client("sns").create_topic(Name="approvals")["TopicArn"]
         emulator.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=TOPIC_MAIL)
         for name in sorted(set(re.findall(r"\$\{(\w+)FunctionArn\}", text))):

@@ -410,3 +410,9 @@ def test_the_sets_of_a_name_that_go_on_in_the_next_page_are_read_together() -> N
     paged = SimpleNamespace(list_resource_record_sets=lambda StartRecordName, **_: pages[StartRecordName])  # noqa: N803
     with pytest.raises(BlueNotFound, match=r"b\.x .* is of type A and AAAA"):
         hosted_zones.read(paged, [RecordKey("Z1", name, "A", "writer") for name in ("a.x", "b.x")])
+
+
+def test_records_are_restored_when_there_is_no_green(route53: Any, zoned: Plan) -> None:
+    dns.lower_ttl(route53, zoned, resolve)
+    assert dns.restore(route53, zoned, None, resolve)[1] == []
+    assert hosted_zones.read(route53, zoned.records) == zoned.records

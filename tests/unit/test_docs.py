@@ -19,9 +19,11 @@ def states(definition: dict[str, Any]) -> set[str]:
     return set(definition["States"]).union(*map(states, inner))
 
 
-STATES = states(json.loads(Path("statemachine/release.asl.json").read_text(encoding="utf-8")))
+STATES = set[str]().union(
+    *(states(json.loads(path.read_text(encoding="utf-8"))) for path in Path("statemachine").glob("*.asl.json"))
+)
 ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
-OTHERS = {"ResultPath", "StepDuration", "TaskStateExited", "InvalidChangeBatch", "BlueGreen"} | {
+OTHERS = {"ResultPath", "StepDuration", "DescribeExecution", "LockTableName", "InvalidChangeBatch", "BlueGreen"} | {
     "ReleaseRejected",
     "ApprovalTimedOut",
 }

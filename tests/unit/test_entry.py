@@ -63,6 +63,23 @@ def test_every_log_line_carries_release_and_state(entry: Any, plan: Plan, monkey
 
 
 @pytest.mark.parametrize(
+    ("event", "release"),
+    [
+        ({"execution_arn": "arn:e", "started_at": "2026-11-23T04:05:06Z"}, "20261123-0405-"),
+        ({"execution_arn": "arn:e"}, "arn:e"),
+        ({}, "None"),
+    ],
+)
+def test_a_call_that_holds_no_plan_is_logged_with_what_it_holds(
+    entry: Any, monkeypatch: pytest.MonkeyPatch, event: dict[str, str], release: str
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(entry.logger.registered_handler, "stream", written)
+    assert entry.entry(lambda _state: {"done": True})(event, CONTEXT) == {"done": True}
+    assert json.loads(written.getvalue())["release_id"].startswith(release)
+
+
+@pytest.mark.parametrize(
     ("raised", "expected"),
     [
         (

@@ -152,6 +152,14 @@ def test_a_second_release_is_refused_naming_the_first(stack: Stack) -> None:
     stack.plan({}, SECOND)
 
 
+def test_the_lock_carries_the_plan_for_its_holder_alone(stack: Stack) -> None:
+    plan = stack.plan({"reason": "version 42"})
+    assert records.locked_plan(stack.dynamodb, "locks", "shop", FIRST) == plan
+    assert records.locked_plan(stack.dynamodb, "locks", "shop", SECOND) is None
+    records.release_lock(stack.dynamodb, "locks", "shop", FIRST)
+    assert records.locked_plan(stack.dynamodb, "locks", "shop", FIRST) is None
+
+
 def test_blue_named_in_the_input_must_be_production(stack: Stack) -> None:
     stack.make_cluster("shop-other")
     with pytest.raises(BlueUnfit, match="it is not production"):

@@ -10,7 +10,9 @@ CREATE TABLE bluegreen.sentinel (
 );
 
 -- The roles that the freeze keeps from connecting and the grants that it took for it, written in the freeze's own
--- transaction, and what ends that freeze: once green may have been asked to open (opening_at), blue is given back (unfrozen_at) only if green says that it is not open.
+-- transaction, and what ends that freeze: once green may have been asked to open (opening_at), blue is given back
+-- (unfrozen_at) only if green says that it is not open. That green was opened (opened_at) is noted here before green's
+-- own word goes with this schema on green.
 CREATE TABLE bluegreen.freeze_record (
     switchover_id text PRIMARY KEY,
     roles text[] NOT NULL,
@@ -18,6 +20,7 @@ CREATE TABLE bluegreen.freeze_record (
     frozen_at timestamptz,
     deadline_at timestamptz,
     opening_at timestamptz,
+    opened_at timestamptz,
     unfrozen_at timestamptz
 );
 
