@@ -134,7 +134,7 @@ class Release:
             taskToken=request.task_token, output=json.dumps({"decision": decision, "approver": approver})
         )
 
-    def wait_for_approval_request(self, timeout_s: float = 60.0) -> Mail:
+    def wait_for_approval_request(self, timeout_s: float = 180.0) -> Mail:
         """The approval request, as soon as it is there. Raises ``ReleaseEnded`` when the release ends before it."""
         deadline = time.monotonic() + timeout_s
         while (request := self.approval_request()) is None:
@@ -145,7 +145,7 @@ class Release:
             time.sleep(POLL_S)
         return request
 
-    def wait(self, timeout_s: float = 120.0) -> dict[str, Any]:
+    def wait(self, timeout_s: float = 240.0) -> dict[str, Any]:
         """The execution once it has ended."""
         deadline = time.monotonic() + timeout_s
         while (described := self.describe())["status"] == "RUNNING":

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def eventually(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+def eventually(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Returns as soon as the condition holds; fails when it does not within the deadline."""
     deadline = time.monotonic() + timeout_s
     while not condition():
