@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial, wraps
+from functools import cache, wraps
 from typing import Any, cast
 
 import boto3
@@ -24,10 +24,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bluegreen.dns import read
 from bluegreen.errors import AwsRefused, AwsUnavailable
 from bluegreen.model import Plan, State, green, release_id
 from bluegreen.postgres import Databases
 from bluegreen.secrets import CachedLogin
+from bluegreen.warming import rehearse
 
 Result = dict[str, Any]
 Event = dict[str, Any]
@@ -82,12 +84,12 @@ def entry(work: Callable[[State], Result]) -> Handler:
         release = (
             event["plan"]["release_id"] if "plan" in event else release_id(event["execution_arn"], event["started_at"])
         )
-        logger.append_keys(release_id=release, state=context.function_name.split("-")[-1])
+        logger.append_keys(release_id=release, state=_state_name(context))
         tracer.put_annotation("release_id", release)
         metrics.add_metadata("release_id", release)
         try:
             with _errors_translated():
-                result = _warmed(event) if event.get("warm") else work(event)
+                result = _warmed(event, context) if event.get("warm") else work(event)
         except Exception as error:
             _report(started, failed=type(error).__name__, reason=str(error))
             raise
@@ -97,13 +99,18 @@ def entry(work: Callable[[State], Result]) -> Handler:
     return cast(Handler, handler)
 
 
-def _warmed(state: Event) -> Result:
-    """Opens what the next call will need, where this function has a way into the databases."""
+def _warmed(state: Event, context: LambdaContext) -> Result:
+    """Opens what the next call will need: the way into the databases, where this function has one, or to Route 53."""
+    plan = Plan.of(state)
     if "RELEASE_SECRET_ARN" in os.environ:
-        plan, target = Plan.of(state), green(state)
-        for cluster in (plan.blue, target):
-            databases().each(plan.databases, partial(databases().on, cluster))
+        rehearse(databases(), plan, green(state), _state_name(context))
+    if _state_name(context) == "FlipDns":
+        read(client("route53"), plan.record.zone_id, plan.record.name)
     return {"warm": True}
+
+
+def _state_name(context: LambdaContext) -> str:
+    return context.function_name.split("-")[-1]
 
 
 def _report(started: float, **details: Any) -> None:
