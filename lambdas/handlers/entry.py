@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial, wraps
+from functools import cache, wraps
 from typing import Any, cast
 
 import boto3
@@ -29,6 +29,7 @@ from bluegreen.errors import AwsRefused, AwsUnavailable
 from bluegreen.model import Plan, State, green, release_id
 from bluegreen.postgres import Databases
 from bluegreen.secrets import CachedLogin
+from bluegreen.warming import rehearse
 
 Result = dict[str, Any]
 Event = dict[str, Any]
@@ -71,12 +72,10 @@ def databases() -> Databases:
     return Databases(CachedLogin(client("secretsmanager"), setting("RELEASE_SECRET_ARN")), setting("DATABASE_TLS"))
 
 
-def open_databases(state: State) -> None:
-    """Warms a function that talks to the databases: secret read, connections open."""
+def rehearse_statements(state: State) -> None:
+    """Warms a function that talks to the databases: secret read, connections open, its statements prepared."""
     if "RELEASE_SECRET_ARN" in os.environ:
-        plan, target = Plan.of(state), green(state)
-        for cluster in (plan.blue, target):
-            databases().each(plan.databases, partial(databases().on, cluster))
+        rehearse(databases(), Plan.of(state), green(state), state["warm"])
 
 
 def rehearse_flip(state: State) -> None:
@@ -84,7 +83,7 @@ def rehearse_flip(state: State) -> None:
     dns.rehearse_flip(client("route53"), Plan.of(state), green(state))
 
 
-def entry(work: Callable[[State], Result], warm: Callable[[State], None] = open_databases) -> Handler:
+def entry(work: Callable[[State], Result], warm: Callable[[State], None] = rehearse_statements) -> Handler:
     """Makes a Lambda handler of a function from state to result; ``warm`` does what the real call should find done."""
 
     @logger.inject_lambda_context(clear_state=True)

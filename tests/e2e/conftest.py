@@ -63,7 +63,7 @@ def break_function(
     running: World, state: str, fault: Fault, *, error: str = "InjectedError", after_s: float = 0
 ) -> None:
     """Lets the next call of a state's function go wrong; the call that only warms it is not meant."""
-    running.emulator.functions.inject(f"{MACHINE}-{state}", fault, error=error, unless=b'"warm": true', after_s=after_s)
+    running.emulator.functions.inject(f"{MACHINE}-{state}", fault, error=error, unless=b'"warm": ', after_s=after_s)
 
 
 def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[str, Any]:
