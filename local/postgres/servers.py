@@ -83,6 +83,8 @@ class Server:
         self.version = version
         self.address = address
         self.port = port
+        self.behind: str | None = None
+        """Where it listens instead of `address` from its next start on: a `local.postgres.link.Link` stands there."""
         self.parameters = {**DEFAULTS, **(parameters or {})}
         self.start_lsn: str | None = None
         """On a clone: it holds what blue committed before this position and nothing from there on."""
@@ -125,7 +127,7 @@ class Server:
         """Start and wait until connections are accepted; nothing happens if the server runs."""
         with self._lock:
             if not self.running:
-                self._launch({"listen_addresses": self.address, "port": str(self.port)})
+                self._launch({"listen_addresses": self.behind or self.address, "port": str(self.port)})
 
     def _launch(self, settings: Mapping[str, str]) -> None:
         """Start with settings on top of the server's own and wait until it is ready, out of recovery."""
