@@ -39,8 +39,8 @@ class _Injected:
     error: str
     unless: bytes
     after_s: float
-    before: Callable[[], None] | None = None
-    after: Callable[[], None] | None = None
+    before: Callable[[], object] | None = None
+    after: Callable[[], object] | None = None
 
 
 # What AWS has in its Python runtimes besides the standard library.
@@ -119,8 +119,8 @@ class FunctionRuntime:
         self,
         function_name: str,
         *,
-        before: Callable[[], None] | None = None,
-        after: Callable[[], None] | None = None,
+        before: Callable[[], object] | None = None,
+        after: Callable[[], object] | None = None,
         unless: bytes = b"",
     ) -> None:
         """Do something before the function's next invocation, or between its end and its answer; queues up with faults.

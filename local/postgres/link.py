@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from fnmatch import fnmatchcase
 
@@ -104,6 +105,30 @@ class Link:
         for one in (source, target):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+
+class Links:
+    """Links to several servers, each made when it is first asked for; `new_address` gives addresses to move to."""
+
+    def __init__(self, new_address: Callable[[], str]) -> None:
+        self._new_address = new_address
+        self._made: dict[str, Link] = {}
+
+    def to(self, server: Server) -> Link:
+        """The way to a server; the first time, the server restarts behind it."""
+        if server.address not in self._made:
+            self._made[server.address] = Link(server, self._new_address())
+        return self._made[server.address]
+
+    def heal(self) -> None:
+        """All networks are well."""
+        for link in self._made.values():
+            link.heal()
+
+    def close(self) -> None:
+        """No network any more."""
+        while self._made:
+            self._made.popitem()[1].close()
 
 
 def _first_message(client: socket.socket) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.matrix import matrix as matrix
-from tests.faults.trial import Stage
+from tests.faults.stage import Stage
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,9 @@ RECOVERS = (FOLDER / "recovery.asl.json").is_file()
 HAS_ATTEMPTS = "max_attempts" in (FOLDER / "release-input.schema.json").read_text(encoding="utf-8")
 """Whether a release asks for approval again after an abort, unless its input limits that."""
 
+PROVES_ACCESS = "require_no_access" in Path("lambdas/bluegreen/freeze.py").read_text(encoding="utf-8")
+"""Whether a role that was made during the freeze is noticed."""
+
 LAST, COMMIT_POINT, FREEZE, UNFINISHED = "CompleteRelease", "OpenGreen", "FreezeBlue", "NotifyUnfinished"
 
 
