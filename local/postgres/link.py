@@ -3,7 +3,8 @@
 A link stands at the server's address and the server moves behind it. It tells clients apart by the role in their first
 message, so that the functions of a release, the subscriptions of green and the applications each have a network of
 their own, as they have on AWS. A cut is silent for connections that are open, as a lost network is: what was sent
-waits, and arrives when the network is back. New connections end at once, as when there is no route.
+waits, and arrives when the network is back. New connections end at once, as when there is no route. Connections that
+are lost stay silent for ever while new ones work, as after a failover to another machine.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Link:
         self._behind = (behind, server.port)
         self._changed = threading.Condition()
         self._cut: set[str] = set()
+        self._open: dict[socket.socket, str] = {}
+        self._lost: set[socket.socket] = set()
         self._closed = False
         self._sockets: set[socket.socket] = set()
         server.stop()
@@ -53,6 +56,11 @@ class Link:
             self._cut.clear()
             self._changed.notify_all()
 
+    def lose(self, role_pattern: str) -> None:
+        """Let open connections of such roles fall silent for ever."""
+        with self._changed:
+            self._lost |= {client for client, role in self._open.items() if fnmatchcase(role, role_pattern)}
+
     def close(self) -> None:
         """End every connection and take no new one."""
         with self._changed:
@@ -66,6 +74,9 @@ class Link:
 
     def _is_cut(self, role: str) -> bool:
         return any(fnmatchcase(role, pattern) for pattern in self._cut)
+
+    def _is_silent(self, client: socket.socket) -> bool:
+        return client in self._lost or self._is_cut(self._open[client])
 
     def _accept(self) -> None:
         while not self._closed:
@@ -83,24 +94,28 @@ class Link:
             try:
                 first = _first_message(client)
                 role = _role(first)
+                with self._changed:
+                    self._open[client] = role
                 if not self._is_cut(role):
                     for one in (client, server):
                         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     server.connect(self._behind)
                     server.sendall(first)
-                    back = threading.Thread(target=self._pump, args=(server, client, role), daemon=True)
+                    back = threading.Thread(target=self._pump, args=(server, client, client), daemon=True)
                     back.start()
-                    self._pump(client, server, role)
+                    self._pump(client, server, client)
                     back.join()
             finally:
                 with self._changed:
                     self._sockets -= {client, server}
+                    self._lost.discard(client)
+                    self._open.pop(client, None)
 
-    def _pump(self, source: socket.socket, target: socket.socket, role: str) -> None:
+    def _pump(self, source: socket.socket, target: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(_CHUNK):
                 with self._changed:
-                    self._changed.wait_for(lambda: self._closed or not self._is_cut(role))
+                    self._changed.wait_for(lambda: self._closed or not self._is_silent(client))
                 target.sendall(data)
         for one in (source, target):
             with suppress(OSError):

@@ -150,6 +150,11 @@ def cut(of: Callable[[Trial], Server], roles: str, for_s: float | None) -> Calla
     return cut_now
 
 
+def lose(of: Callable[[Trial], Server], roles: str) -> Callable[[Trial], None]:
+    """Open connections fall silent for good; new ones can be made."""
+    return lambda trial: trial.links.to(of(trial)).lose(roles)
+
+
 def link_blue(trial: Trial) -> None:
     trial.links.to(trial.blue)
 
@@ -200,6 +205,20 @@ SITUATIONS = (
         ends_on="blue",
         freeze_budget_s=SHORT_BUDGET_S,
         prepare=link_blue,
+    ),
+    Situation(
+        "connections of Lambda to blue lost",
+        lose(blue_of, RELEASE_ROLE),
+        tuple(FROZEN),
+        freeze_budget_s=SHORT_BUDGET_S,
+        prepare=link_blue,
+    ),
+    Situation(
+        "connections of Lambda to green lost",
+        lose(green_of, RELEASE_ROLE),
+        tuple(FROZEN),
+        freeze_budget_s=SHORT_BUDGET_S,
+        prepare=link_green,
     ),
     Situation("slot dropped", drop_slots, UP_TO_DRAIN, ends_on="blue"),
     Situation("slot dropped", drop_slots, tuple(SWITCHOVER[SWITCHOVER.index(COMMIT_POINT) :])),

@@ -27,7 +27,7 @@ DATABASES = ("app", "crm")
 WRITER = "app_writer"
 TRIED = "public.tried"
 FREEZE_BUDGET_S = 30
-ABORT_ALLOWANCE_S = 60
+ABORT_ALLOWANCE_S = 45
 """What giving blue back may take on top of the freeze budget, retries and a crowded machine included."""
 
 SHORT_BUDGET_S = 4
@@ -72,6 +72,7 @@ class Trial:
         """Rows that the trial itself wrote."""
         self.clients: list[Client] = []
         self.undo = ExitStack()
+        self._freeze_budget_s = FREEZE_BUDGET_S
         self.frozen_s = 0.0
         """How long writes were refused, at the longest."""
         self._before = traces(running, self.blue, DATABASES)
@@ -108,14 +109,15 @@ class Trial:
 
     # the release
 
-    def run(self, **release_input: Any) -> dict[str, Any]:
+    def run(self, freeze_budget_s: int = FREEZE_BUDGET_S, **release_input: Any) -> dict[str, Any]:
         """A release under load, approved whenever it asks, to its end."""
-        defaults = {"freeze_budget_s": FREEZE_BUDGET_S} | ({"max_attempts": 1} if HAS_ATTEMPTS else {})
+        defaults = {"max_attempts": 1} if HAS_ATTEMPTS else {}
+        self._freeze_budget_s = freeze_budget_s
         self._workload.start()
         self.undo.callback(self.stop_clients)
         eventually(lambda: self._workload.acknowledged > 20)
         self.running.emulator.functions.after_invoke.append(self._watch)
-        self.release = start(self.running, defaults | release_input)
+        self.release = start(self.running, defaults | {"freeze_budget_s": freeze_budget_s} | release_input)
         with suppress(ReleaseEnded):
             self.release.wait_for_approval_request()
             self.release.answer("approve")
@@ -147,7 +149,7 @@ class Trial:
         self._check_that_nothing_is_lost(writer)
         self._check_that_one_side_takes_writes(writer)
         self._check_that_nothing_is_left(writer)
-        assert self.frozen_s <= FREEZE_BUDGET_S + ABORT_ALLOWANCE_S, f"somebody was stranded: {self._story()}"
+        assert self.frozen_s <= self._freeze_budget_s + ABORT_ALLOWANCE_S, f"somebody was stranded: {self._story()}"
         if writer is not self.blue:
             self._retire_blue()
 
