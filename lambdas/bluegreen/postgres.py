@@ -27,6 +27,9 @@ T = TypeVar("T")
 Row = dict[str, Any]
 
 CONNECT_TIMEOUT_S = 10
+ALIVE_TIMEOUT_S = 2
+"""For a statement that costs nothing. A connection that is slower than that is made anew."""
+
 STATEMENT_TIMEOUT_S = 50
 """Ends a statement before its function's own time runs out, so that the error is PostgreSQL's and names the cause."""
 
@@ -167,10 +170,13 @@ class Session:
                 self.run("RESET statement_timeout; RESET lock_timeout")
 
     def alive(self) -> bool:
-        """Whether the connection still answers."""
+        """Whether the connection still answers, soon: behind one that has fallen silent blue may be frozen."""
+        usual_s = self._connection._usock.gettimeout()
         try:
+            self._connection._usock.settimeout(ALIVE_TIMEOUT_S)
             self.run("SELECT 1")
-        except (DatabaseUnavailable, SqlError):
+            self._connection._usock.settimeout(usual_s)
+        except (DatabaseUnavailable, SqlError, OSError):
             return False
         return True
 

@@ -35,49 +35,28 @@ class State:
     retries_timeout: bool
 
 
-def _next(state: dict[str, Any]) -> list[str]:
-    choices = [choice["Next"] for choice in state.get("Choices", [])]
-    return [
-        *choices,
-        *([state["Default"]] if "Default" in state else []),
-        *([state["Next"]] if "Next" in state else []),
-    ]
-
-
-def _functions(states: dict[str, Any], names: list[str], within: str = "", caught: str = "") -> Iterator[State]:
-    """The states among these, and in their branches, that run a function."""
-    for name in names:
-        state = states[name]
+def _functions(states: dict[str, Any], within: str = "", caught: str = "") -> Iterator[State]:
+    """The states among these, and in their branches, that run a function of ours."""
+    for name, state in states.items():
         top = within or name
         after = next((c["Next"] for c in state.get("Catch", []) if "States.ALL" in c["ErrorEquals"]), caught)
         for branch in state.get("Branches", []):
-            yield from _functions(branch["States"], _reached(branch["States"], branch["StartAt"]), top, after)
+            yield from _functions(branch["States"], top, after)
         if str(state.get("Resource", "")).startswith("${"):
             errors = [error for retry in state.get("Retry", []) for error in retry["ErrorEquals"]]
             yield State(name, top, after, "States.Timeout" in errors)
 
 
-def _reached(states: dict[str, Any], start: str) -> list[str]:
-    """States in the order in which a release meets them, failures aside."""
-    found: list[str] = []
-    ahead = [start]
-    while ahead:
-        name = ahead.pop(0)
-        if name not in found:
-            found.append(name)
-            ahead += _next(states[name])
-    return found
+_ALL = list(_functions(DEFINITION["States"]))
+_ENDS_AT = [state.name for state in _ALL].index(LAST) + 1
 
+WAY_FORWARD = _ALL[:_ENDS_AT]
+"""From PlanRelease to CompleteRelease: the definition reads downwards."""
 
-_STATES: dict[str, Any] = DEFINITION["States"]
-_FORWARD = [name for name in _reached(_STATES, DEFINITION["StartAt"]) if LAST in _reached(_STATES, name)]
-WAY_FORWARD = list(_functions(_STATES, _FORWARD))
-"""From PlanRelease to CompleteRelease, as a release that succeeds meets them."""
-
-WAY_OUT = [s for s in _functions(_STATES, list(_STATES)) if s.name not in {state.name for state in WAY_FORWARD}]
+WAY_OUT = _ALL[_ENDS_AT:]
 """What only a release meets that fails."""
 
-STATES = {state.name: state for state in [*WAY_FORWARD, *WAY_OUT]}
+STATES = {state.name: state for state in _ALL}
 FORWARD_NAMES = [state.name for state in WAY_FORWARD]
 _FREEZE_AT = [state.within for state in WAY_FORWARD].index(STATES[FREEZE].within)
 
