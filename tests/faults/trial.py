@@ -168,7 +168,8 @@ class Trial:
         self.stop_clients()
         result = reconcile(self.sample, self._workload.journal, self.blue, writer)
         ours = f"app: {TRIED}"  # the rows of the trial itself are no writer's
-        assert [finding for finding in result.findings if not finding.startswith(ours)] == [], self._story()
+        findings = [finding for finding in result.findings if not finding.startswith(ours)]
+        assert findings == [], f"{findings[:5]}: {self._story()}"
         held = {row for [row] in writer.execute("app", f"SELECT id FROM {TRIED}")}
         assert set(self.acknowledged) <= held, f"acknowledged and lost: {self._story()}"
         if writer is not self.blue:
@@ -184,7 +185,9 @@ class Trial:
         allowed = self._allowed(writer)
         with suppress(AssertionError):  # the comparison below says what it is
             eventually(lambda: self._left_behind(writer) == allowed)
-        assert self._left_behind(writer) == allowed, self._story()
+        left = self._left_behind(writer)
+        differing = {key: (left[key], allowed[key]) for key in allowed if left[key] != allowed[key]}
+        assert differing == {}, f"{differing}: {self._story()}"
 
     def write(self, server: Server, role: str, password: str) -> bool:
         """Whether a role gets a row committed there, tried; the row must be there in the end."""
