@@ -26,7 +26,9 @@ from tests.waiting import eventually
 DATABASES = ("app", "crm")
 WRITER = "app_writer"
 TRIED = "public.tried"
-FREEZE_BUDGET_S = 30
+FREEZE_BUDGET_S = 60
+"""More than a switchover takes on a machine that is busy with other tests."""
+
 ABORT_ALLOWANCE_S = 45
 """What giving blue back may take on top of the freeze budget, retries and a crowded machine included."""
 
@@ -119,9 +121,9 @@ class Trial:
         self.running.emulator.functions.after_invoke.append(self._watch)
         self.release = start(self.running, defaults | {"freeze_budget_s": freeze_budget_s} | release_input)
         with suppress(ReleaseEnded):
-            self.release.wait_for_approval_request()
+            self.release.wait_for_approval_request(timeout_s=180)
             self.release.answer("approve")
-        return self.release.wait()
+        return self.release.wait(timeout_s=240)
 
     def _measure(self) -> None:
         """How long writes were refused, by the servers' own clocks: read while the records are there."""
