@@ -17,7 +17,10 @@ from tests.faults.stage import Stage
 from tests.faults.trial import FREEZE_BUDGET_S, SHORT_BUDGET_S
 
 FAULTS: tuple[Fault, ...] = ("raise", "kill_before", "kill_after", "twice", "time_out")
-"""What befalls a function. Beside it, ``stopped``: the execution is stopped by hand when it has run."""
+"""What befalls a function."""
+
+STOPS = ("stopped_before", "stopped_after")
+"""The execution is stopped by hand when the function has been called, and it runs all the same, or when it has run."""
 
 
 def ends_on(state: State, fault: str) -> str:
@@ -26,7 +29,9 @@ def ends_on(state: State, fault: str) -> str:
     if state.name not in FORWARD_NAMES:
         return "blue"
     place = FORWARD_NAMES.index(state.name)
-    if fault == "stopped":  # the function has run
+    if fault == "stopped_before" and state.name == COMMIT_POINT:
+        return "either side"  # the recovery and the function, which nobody stops, compete for it
+    if fault in STOPS:
         return "green" if place >= opened else "blue"
     if fault == "time_out" and not state.retries_timeout:  # the short budget may be over before
         return "either side" if place >= opened else "blue"
@@ -37,7 +42,7 @@ def ends_on(state: State, fault: str) -> str:
 
 def is_finished(state: State, fault: str) -> bool:
     """Whether the release comes to an end of its own, so that nobody has to finish it."""
-    return fault != "stopped" and not (fault == "raise" and state.after_failure == UNFINISHED)
+    return fault not in STOPS and not (fault == "raise" and state.after_failure == UNFINISHED)
 
 
 FAULTS_IN_SHORT = {
@@ -46,8 +51,8 @@ FAULTS_IN_SHORT = {
     ("SyncSequences", "time_out"),
     ("VerifyCutover", "raise"),
     ("OpenGreen", "time_out"),
-    ("WaitForDrain", "stopped"),
-    ("OpenGreen", "stopped"),
+    ("WaitForDrain", "stopped_after"),
+    ("OpenGreen", "stopped_before"),
     ("DropSubscriptions", "raise"),
 }
 """Those that end a release or need somebody to finish it; what is tried again is in ``test_accidents``."""
@@ -60,7 +65,7 @@ FAULT_CASES = [
         marks=[] if (state.name, fault) in FAULTS_IN_SHORT else pytest.mark.whole,
     )
     for state in STATES.values()
-    for fault in (*FAULTS, "stopped")
+    for fault in (*FAULTS, *STOPS)
     if RECOVERS or is_finished(state, fault)
 ]
 
@@ -71,10 +76,13 @@ def test_a_release_survives_a_fault_in_any_state(stage: Stage, matrix: Recorder,
     with stage.trial() as trial:
         if state.name not in FORWARD_NAMES:
             trial.strike(COMMIT_POINT, "raise")
-        if fault == "stopped":
-            trial.at(state.name, after=trial.stop_execution)
-        else:
-            trial.strike(state.name, fault)
+        match fault:
+            case "stopped_before":
+                trial.at(state.name, before=trial.stop_execution)
+            case "stopped_after":
+                trial.at(state.name, after=trial.stop_execution)
+            case _:
+                trial.strike(state.name, fault)
         runs_into_budget = fault == "time_out" and not state.retries_timeout
         trial.run(freeze_budget_s=SHORT_BUDGET_S if runs_into_budget else FREEZE_BUDGET_S)
         trial.check(ends_on(state, fault))
