@@ -19,6 +19,7 @@ from fnmatch import fnmatchcase
 from local.postgres.servers import Server
 
 _CHUNK = 1 << 16
+_ENCRYPTION_REQUESTS = (struct.pack("!I", 80877103), struct.pack("!I", 80877104))  # SSLRequest, GSSENCRequest
 
 
 class Link:
@@ -147,9 +148,16 @@ class Links:
 
 
 def _first_message(client: socket.socket) -> bytes:
-    """The startup message: its length, itself included, in four bytes, then the rest."""
-    length = _exactly(client, 4)
-    return length + _exactly(client, struct.unpack("!I", length)[0] - 4)
+    """The startup message: its length, itself included, in four bytes, then the rest.
+
+    A request for encryption may come before it, and is answered as these servers, built without, would.
+    """
+    while True:
+        length = _exactly(client, 4)
+        rest = _exactly(client, struct.unpack("!I", length)[0] - 4)
+        if rest not in _ENCRYPTION_REQUESTS:
+            return length + rest
+        client.sendall(b"N")
 
 
 def _exactly(client: socket.socket, count: int) -> bytes:
