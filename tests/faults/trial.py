@@ -143,7 +143,7 @@ class Trial:
         """The invariants. ``ends_on`` is the side that must be production: ``blue``, ``green``, or ``either side``."""
         pending = self.running.emulator.functions.pending()
         assert not pending, f"nothing happened in {pending}: {self._story()}"
-        eventually(self._lock_is_free, timeout_s=90)
+        self._wait_for(self._lock_is_free, "the lock is still held", timeout_s=90)
         writer = self.running.production()
         side = "blue" if writer is self.blue else "green"
         assert ends_on in (side, "either side"), f"{side} is production: {self._story()}"
@@ -164,7 +164,13 @@ class Trial:
             new = journal.transactions[seen:]
             return sum(t.outcome is Outcome.ACKNOWLEDGED and t.address == writer.address for t in new) > 20
 
-        eventually(written, timeout_s=40)
+        self._wait_for(written, f"clients do not write to {writer}", timeout_s=40)
+
+    def _wait_for(self, condition: Callable[[], bool], otherwise: str, timeout_s: float) -> None:
+        try:
+            eventually(condition, timeout_s)
+        except AssertionError as error:
+            raise AssertionError(f"{otherwise} after {timeout_s:g} s: {self._story()}") from error
 
     def _check_that_nothing_is_lost(self, writer: Server) -> None:
         self.stop_clients()
@@ -244,8 +250,9 @@ class Trial:
     def _story(self) -> str:
         """What the release went through, for whoever has to find out."""
         assert self.release
-        states = [f"{s.name}({s.last_error})" if s.last_error else s.name for s in self.release.new_steps()]
-        return f"{self.release.describe()['status']} {self.release.failure()}; {' '.join(states)}"
+        left = (step for step in self.release.new_steps() if step.duration_s is not None)
+        states = [f"{step.name} ({step.last_error})" if step.last_error else step.name for step in left]
+        return f"{self.release.describe()['status']} {self.release.failure()}; {', '.join(states)}"
 
     def stop_clients(self) -> None:
         """Nobody writes any more."""
