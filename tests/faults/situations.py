@@ -223,7 +223,7 @@ SITUATIONS = (
         freeze_budget_s=SHORT_BUDGET_S,
         prepare=link_green,
     ),
-    Situation("slot dropped", drop_slots, UP_TO_DRAIN, ends_on="blue"),
+    Situation("slot dropped", drop_slots, UP_TO_DRAIN, ends_on="blue", freeze_budget_s=SHORT_BUDGET_S),
     Situation("slot dropped", drop_slots, tuple(SWITCHOVER[SWITCHOVER.index(COMMIT_POINT) :])),
     Situation("subscriber conflict", collide, (FREEZE,), ends_on="blue", freeze_budget_s=SHORT_BUDGET_S),
     Situation("DNS change refused once", refuse_dns("InvalidChangeBatch"), ("FlipDns", "RestoreTtl"), ends_on="green"),
