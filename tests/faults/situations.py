@@ -227,7 +227,7 @@ SITUATIONS = (
     Situation("slot dropped", drop_slots, tuple(SWITCHOVER[SWITCHOVER.index(COMMIT_POINT) :])),
     Situation("subscriber conflict", collide, (FREEZE,), ends_on="blue", freeze_budget_s=SHORT_BUDGET_S),
     Situation("DNS change refused once", refuse_dns("InvalidChangeBatch"), ("FlipDns", "RestoreTtl"), ends_on="green"),
-    Situation("DNS change refused", refuse_dns("AccessDenied"), ("FlipDns",), ends_on="blue"),
+    Situation("DNS change refused", refuse_dns("InvalidInput"), ("FlipDns",), ends_on="blue"),
     Situation("client reconnects in a tight loop", hammer, UP_TO_DRAIN, ends_on="green"),
     Situation("superuser session", lambda trial: leave_transaction_open(trial, BOSS, BOSS_PASSWORD), (FREEZE,)),
     Situation(
