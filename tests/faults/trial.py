@@ -117,7 +117,7 @@ class Trial:
         self._freeze_budget_s = freeze_budget_s
         self._workload.start()
         self.undo.callback(self.stop_clients)
-        eventually(lambda: self._workload.acknowledged > 20)
+        eventually(lambda: self._workload.acknowledged > 20, timeout_s=60)
         self.running.emulator.functions.after_invoke.append(self._watch)
         self.release = start(self.running, defaults | {"freeze_budget_s": freeze_budget_s} | release_input)
         with suppress(ReleaseEnded):
