@@ -1,5 +1,6 @@
 # make demo   watch a release run on this machine
 # make test   every test
+# make faults every fault in every state of a release (half an hour); the matrix is in build/faults/matrix.txt
 # make check  lint, types, tests
 # make synth  the CloudFormation templates, into cdk.out
 # make lock   resolve requirements.in again
@@ -9,13 +10,16 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test check lint types synth lock clean bench-switchover bench-scaling
+.PHONY: demo test faults check lint types synth lock clean bench-switchover bench-scaling
 
 demo: .venv/.done
 	python -m local demo --yes
 
 test: .venv/.done
 	python -m pytest
+
+faults: .venv/.done
+	python -m pytest tests/faults --whole --dist=worksteal --verbosity=1 --show-capture=no
 
 lint: .venv/.done
 	ruff check .

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.matrix import pytest_terminal_summary as pytest_terminal_summary
+
 ROOM_BYTES = 4 << 30
 MEMORY = Path("/dev/shm")  # noqa: S108 - only looked at here; folders below it are made by mkdtemp
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make faults` runs every fault in every state, `make test` a choice of them."""
+    parser.addoption("--whole", action="store_true", help="every fault in every state (half an hour)")
 
 
 @pytest.fixture(scope="session", autouse=True)

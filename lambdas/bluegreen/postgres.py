@@ -11,6 +11,7 @@ import select
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -28,6 +29,12 @@ T = TypeVar("T")
 Row = dict[str, Any]
 
 CONNECT_TIMEOUT_S = 10
+ALIVE_TIMEOUT_S = 2
+"""For a statement that costs nothing. A connection that is slower than that is made anew."""
+
+TRUSTED_FOR_S = 1
+"""A connection that was used less long ago is not asked whether it answers."""
+
 STATEMENT_TIMEOUT_S = 50
 """Ends a statement before its function's own time runs out, so that the error is PostgreSQL's and names the cause."""
 
@@ -115,6 +122,7 @@ class Session:
     def __init__(self, connection: pg8000.native.Connection, address: str) -> None:
         self._connection = connection
         self.prepared: dict[str, pg8000.native.PreparedStatement] = {}
+        self._used_at = time.monotonic()
         self.address = address
 
     def run(self, sql: str, **parameters: Any) -> list[Row]:
@@ -185,19 +193,30 @@ class Session:
                 self.run("RESET statement_timeout; RESET lock_timeout")
 
     def alive(self) -> bool:
-        """Whether the connection stands, as far as can be told without waiting for an answer.
+        """Whether the connection stands: not ended by the server, and answering soon if it was not used just now.
 
-        When a server ends a session, or ends itself, something comes in. That may be harmless too: then it is asked.
+        A connection that has fallen silent must be found out quickly: behind it blue may be frozen.
         """
         usock = self._connection._usock  # None when pg8000 has given it up
-        with suppress(DatabaseUnavailable, SqlError):
-            return usock is not None and (not select.select([usock], [], [], 0)[0] or self.run("SELECT 1") != [])
-        return False
+        if usock is None:
+            return False
+        something_came_in = bool(select.select([usock], [], [], 0)[0])  # the news that it has ended, mostly
+        if not something_came_in and time.monotonic() - self._used_at < TRUSTED_FOR_S:
+            return True
+        usual_s = usock.gettimeout()
+        try:
+            usock.settimeout(ALIVE_TIMEOUT_S)
+            self.run("SELECT 1")
+            usock.settimeout(usual_s)
+        except (DatabaseUnavailable, SqlError, OSError):
+            return False
+        return True
 
     @contextmanager
     def _errors_translated(self) -> Iterator[None]:
         try:
             yield
+            self._used_at = time.monotonic()
         except pg8000.native.DatabaseError as error:
             raise _translated(error, self.address) from error
         except (pg8000.native.InterfaceError, OSError, struct.error) as error:

@@ -122,8 +122,12 @@ class Environment:
 
     def hang(self) -> Answer:
         """Do nothing until the timeout."""
+        return self.never_answer(self.function.timeout_s)
+
+    def never_answer(self, timeout_s: float) -> Answer:
+        """Give no answer, and be reported as timed out after that many seconds."""
         try:
-            self._process.wait(self.function.timeout_s)
+            self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return self._timed_out("")
         return self._died("")

@@ -28,17 +28,19 @@ from local.aws.environment import Answer as Answer
 from local.aws.environment import Environment
 from local.aws.environment import Function as Function
 
-Fault = Literal["raise", "kill_before", "kill_during", "kill_after", "twice", "hang"]
+Fault = Literal["raise", "kill_before", "kill_during", "kill_after", "twice", "hang", "time_out"]
 
 
 @dataclass(frozen=True)
 class _Injected:
-    """A fault that waits for its invocation."""
+    """A fault, or what else is to happen, that waits for its invocation."""
 
-    fault: Fault
+    fault: Fault | None
     error: str
     unless: bytes
     after_s: float
+    before: Callable[[], object] | None = None
+    after: Callable[[], object] | None = None
 
 
 # What AWS has in its Python runtimes besides the standard library.
@@ -73,6 +75,8 @@ class FunctionRuntime:
             is_due = bool(queue) and (not queue[0].unless or queue[0].unless not in event)
             injected = queue.popleft() if is_due else None
         try:
+            if injected and injected.before:
+                injected.before()
             if injected and injected.fault == "raise":
                 return Answer.failed(injected.error, "injected")
             if injected and injected.fault == "twice":
@@ -83,6 +87,8 @@ class FunctionRuntime:
         finally:
             for hook in self.after_invoke:
                 hook(function.name)
+            if injected and injected.after:
+                injected.after()
 
     def inject(
         self,
@@ -101,11 +107,38 @@ class FunctionRuntime:
         kill_after   the handler runs to its end, then the process is killed before it answers
         twice        it runs twice at once (delivery is at least once); the first one's answer counts
         hang         it does nothing until its timeout
+        time_out     the handler runs to its end and does not answer; `after_s` later (sooner than its timeout) it is
+                     reported as timed out
 
         An event that holds `unless` passes unharmed and does not count.
         """
         with self._lock:
             self._faults[function_name].extend([_Injected(fault, error, unless, after_s)] * times)
+
+    def during(
+        self,
+        function_name: str,
+        *,
+        before: Callable[[], object] | None = None,
+        after: Callable[[], object] | None = None,
+        unless: bytes = b"",
+    ) -> None:
+        """Do something before the function's next invocation, or between its end and its answer; queues up with faults.
+
+        That is how a test lets something happen at an instant of a release and not at about that time.
+        """
+        with self._lock:
+            self._faults[function_name].append(_Injected(None, "", unless, 0, before, after))
+
+    def pending(self) -> list[str]:
+        """The functions for which something injected has not happened yet."""
+        with self._lock:
+            return [name for name, queue in self._faults.items() if queue]
+
+    def forget(self) -> None:
+        """Let nothing more go wrong."""
+        with self._lock:
+            self._faults.clear()
 
     def prewarm(self, functions: Iterable[Function]) -> None:
         """Start a process of each, as many at a time as there are processors; import errors show at the invocation."""
@@ -150,6 +183,9 @@ class FunctionRuntime:
             if fault == "kill_after":
                 reusable = False
                 return Answer.failed("Runtime.ExitError", "Error: Runtime exited with error: signal: killed")
+            if injected and fault == "time_out":
+                reusable = False
+                return environment.never_answer(injected.after_s)
             return answer
         finally:
             self._put_back(environment, reusable)

@@ -93,6 +93,8 @@ class Server:
         self.version = version
         self.address = address
         self.port = port
+        self.behind: str | None = None
+        """Where it listens instead of `address` from its next start on: a `local.postgres.link.Link` stands there."""
         self.parameters = {**DEFAULTS, **(parameters or {})}
         self.start_lsn: str | None = None
         """On a clone: it holds what blue committed before this position and nothing from there on."""
@@ -135,7 +137,7 @@ class Server:
         """Start and wait until connections are accepted; nothing happens if the server runs."""
         with self._lock:
             if not self.running:
-                listen = f"{self.address},{reader_address(self.address)}"
+                listen = f"{self.behind or self.address},{reader_address(self.address)}"
                 self._launch({"listen_addresses": listen, "port": str(self.port)})
 
     def _launch(self, settings: Mapping[str, str]) -> None:

@@ -211,6 +211,37 @@ def test_injected_deaths(runtime: FunctionRuntime, tmp_path: Path, fault: Any, e
     assert call(runtime, function(MARK, timeout_s=20), str(marks)) == "marked"
 
 
+def test_an_injected_timeout_comes_after_the_effect_and_does_not_take_its_time(
+    runtime: FunctionRuntime, tmp_path: Path
+) -> None:
+    runtime.inject("probe", "time_out")
+    error = fail(runtime, function(MARK, timeout_s=900), str(tmp_path / "marks"))
+    assert error["errorType"] == "Sandbox.Timedout"
+    assert (tmp_path / "marks").read_text() == "x"
+
+
+def test_something_happens_right_before_a_function_runs_or_before_its_answer(
+    runtime: FunctionRuntime, tmp_path: Path
+) -> None:
+    marks, seen = tmp_path / "marks", []
+    marks.touch()
+    runtime.during("probe", before=lambda: seen.append(marks.read_text()), unless=b"warm")
+    runtime.during("probe", after=lambda: seen.append(marks.read_text()))
+    assert runtime.pending() == ["probe"]
+    call(runtime, function(MARK), str(tmp_path / "warm"))
+    assert runtime.pending() == ["probe"]
+    call(runtime, function(MARK), str(marks))
+    call(runtime, function(MARK), str(marks))
+    assert seen == ["", "xx"]
+    assert runtime.pending() == []
+
+
+def test_what_was_injected_can_be_forgotten(runtime: FunctionRuntime) -> None:
+    runtime.inject("probe", "raise")
+    runtime.forget()
+    assert call(runtime, function(ECHO), 1) == 1
+
+
 def test_injected_double_delivery_runs_twice_and_answers_once(runtime: FunctionRuntime, tmp_path: Path) -> None:
     runtime.inject("probe", "twice")
     assert call(runtime, function(MARK), str(tmp_path / "marks")) == "marked"

@@ -188,6 +188,16 @@ def test_a_failed_branch_fails_the_whole_and_stops_the_others(
     assert not (tmp_path / "mark").exists()
 
 
+def test_a_timeout_in_a_branch_is_caught_where_the_branches_come_together(
+    run: Callable[..., dict[str, Any]], function: Callable[[str], str], tmp_path: Path
+) -> None:
+    event = {"limit": 1, "running": str(tmp_path / "running"), "go": str(tmp_path / "go")}
+    slow = chain(task(function("held"), TimeoutSecondsPath="$.limit"))
+    both = {"Type": "Parallel", "Branches": [slow, chain({"Type": "Pass"})], "Catch": catch("States.Timeout")}
+    assert run(chain(both, {"Type": "Pass"}), event)["output"]["error"]["Error"] == "States.Timeout"
+    (tmp_path / "go").touch()
+
+
 def test_the_history_of_a_branch_that_was_stopped_as_it_entered_a_task_can_be_read(emulator: Emulator) -> None:
     manager = EventManager()
     for timeout_s in (30, {"the": "state's input"}):

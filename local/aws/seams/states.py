@@ -8,6 +8,7 @@
 - StopExecution waits for the running function or retry interval, for ever for a task token, and drops error and cause.
 - Each task makes a boto3 client through the shared default session, which two branches must not do at the same time.
 - The history is copied while branches write to it, which may fail.
+- A timeout in a branch is no error that Catch of the Parallel state sees, but the end of the execution.
 - A branch that is stopped while it enters a task notes its state's input as the task's timeout.
 - Most errors of the API lack their code.
 - No "Step Functions Execution Status Change" event is sent.
@@ -32,8 +33,12 @@ from moto.core.responses import ActionResult
 from moto.stepfunctions import models
 from moto.stepfunctions.parser import api
 from moto.stepfunctions.parser.api import ExecutionStatus, TaskTimedOut
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state import state
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import branches_decl
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
@@ -66,6 +71,7 @@ def install(seams: Seams, emulator: Knobs) -> None:
     seams.replace(StepFunctionResponse, "stop_execution", _stop_execution)
     seams.wrap(Environment, "set_error", _set_error)
     seams.wrap(EventManager, "get_event_history", _event_history)
+    seams.replace(branches_decl, "CustomErrorName", _error_name)
 
     def sleep(seconds: float) -> None:
         emulator.closing.wait(seconds * emulator.retry_scale)
@@ -128,6 +134,13 @@ def _with_timeouts(history: Any) -> Any:
         if not isinstance(details.get("timeoutInSeconds", 0), int):
             del details["timeoutInSeconds"]
     return history
+
+
+def _error_name(error_name: str | None) -> ErrorName:
+    """Of an error in a branch, which may be one of Step Functions itself."""
+    if error_name is not None and error_name.startswith("States."):
+        return StatesErrorName.from_name(error_name)
+    return CustomErrorName(error_name)
 
 
 def _start_details(original: Any, execution: Execution) -> Any:

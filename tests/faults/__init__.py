@@ -1,0 +1,1 @@
+"""Faults: whatever fails and whenever, one writer, nothing lost, nobody stranded, nothing left behind."""

@@ -1,0 +1,67 @@
+"""What the definition of the state machine says about its states, so that a new one is covered by being there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path("statemachine")
+DEFINITION = json.loads((FOLDER / "release.asl.json").read_text(encoding="utf-8"))
+RECOVERS = (FOLDER / "recovery.asl.json").is_file()
+"""Whether something finishes what an execution that ended left undone. Without it a person does, by the runbook."""
+
+HAS_ATTEMPTS = "max_attempts" in (FOLDER / "release-input.schema.json").read_text(encoding="utf-8")
+"""Whether a release asks for approval again after an abort, unless its input limits that."""
+
+PROVES_ACCESS = "require_no_access" in Path("lambdas/bluegreen/freeze.py").read_text(encoding="utf-8")
+"""Whether a role that was made during the freeze is noticed."""
+
+LAST, COMMIT_POINT, FREEZE, UNFINISHED = "CompleteRelease", "OpenGreen", "FreezeBlue", "NotifyUnfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state that runs a function: where an error that nobody expects leads, and whether a timeout is tried again.
+
+    ``within`` is the state itself, or the one in whose branches it is.
+    """
+
+    name: str
+    within: str
+    after_failure: str
+    retries_timeout: bool
+
+
+def _functions(states: dict[str, Any], within: str = "", caught: str = "") -> Iterator[State]:
+    """The states among these, and in their branches, that run a function of ours."""
+    for name, state in states.items():
+        top = within or name
+        after = next((c["Next"] for c in state.get("Catch", []) if "States.ALL" in c["ErrorEquals"]), caught)
+        for branch in state.get("Branches", []):
+            yield from _functions(branch["States"], top, after)
+        if str(state.get("Resource", "")).startswith("${"):
+            errors = [error for retry in state.get("Retry", []) for error in retry["ErrorEquals"]]
+            yield State(name, top, after, "States.Timeout" in errors)
+
+
+_ALL = list(_functions(DEFINITION["States"]))
+_ENDS_AT = [state.name for state in _ALL].index(LAST) + 1
+
+WAY_FORWARD = _ALL[:_ENDS_AT]
+"""From PlanRelease to CompleteRelease: the definition reads downwards."""
+
+WAY_OUT = _ALL[_ENDS_AT:]
+"""What only a release meets that fails."""
+
+STATES = {state.name: state for state in _ALL}
+FORWARD_NAMES = [state.name for state in WAY_FORWARD]
+_FREEZE_AT = [state.within for state in WAY_FORWARD].index(STATES[FREEZE].within)
+
+SWITCHOVER = FORWARD_NAMES[_FREEZE_AT:]
+"""From the freeze to the end."""
+
+FROZEN = SWITCHOVER[: SWITCHOVER.index(COMMIT_POINT) + 1]
+"""From the freeze to the opening, both included."""

@@ -1,0 +1,71 @@
+"""Where trials happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from local.clients.sample import create_sample
+from local.postgres.link import Links
+from local.postgres.roles import create_role
+from local.postgres.servers import Server
+from local.world import World, world
+from tests.e2e.conftest import MACHINE
+from tests.faults.definition import RECOVERS
+from tests.faults.trial import TRIED, WRITER, Trial
+
+BOSS, BOSS_PASSWORD = "boss", "a superuser of the application"
+RELEASES_IN_A_WORLD = 16
+"""Then a new one is made: rows, servers and mails pile up, and slow the next releases down."""
+
+
+class Stage:
+    """Where trials happen: a world that many share, and a new one after any that failed."""
+
+    def __init__(self) -> None:
+        self._undo = ExitStack()
+        self._left = 0
+
+    @contextmanager
+    def trial(self) -> Iterator[Trial]:
+        """A trial that has not begun; what it has left open is closed at the end."""
+        if not self._left:
+            self.close()
+            self._running = self._undo.enter_context(world(latency_s=0.1, propagation_s=0.2, record_ttl_s=2))
+            self._running.emulator.retry_scale = 0.1
+            if RECOVERS:
+                recover_soon(self._running)
+            self._sample = create_sample(self._running.blue)
+            prepare(self._running.blue)
+            self._links = Links(self._running.aurora.new_address)
+            self._undo.callback(self._links.close)
+            self._left = RELEASES_IN_A_WORLD
+        self._left -= 1
+        trial = Trial(self._running, self._sample, self._links)
+        try:
+            yield trial
+        except BaseException:
+            self._left = 0
+            raise
+        finally:
+            trial.close()
+
+    def close(self) -> None:
+        """Nothing remains."""
+        self._undo.close()
+        self._undo = ExitStack()
+
+
+def recover_soon(running: World) -> None:
+    """Lets recoveries wait for a second, not for as long as the longest function of a dead execution could run."""
+    client, name = running.emulator.client("lambda"), f"{MACHINE}-InspectRelease"
+    variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    soon = {"Variables": variables | {"FUNCTIONS_END_AFTER_S": "1"}}
+    client.update_function_configuration(FunctionName=name, Environment=soon)
+
+
+def prepare(blue: Server) -> None:
+    """A table in which trials write by themselves, and a superuser who belongs to the application."""
+    blue.execute("app", f"CREATE TABLE {TRIED} (id text PRIMARY KEY)")
+    blue.execute("app", f"GRANT INSERT, SELECT ON {TRIED} TO {WRITER}")
+    create_role(blue, BOSS, BOSS_PASSWORD, options="SUPERUSER")
