@@ -69,9 +69,10 @@ def leave_transaction_open(trial: Trial, role: str = WRITER, password: str = "")
 
 
 def lock_on_blue(trial: Trial) -> None:
+    """On a table that every client writes to."""
     connection = session(trial, BOSS, BOSS_PASSWORD)
     connection.run("BEGIN")
-    connection.run(f"LOCK TABLE {TRIED}")
+    connection.run("LOCK TABLE public.ledger")
 
 
 def lock_on_green(trial: Trial) -> None:

@@ -198,6 +198,16 @@ def test_a_timeout_in_a_branch_is_caught_where_the_branches_come_together(
     (tmp_path / "go").touch()
 
 
+def test_an_execution_can_fail_with_a_timeout_that_was_caught(
+    run: Callable[..., dict[str, Any]], function: Callable[[str], str], tmp_path: Path
+) -> None:
+    event = {"limit": 1, "running": str(tmp_path / "running"), "go": str(tmp_path / "go")}
+    slow = task(function("held"), TimeoutSecondsPath="$.limit", Catch=catch("States.Timeout"))
+    end = run(chain(slow, {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"}), event)
+    assert (end["status"], end["error"]) == ("FAILED", "States.Timeout")
+    (tmp_path / "go").touch()
+
+
 def test_the_history_of_a_branch_that_was_stopped_as_it_entered_a_task_can_be_read(emulator: Emulator) -> None:
     manager = EventManager()
     for timeout_s in (30, {"the": "state's input"}):

@@ -8,7 +8,8 @@
 - StopExecution waits for the running function or retry interval, for ever for a task token, and drops error and cause.
 - Each task makes a boto3 client through the shared default session, which two branches must not do at the same time.
 - The history is copied while branches write to it, which may fail.
-- A timeout in a branch is no error that Catch of the Parallel state sees, but the end of the execution.
+- A timeout in a branch is no error that Catch of the Parallel state sees, but the end of the execution; a Fail state
+  cannot hand on an error of Step Functions itself.
 - A branch that is stopped while it enters a task notes its state's input as the task's timeout.
 - Most errors of the API lack their code.
 - No "Step Functions Execution Status Change" event is sent.
@@ -39,6 +40,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state import state
 from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import branches_decl
+from moto.stepfunctions.parser.asl.component.state.fail import state_fail
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
@@ -71,7 +73,8 @@ def install(seams: Seams, emulator: Knobs) -> None:
     seams.replace(StepFunctionResponse, "stop_execution", _stop_execution)
     seams.wrap(Environment, "set_error", _set_error)
     seams.wrap(EventManager, "get_event_history", _event_history)
-    seams.replace(branches_decl, "CustomErrorName", _error_name)
+    for module in (branches_decl, state_fail):
+        seams.replace(module, "CustomErrorName", _error_name)
 
     def sleep(seconds: float) -> None:
         emulator.closing.wait(seconds * emulator.retry_scale)
@@ -137,7 +140,7 @@ def _with_timeouts(history: Any) -> Any:
 
 
 def _error_name(error_name: str | None) -> ErrorName:
-    """Of an error in a branch, which may be one of Step Functions itself."""
+    """Of an error that is handed on, which may be one of Step Functions itself."""
     if error_name is not None and error_name.startswith("States."):
         return StatesErrorName.from_name(error_name)
     return CustomErrorName(error_name)
