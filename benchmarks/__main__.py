@@ -1,0 +1,85 @@
+"""``python -m benchmarks``: measures on this machine; see docs/performance.md for what came out of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.switchover import AIM, PROPAGATION_AIM, Results, measure, save
+from benchmarks.timeline import chart, medians
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    root = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    switchover = commands.add_parser(
+        "switchover",
+        help="how long clients cannot write, against a switchover by hand and empty function tasks",
+        description="Releases a database again and again while eight clients write 400 rows/s to it. Exit status 0 if "
+        "the medians reach the aims and no acknowledged row is missing.",
+    )
+    switchover.add_argument("--runs", type=int, default=5, help="releases without propagation (default: %(default)s)")
+    switchover.add_argument(
+        "--propagated-runs", type=int, default=3, help="releases with propagation (default: %(default)s)"
+    )
+    switchover.add_argument(
+        "--propagation", type=float, default=2.0, metavar="S", help="its seconds (default: %(default)s)"
+    )
+    switchover.add_argument(
+        "--output", type=Path, default=Path("build/bench/switchover.json"), help="report (default: %(default)s)"
+    )
+    return root
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit status."""
+    options = parser().parse_args(arguments)
+    console = Console(highlight=False)
+    with console.status("starting servers and emulator") as status:
+        results = measure(options.runs, options.propagated_runs, options.propagation, status.update)
+    save(results.to_report(), options.output)
+    reached = show(console, results)
+    console.print(f"\nReport: {options.output}")
+    return 0 if reached else 1
+
+
+def show(console: Console, results: Results) -> bool:
+    """The summary; whether all aims were reached."""
+    table = Table(box=None, padding=(0, 2))
+    for heading in ("", "median", "runs"):
+        table.add_column(heading, justify="right" if heading == "median" else "left")
+
+    def row(name: str, middle: float, values: list[float]) -> None:
+        table.add_row(name, f"{middle:.0f} ms", " ".join(f"{value:.0f}" for value in sorted(values)))
+
+    row("floor, by hand", results.floor_ms, [run.client_write_gap_ms for run in results.floors])
+    row("e, an empty function task", results.e_ms, results.empty_ms)
+    row("clients' gap, whole release", results.gap_ms, [run.client_write_gap_ms for run in results.switchovers])
+    if results.propagated:
+        name = f"the same, propagation {results.propagation_ms:.0f} ms"
+        row(name, results.propagated_gap_ms, [run.client_write_gap_ms for run in results.propagated])
+    console.print(table)
+    tasks = len(results.tasks)
+    bound = results.floor_ms + tasks * results.e_ms
+    console.print(f"\non the way from freeze to opening: {tasks} tasks ({', '.join(results.tasks)})")
+    console.print(f"gap / (floor + {tasks} e) = {results.gap_ms:.0f} / {bound:.0f} = {results.ratio:.2f}, aim {AIM}")
+    reached = results.ratio <= AIM
+    if results.propagated:
+        console.print(f"gap / propagation = {results.propagation_ratio:.3f}, aim {PROPAGATION_AIM}")
+        reached &= results.propagation_ratio <= PROPAGATION_AIM
+    lost = sum(run.lost for run in results.switchovers + results.propagated)
+    console.print(f"acknowledged rows lost: {lost}\n")
+    timeline = medians([run.timeline for run in results.switchovers])
+    for span, line in zip(timeline, chart(timeline, results.gap_ms), strict=True):
+        own = "" if span.function_ms is None else f", function {span.function_ms:.0f}"
+        console.print(f"{line} {span.entered_ms:5.0f} + {span.lasted_ms:.0f} ms{own}", markup=False)
+    return reached and lost == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
