@@ -63,7 +63,7 @@ def create_objects(server: Server, database: str, size: Size) -> None:
     """Tables and sequences of one database."""
     server.execute(
         database,
-        f"CREATE TABLE written (client int, number int, at timestamptz DEFAULT clock_timestamp(),"
+        f"CREATE TABLE written (client int, number bigint, at timestamptz DEFAULT clock_timestamp(),"
         f" PRIMARY KEY (client, number)); GRANT SELECT, INSERT ON written TO {WRITER};"
         f" CREATE TABLE ballast (id bigint PRIMARY KEY, filler text)",
     )

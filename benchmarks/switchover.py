@@ -179,6 +179,7 @@ def start_clients(running: World, record: str, built: Application) -> Clients:
         database="app",
         role=WRITER,
         password=built.passwords[WRITER],
+        first=time.time_ns(),
     )
     return Clients(reach)
 
