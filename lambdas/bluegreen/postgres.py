@@ -6,6 +6,8 @@ Values are bound parameters. Utility statements take none, so what must stand in
 
 from __future__ import annotations
 
+import re
+import select
 import socket
 import ssl
 import struct
@@ -14,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,10 +101,12 @@ def conninfo(**parameters: str | int) -> str:
     return " ".join(f"{key}='{value}'" for key, value in escaped.items())
 
 
-@cache
+_QUERIES = {path.stem: path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("queries/*.sql")}
+
+
 def load(name: str) -> str:
-    """The statement in ``queries/<name>.sql``."""
-    return resources.files(__package__).joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
+    """The statement in ``queries/<name>.sql``; all were read at the start: the freeze is no time to look for files."""
+    return _QUERIES[name]
 
 
 class Session:
@@ -111,6 +114,7 @@ class Session:
 
     def __init__(self, connection: pg8000.native.Connection, address: str) -> None:
         self._connection = connection
+        self.prepared: dict[str, pg8000.native.PreparedStatement] = {}
         self.address = address
 
     def run(self, sql: str, **parameters: Any) -> list[Row]:
@@ -118,21 +122,25 @@ class Session:
 
         Raises ``SqlError`` when PostgreSQL refuses, ``DatabaseUnavailable`` when the connection is lost.
         """
-        try:
-            rows = self._connection.run(sql, **parameters)
-        except pg8000.native.DatabaseError as error:
-            raise _translated(error, self.address) from error
-        except (pg8000.native.InterfaceError, OSError, struct.error) as error:
-            raise DatabaseUnavailable(f"The connection to {self.address} broke: {error}") from error
-        columns = self._connection.columns
-        if not rows or not columns:
-            return []
-        names = [column["name"] for column in columns]
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        with self._errors_translated():
+            return _rows(self._connection.run(sql, **parameters), self._connection.columns)
 
     def query(self, name: str, /, **parameters: Any) -> list[Row]:
-        """Runs ``queries/<name>.sql``."""
-        return self.run(load(name), **parameters)
+        """Runs ``queries/<name>.sql``; with parameters prepared, which from then on takes one round trip, not three."""
+        if not parameters:
+            return self.run(load(name))
+        with self._errors_translated():
+            if name not in self.prepared:
+                self.prepared[name] = self._connection.prepare(load(name))
+            return _rows(self.prepared[name].run(**parameters), self.prepared[name].columns)
+
+    def rehearse(self, name: str) -> None:
+        """Plans and prepares a statement without running it: what its first use costs in catalogs is paid then."""
+        parameters = dict.fromkeys(re.findall(r"(?<![:\w]):([a-z]\w*)", load(name)))
+        self.run(f"EXPLAIN {load(name)}", **parameters)
+        if parameters:
+            with self._errors_translated():
+                self.prepared[name] = self._connection.prepare(load(name))
 
     def one(self, name: str, /, **parameters: Any) -> Row:
         """The only row of ``queries/<name>.sql``."""
@@ -142,10 +150,8 @@ class Session:
     @contextmanager
     def transaction(self, lock: str | None = None) -> Iterator[None]:
         """A transaction; with ``lock``, one that a second attempt of the same step waits for (an advisory lock)."""
-        self.run("BEGIN")
         try:
-            if lock is not None:
-                self.run("SELECT pg_advisory_xact_lock(hashtextextended(:lock, 0))", lock=lock)
+            self.run(f"BEGIN; {_locking(lock)}" if lock else "BEGIN")
             yield
             self.run("COMMIT")
         except BaseException:
@@ -156,9 +162,8 @@ class Session:
     @contextmanager
     def trial(self, lock: str) -> Iterator[None]:
         """A transaction of which nothing remains: what is done in it is only tried."""
-        self.run("BEGIN")
         try:
-            self.run("SELECT pg_advisory_xact_lock(hashtextextended(:lock, 0))", lock=lock)
+            self.run(f"BEGIN; {_locking(lock)}")
             yield
         finally:
             with suppress(DatabaseUnavailable, SqlError):
@@ -178,17 +183,39 @@ class Session:
                 self.run("RESET statement_timeout; RESET lock_timeout")
 
     def alive(self) -> bool:
-        """Whether the connection still answers."""
+        """Whether the connection stands, as far as can be told without waiting for an answer.
+
+        When a server ends a session, or ends itself, something comes in. That may be harmless too: then it is asked.
+        """
+        usock = self._connection._usock  # None when pg8000 has given it up
+        with suppress(DatabaseUnavailable, SqlError):
+            return usock is not None and (not select.select([usock], [], [], 0)[0] or self.run("SELECT 1") != [])
+        return False
+
+    @contextmanager
+    def _errors_translated(self) -> Iterator[None]:
         try:
-            self.run("SELECT 1")
-        except (DatabaseUnavailable, SqlError):
-            return False
-        return True
+            yield
+        except pg8000.native.DatabaseError as error:
+            raise _translated(error, self.address) from error
+        except (pg8000.native.InterfaceError, OSError, struct.error) as error:
+            raise DatabaseUnavailable(f"The connection to {self.address} broke: {error}") from error
 
     def close(self) -> None:
         """Ends the session; a broken one too."""
         with suppress(pg8000.native.InterfaceError, OSError, struct.error):
             self._connection.close()
+
+
+def _locking(lock: str) -> str:
+    return f"SELECT pg_advisory_xact_lock(hashtextextended({literal(lock)}, 0))"
+
+
+def _rows(rows: list[list[Any]] | None, columns: list[dict[str, Any]] | None) -> list[Row]:
+    if not rows or not columns:
+        return []
+    names = [column["name"] for column in columns]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _translated(error: pg8000.native.DatabaseError, address: str) -> SqlError | DatabaseUnavailable:

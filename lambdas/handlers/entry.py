@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial, wraps
+from functools import cache, wraps
 from typing import Any, cast
 
 import boto3
@@ -28,6 +28,7 @@ from bluegreen import dns
 from bluegreen.errors import AwsRefused, AwsUnavailable
 from bluegreen.model import Plan, State, green, release_id
 from bluegreen.postgres import Databases
+from bluegreen.rehearsal import rehearse
 from bluegreen.secrets import CachedLogin
 
 Result = dict[str, Any]
@@ -72,11 +73,10 @@ def databases() -> Databases:
 
 
 def open_databases(state: State) -> None:
-    """Warms a function that talks to the databases: secret read, connections open."""
+    """Warms a function that talks to the databases: secret read, connections open, statements rehearsed."""
     if "RELEASE_SECRET_ARN" in os.environ:
-        plan, target = Plan.of(state), green(state)
-        for cluster in (plan.blue, target):
-            databases().each(plan.databases, partial(databases().on, cluster))
+        name = setting("AWS_LAMBDA_FUNCTION_NAME").split("-")[-1]
+        rehearse(databases(), Plan.of(state), green(state), name)
 
 
 def rehearse_flip(state: State) -> None:

@@ -1,0 +1,81 @@
+"""The freeze finds everything prepared: what a step runs was rehearsed in the sessions that run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bluegreen import freeze, switchover, verification
+from bluegreen.budget import time_left_s
+from bluegreen.model import Cluster, Plan
+from bluegreen.postgres import Databases, Session
+from bluegreen.rehearsal import rehearse
+from tests.integration.conftest import APP, Lab
+
+Step = Callable[[Databases, Plan, Cluster], object]
+
+STEPS: dict[str, Step] = {
+    "FreezeBlue": lambda databases, plan, _green: (freeze.freeze_blue(databases, plan), time_left_s(databases, plan)),
+    "SyncSequences": switchover.sync_sequences,
+    "WaitForDrain": switchover.drain,
+    "VerifyCutover": verification.verify_cutover,
+    "OpenGreen": switchover.open_green,
+}
+UNPREPARED = {"sequence_states", "replicated_tables"}
+"""Without parameters, so they cannot be prepared; rehearsing runs them."""
+
+
+def test_every_statement_of_the_freeze_was_rehearsed(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = following
+    with lab.as_writer(lab.blue_server) as writer:
+        writer.run("INSERT INTO orders (note) VALUES ('draws from a sequence, which green has to follow')")
+    planned: set[tuple[Session, str]] = set()
+    unplanned: list[tuple[str, str, str]] = []
+    state = ""
+
+    def rehearsed(session: Session, name: str, original: Any = Session.rehearse) -> None:
+        planned.add((session, name))
+        original(session, name)
+
+    def ran(session: Session, name: str, original: Any = Session.query, **parameters: Any) -> Any:
+        if state and (session, name) not in planned and name not in session.prepared and name not in UNPREPARED:
+            unplanned.append((state, session.address, name))
+        return original(session, name, **parameters)
+
+    monkeypatch.setattr(Session, "rehearse", rehearsed)
+    monkeypatch.setattr(Session, "query", ran)
+    environments = {name: Databases(lab.databases.credentials, "disable") for name in STEPS}
+    for name, databases in environments.items():
+        rehearse(databases, lab.plan, lab.green, name)
+    for state, step in STEPS.items():
+        step(environments[state], lab.plan, lab.green)
+        environments[state].close()
+    assert unplanned == []
+
+
+def test_a_rehearsal_changes_nothing(lab: Lab) -> None:
+    lab.follow()
+    tables = ("freeze_record", "sentinel", "opening")
+
+    def everything() -> list[Any]:
+        sides = (lab.blue_server, lab.green_server)
+        return [side.execute(APP, f"SELECT * FROM bluegreen.{table}") for side in sides if side for table in tables]
+
+    before = everything()
+    with lab.as_writer(lab.blue_server) as writer:
+        for name in STEPS:
+            rehearse(lab.databases, lab.plan, lab.green, name)
+        assert writer.run("SELECT 1") == [[1]], "no session was ended"
+    assert everything() == before
+
+
+def test_a_session_that_the_server_ended_is_opened_again(lab: Lab) -> None:
+    session = lab.databases.on(lab.plan.blue, APP)
+    assert lab.databases.on(lab.plan.blue, APP) is session
+    [[pid]] = [list(row.values()) for row in session.run("SELECT pg_backend_pid()")]
+    lab.blue_server.execute(APP, "SELECT pg_terminate_backend(:pid, 10000)", pid=pid)
+    again = lab.databases.on(lab.plan.blue, APP)
+    assert again is not session
+    assert again.alive()
