@@ -48,8 +48,8 @@ def create(server: Server, size: Size) -> Application:
         create_objects(server, database, size)
     if size.data_gb:
         rows = int(size.data_gb * 1e9 / ROW_BYTES)
-        fill = f"SELECT n, repeat(md5(n::text), 31) FROM generate_series(1, {rows}) n"
-        server.execute("app", f"INSERT INTO ballast {fill}")  # noqa: S608 - a number
+        fill = "INSERT INTO ballast SELECT n, repeat(md5(n::text), 31) FROM generate_series(1, :rows::bigint) n"
+        server.execute("app", fill, rows=rows)
     return application
 
 

@@ -1,8 +1,8 @@
 """Eight clients that write one row per transaction, in a process of their own, as an application is one.
 
 Started by `Clients`, which sends the settings as one line of JSON and ends it by closing the pipe. Each client has one
-connection to the address that the name has at that moment, numbers its rows, and notes when and by which server each was
-acknowledged. A client that lost its session asks for the address again, without a cache, and tries until it is let in.
+connection to the address that the name has at that moment, numbers its rows, and notes when and by which server each
+was acknowledged. A client that lost its session asks for the address again, without a cache, and tries until it is in.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ RATE = 50.0
 """Rows per second of each client."""
 
 _PAUSE_S = 0.2
-"""A client tries again after a random time up to this: one of them comes every 13 ms or so, by hand as in a release, and
-what refusals cost (5 ms of processor time each) takes little from those who work on the switchover."""
+"""A client tries again after a random time up to this: one of them comes every 13 ms or so, by hand as in a release,
+and what refusals cost (5 ms of processor time each) takes little from those who work on the switchover."""
 
 _FAILURES = (OSError, InterfaceError, DatabaseError)
 _WAIT_S = 60.0

@@ -7,6 +7,7 @@ record, proof, comparison, deadline or way back, and whoever runs it had better 
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import threading
 import time
@@ -25,7 +26,9 @@ from local.world import World
 
 OPERATOR = "operator"
 _SEQUENCES = "SELECT schemaname, sequencename, last_value FROM pg_sequences"
-_SET = "SELECT setval(format('%I.%I', s, n)::regclass, v) FROM unnest(:s::text[], :n::text[], :v::bigint[]) AS x(s, n, v)"
+_SET = (
+    "SELECT setval(format('%I.%I', s, n)::regclass, v) FROM unnest(:s::text[], :n::text[], :v::bigint[]) AS x(s, n, v)"
+)
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ANY(:roles)"
 
 
@@ -114,8 +117,7 @@ def switch_over(running: World, pair: Pair, blue: Connection, green: Connection)
     at["open"] = time.perf_counter()
     name_change.join()
     at["name change, beside"] = time.perf_counter()
-    stamps = list(at.items())
-    return {name: 1000 * (then - before) for (_, before), (name, then) in zip(stamps, stamps[1:], strict=False)}
+    return {name: 1000 * (then - before) for (_, before), (name, then) in itertools.pairwise(at.items())}
 
 
 def _roles(attribute: str) -> str:

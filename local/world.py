@@ -114,7 +114,9 @@ def world(
             ]
         )
         create_role(blue, login["username"], login["password"], options="SUPERUSER", member_of=["rds_superuser"])
-        emulator.functions.after_invoke.append(lambda _: aurora.sync_roles())
+        emulator.functions.after_invoke.append(
+            lambda function: aurora.sync_roles() if function.endswith("-CreateReplicationUser") else None
+        )
         create_records(emulator, stack, blue, record_ttl_s)
         progress("DNS")
         dns = DnsServer(emulator)

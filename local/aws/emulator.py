@@ -10,6 +10,7 @@ import atexit
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -59,6 +60,10 @@ class Emulator:
         self.session_lock = threading.Lock()
         self._zones = Zones(self)
         self._seams = Seams()
+        # Requests, interpreter and name servers are threads that wait for one another all the time; the usual 5 ms for
+        # which a busy one may keep the others waiting would make each request take tens of milliseconds.
+        self._seams.callback(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(0.0005)
         try:
             (folder / "logs").mkdir(parents=True, exist_ok=True)
             self._log_to_file(folder / "logs" / "emulator.log")
