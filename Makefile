@@ -3,11 +3,13 @@
 # make check  lint, types, tests
 # make synth  the CloudFormation templates, into cdk.out
 # make lock   resolve requirements.in again
+# make bench-switchover   how long clients cannot write, against a floor (5 minutes)
+# make bench-scaling      whether that grows with the database (half an hour, 25 GB of disk)
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test check lint types synth lock clean
+.PHONY: demo test check lint types synth lock clean bench-switchover bench-scaling
 
 demo: .venv/.done
 	python -m local demo --yes
@@ -31,6 +33,12 @@ lock: .venv/.done
 	pip install --quiet uv
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --quiet --upgrade \
 	    --custom-compile-command 'make lock' requirements.in --output-file requirements.lock
+
+bench-switchover: .venv/.done
+	python -m benchmarks switchover
+
+bench-scaling: .venv/.done
+	python -m benchmarks switchover --scaling --runs 3 --output build/bench/scaling.json
 
 clean:
 	rm -rf .venv build cdk.out

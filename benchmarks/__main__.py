@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.switchover import AIM, PROPAGATION_AIM, Results, measure, save
+from benchmarks import scaling
+from benchmarks.scaling import Growth
+from benchmarks.switchover import AIM, PROPAGATION_AIM, Results, Switchover, measure, save
 from benchmarks.timeline import chart, medians
+
+AXES = [axis.name for axis in scaling.axes(1)]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,6 +38,13 @@ def parser() -> argparse.ArgumentParser:
     switchover.add_argument(
         "--output", type=Path, default=Path("build/bench/switchover.json"), help="report (default: %(default)s)"
     )
+    switchover.add_argument("--scaling", action="store_true", help="whether it grows with the size, instead")
+    switchover.add_argument(
+        "--axes", nargs="+", choices=AXES, default=AXES, metavar="NAME", help=f"for --scaling: of {', '.join(AXES)}"
+    )
+    switchover.add_argument(
+        "--factor", type=float, default=1.0, help="for --scaling: of the large sizes (default: %(default)s)"
+    )
     return root
 
 
@@ -41,11 +53,34 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     console = Console(highlight=False)
     with console.status("starting servers and emulator") as status:
+        if options.scaling:
+            growths = scaling.measure(options.axes, options.factor, options.runs, status.update)
+            save({"growth": [growth.to_report() for growth in growths]}, options.output)
+            return 0 if show_growth(console, growths) else 1
         results = measure(options.runs, options.propagated_runs, options.propagation, status.update)
     save(results.to_report(), options.output)
     reached = show(console, results)
     console.print(f"\nReport: {options.output}")
     return 0 if reached else 1
+
+
+def show_growth(console: Console, growths: list[Growth]) -> bool:
+    """The summary of `--scaling`; whether all aims were reached."""
+    for growth in growths:
+        small, large = growth.medians_ms
+        console.print(f"\n{growth.axis.name}: {growth.axis.small} to {growth.axis.large}")
+        console.print(f"freeze {small:.0f} ms to {large:.0f} ms: {growth.ratio:.2f} times, aim {scaling.AIM}")
+        show_timeline(console, growth.large)
+    return all(growth.ratio <= scaling.AIM for growth in growths)
+
+
+def show_timeline(console: Console, runs: list[Switchover]) -> None:
+    """Where the time went."""
+    timeline = medians([run.timeline for run in runs])
+    until = statistics.median(run.client_write_gap_ms for run in runs)
+    for span, line in zip(timeline, chart(timeline, until), strict=True):
+        own = "" if span.function_ms is None else f", function {span.function_ms:.0f}"
+        console.print(f"{line} {span.entered_ms:5.0f} + {span.lasted_ms:.0f} ms{own}", markup=False, soft_wrap=True)
 
 
 def show(console: Console, results: Results) -> bool:
@@ -74,10 +109,7 @@ def show(console: Console, results: Results) -> bool:
         reached &= results.propagation_ratio <= PROPAGATION_AIM
     lost = sum(run.lost for run in results.switchovers + results.propagated)
     console.print(f"acknowledged rows lost: {lost}\n")
-    timeline = medians([run.timeline for run in results.switchovers])
-    for span, line in zip(timeline, chart(timeline, results.gap_ms), strict=True):
-        own = "" if span.function_ms is None else f", function {span.function_ms:.0f}"
-        console.print(f"{line} {span.entered_ms:5.0f} + {span.lasted_ms:.0f} ms{own}", markup=False)
+    show_timeline(console, results.switchovers)
     return reached and lost == 0
 
 

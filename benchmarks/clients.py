@@ -32,7 +32,7 @@ _PAUSE_S = 0.2
 and what refusals cost (5 ms of processor time each) takes little from those who work on the switchover."""
 
 _FAILURES = (OSError, InterfaceError, DatabaseError)
-_WAIT_S = 60.0
+_WAIT_S = 120.0
 _PRINTING = threading.Lock()
 
 

@@ -54,7 +54,8 @@ class EmptyTasks:
             raise RuntimeError(f"the empty tasks ended as {described['status']}")
         events = self._client.get_execution_history(executionArn=arn, maxResults=1000)["events"]
         entered = next(event["timestamp"] for event in events if event["type"] == "TaskStateEntered")
-        return 1000 * (events[-1]["timestamp"] - entered).total_seconds() / TASKS
+        lasted: float = (events[-1]["timestamp"] - entered).total_seconds()
+        return 1000 * lasted / TASKS
 
 
 def chain(function_arn: str, tasks: int) -> dict[str, Any]:

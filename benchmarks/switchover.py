@@ -28,6 +28,7 @@ EXECUTIONS = 3
 STEADY_S = 1.0
 """How long clients write undisturbed before a switchover begins and after it has ended."""
 
+TIMEOUT_S = 300.0
 Progress = Callable[[str], None]
 
 
@@ -40,7 +41,6 @@ class Switchover:
     opened_to_first_write_ms: float
     rows: int
     lost: int
-    doubled: int
     timeline: list[Span] = field(default_factory=list)
 
 
@@ -79,7 +79,7 @@ class Results:
     def ratio(self) -> float:
         """The gap, as a multiple of what a floor and as many empty tasks would take; at most `AIM` is the aim.
 
-        >>> results = Results(["A", "B"], [ByHand(20.0, {})], [10.0], [Switchover(60.0, 0, 0, 0, 0, 0)])
+        >>> results = Results(["A", "B"], [ByHand(20.0, {})], [10.0], [Switchover(60.0, 0, 0, 0, 0)])
         >>> results.ratio
         1.5
         """
@@ -151,7 +151,7 @@ def release(
             running.mail_folder,
             name,
         )
-        started.wait_for_approval_request()
+        started.wait_for_approval_request(TIMEOUT_S)
         empty_ms = empty.measure_ms(EXECUTIONS) if empty else []
         time.sleep(STEADY_S)
         started.answer("approve")
@@ -184,7 +184,7 @@ def start_clients(running: World, record: str, built: Application) -> Clients:
     return Clients(reach)
 
 
-def _ended(started: Release, timeout_s: float = 300.0) -> dict[str, Any]:
+def _ended(started: Release, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """Asks seldom: whoever asks the emulator takes processor time from it."""
     deadline = time.monotonic() + timeout_s
     while (described := started.describe())["status"] == "RUNNING":
@@ -214,7 +214,6 @@ def _switchover(
         opened_to_first_write_ms=1000 * (first - zero) - opened,
         rows=len(written),
         lost=len(acknowledged - {(client, number) for client, number in kept}),
-        doubled=0,
         timeline=timeline,
     )
 
