@@ -131,7 +131,9 @@ def measure(runs: int, propagated_runs: int, propagation_s: float, progress: Pro
 @contextmanager
 def bench(size: Size) -> Iterator[tuple[World, Application]]:
     """A world with an application of that size; a record is served at once."""
-    with world(databases=size.names, latency_s=0.1, propagation_s=0.0, record_ttl_s=2) as running:
+    with world(
+        databases=size.names, latency_s=0.1, propagation_s=0.0, record_ttl_s=2, overrides={"more_records": []}
+    ) as running:
         running.emulator.retry_scale = 0.1
         yield running, application.create(running.blue, size)
 

@@ -28,8 +28,8 @@ from bluegreen import dns
 from bluegreen.errors import AwsRefused, AwsUnavailable
 from bluegreen.model import Plan, State, green, release_id
 from bluegreen.postgres import Databases
+from bluegreen.rehearsal import rehearse
 from bluegreen.secrets import CachedLogin
-from bluegreen.warming import rehearse
 
 Result = dict[str, Any]
 Event = dict[str, Any]
@@ -72,10 +72,11 @@ def databases() -> Databases:
     return Databases(CachedLogin(client("secretsmanager"), setting("RELEASE_SECRET_ARN")), setting("DATABASE_TLS"))
 
 
-def rehearse_statements(state: State) -> None:
-    """Warms a function that talks to the databases: secret read, connections open, its statements prepared."""
+def open_databases(state: State) -> None:
+    """Warms a function that talks to the databases: secret read, connections open, statements rehearsed."""
     if "RELEASE_SECRET_ARN" in os.environ:
-        rehearse(databases(), Plan.of(state), green(state), state["warm"])
+        name = setting("AWS_LAMBDA_FUNCTION_NAME").split("-")[-1]
+        rehearse(databases(), Plan.of(state), green(state), name)
 
 
 def rehearse_flip(state: State) -> None:
@@ -83,7 +84,7 @@ def rehearse_flip(state: State) -> None:
     dns.rehearse_flip(client("route53"), Plan.of(state), green(state))
 
 
-def entry(work: Callable[[State], Result], warm: Callable[[State], None] = rehearse_statements) -> Handler:
+def entry(work: Callable[[State], Result], warm: Callable[[State], None] = open_databases) -> Handler:
     """Makes a Lambda handler of a function from state to result; ``warm`` does what the real call should find done."""
 
     @logger.inject_lambda_context(clear_state=True)

@@ -1,0 +1,65 @@
+"""Rehearsal: nothing is used for the first time in the freeze.
+
+A new session's first use of each table, function and operator costs the server some milliseconds, and there is one
+freeze. So when the functions are warmed, each step's statements are planned and prepared in the very sessions that will
+run them, and those that only look are run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .freeze_methods import method_of
+from .model import Cluster, Plan
+from .postgres import Databases
+from .switchover import sequence_states
+from .verification import count_rows
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """What a step runs on blue and on green: in every database, and in the home database alone."""
+
+    blue: Names = ()
+    green: Names = ()
+    blue_home: Names = ()
+    green_home: Names = ()
+
+
+REHEARSED = {
+    "FreezeBlue": Statements(
+        blue_home=("insert_freeze_record", "freeze_record", "client_sessions", "prepared_transactions")
+    ),
+    "SyncSequences": Statements(blue_home=("freeze_record",), green=("set_sequences",)),
+    "WaitForDrain": Statements(
+        blue=("insert_lsn", "write_sentinel", "slot_lag"), green=("read_sentinel",), blue_home=("freeze_record",)
+    ),
+    "VerifyCutover": Statements(blue_home=("freeze_record", "client_sessions", "prepared_transactions")),
+    "OpenGreen": Statements(blue_home=("intend_opening",), green_home=("decide_opening", "opening", "freeze_record")),
+}
+"""By the names of states; a test holds it to what the steps really run."""
+
+
+def rehearse(databases: Databases, plan: Plan, green: Cluster, state: str) -> None:
+    """Opens a step's sessions and makes them ready for its statements; changes nothing. Of other states, only opens."""
+    statements = REHEARSED.get(state, Statements())
+
+    def in_database(database: str) -> None:
+        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+        is_home = database == plan.home
+        for name in (*statements.blue, *(statements.blue_home if is_home else ())):
+            on_blue.rehearse(name)
+        for name in (*statements.green, *(statements.green_home if is_home else ())):
+            on_green.rehearse(name)
+        if state in ("FreezeBlue", "VerifyCutover") and is_home:
+            method_of(plan).look(on_blue, plan)
+            method_of(plan).prove(on_blue, plan)
+        if state == "SyncSequences":
+            sequence_states(on_blue)
+            sequence_states(on_green)
+        if state == "VerifyCutover":
+            count_rows(databases, plan, green, database)
+
+    databases.each(plan.databases, in_database)
