@@ -131,8 +131,14 @@ def measure(runs: int, propagated_runs: int, propagation_s: float, progress: Pro
 @contextmanager
 def bench(size: Size) -> Iterator[tuple[World, Application]]:
     """A world with an application of that size; a record is served at once."""
+    workers = dict.fromkeys(("max_logical_replication_workers", "max_replication_slots", "max_wal_senders"), "40")
     with world(
-        databases=size.names, latency_s=0.1, propagation_s=0.0, record_ttl_s=2, overrides={"more_records": []}
+        databases=size.names,
+        latency_s=0.1,
+        propagation_s=0.0,
+        record_ttl_s=2,
+        parameters=workers | {"max_worker_processes": "64", "max_connections": "500"},
+        overrides={"more_records": []},
     ) as running:
         running.emulator.retry_scale = 0.1
         yield running, application.create(running.blue, size)
