@@ -19,6 +19,7 @@ from .errors import (
     FreezeBudgetExceeded,
     GreenFailed,
     NotReadyToFreeze,
+    ReplicationBroken,
     SequencesDiffer,
     SwitchoverAborted,
 )
@@ -27,6 +28,9 @@ from .model import Cluster, Plan, Relation, SequenceState
 from .postgres import Databases, Session
 
 POLL_INTERVAL_S = 0.002
+
+HEALTH_INTERVAL_S = 0.25
+"""How often a drain that lasts asks whether it can end at all: the application waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +57,17 @@ def drain(databases: Databases, plan: Plan, green: Cluster) -> dict[str, float]:
         started = time.monotonic()
         target = Lsn.parse(on_blue.one("insert_lsn")["lsn"])
         beat = on_blue.one("write_sentinel", release_id=plan.release_id)["beat"]
+        looked_at_health = started
         while not (lag.arrived(on_green, plan.release_id, beat) and _confirmed(on_blue, plan.slot(database)) >= target):
-            if time.monotonic() - started > left_s:
-                problems = lag.health_problems(on_blue, on_green, plan, database)
+            now = time.monotonic()
+            if now - started > left_s:
                 raise FreezeBudgetExceeded(
                     f"{database} was not drained within the freeze budget of {plan.freeze_budget_s} s."
-                    f" {'; '.join(problems)}"
                 )
+            if now - looked_at_health > HEALTH_INTERVAL_S:
+                looked_at_health = now
+                if problems := lag.health_problems(on_blue, on_green, plan, database):
+                    raise ReplicationBroken(f"{database} cannot be drained: {'; '.join(problems)}.")
             time.sleep(POLL_INTERVAL_S)
         return time.monotonic() - started
 
@@ -91,8 +99,9 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
 
     def sync(database: str) -> int:
         on_green = databases.on(green, database)
-        wanted = sequence_states(databases.on(plan.blue, database))
-        stale = wanted - sequence_states(on_green)
+        sides = {"blue": databases.on(plan.blue, database), "green": on_green}
+        states = databases.each(list(sides), lambda side: sequence_states(sides[side]))
+        wanted, stale = states["blue"], states["blue"] - states["green"]
         if not stale:
             return len(wanted)
         ordered = list(stale)

@@ -8,17 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path("statemachine")
-DEFINITION = json.loads((FOLDER / "release.asl.json").read_text(encoding="utf-8"))
-RECOVERS = (FOLDER / "recovery.asl.json").is_file()
-"""Whether something finishes what an execution that ended left undone. Without it a person does, by the runbook."""
-
-HAS_ATTEMPTS = "max_attempts" in (FOLDER / "release-input.schema.json").read_text(encoding="utf-8")
-"""Whether a release asks for approval again after an abort, unless its input limits that."""
-
-PROVES_ACCESS = "require_no_access" in Path("lambdas/bluegreen/freeze.py").read_text(encoding="utf-8")
-"""Whether a role that was made during the freeze is noticed."""
-
+DEFINITION = json.loads(Path("statemachine/release.asl.json").read_text(encoding="utf-8"))
 LAST, COMMIT_POINT, FREEZE, UNFINISHED = "CompleteRelease", "OpenGreen", "FreezeBlue", "NotifyUnfinished"
 
 

@@ -12,7 +12,7 @@ from pg8000.native import Connection
 
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
-from tests.faults.definition import COMMIT_POINT, FREEZE, FROZEN, PROVES_ACCESS, SWITCHOVER
+from tests.faults.definition import COMMIT_POINT, FREEZE, FROZEN, SWITCHOVER
 from tests.faults.stage import BOSS, BOSS_PASSWORD
 from tests.faults.trial import (
     FREEZE_BUDGET_S,
@@ -241,17 +241,11 @@ SITUATIONS = (
     Situation("idle in transaction", leave_transaction_open, (FREEZE,), ends_on="green"),
     Situation("lock held on blue", lock_on_blue, (FREEZE,), ends_on="green"),
     Situation("lock held on green", lock_on_green, UP_TO_DRAIN, ends_on="blue", freeze_budget_s=SHORT_BUDGET_S),
-    *(
-        [
-            Situation(
-                "role created during the freeze",
-                create_latecomer,
-                (*UP_TO_DRAIN, VERIFY),
-                ends_on="blue",
-                put_right=drop_latecomer,
-            )
-        ]
-        if PROVES_ACCESS
-        else []
+    Situation(
+        "role created during the freeze",
+        create_latecomer,
+        (*UP_TO_DRAIN, VERIFY),
+        ends_on="blue",
+        put_right=drop_latecomer,
     ),
 )

@@ -9,10 +9,9 @@ from local.clients.sample import create_sample
 from local.postgres.link import Links
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
-from local.world import World, world
-from tests.e2e.conftest import MACHINE
-from tests.faults.definition import RECOVERS
-from tests.faults.trial import TRIED, WRITER, Trial
+from local.world import world
+from tests.e2e.conftest import recover_soon
+from tests.faults.trial import RECORD_TTL_S, TRIED, WRITER, Trial
 
 BOSS, BOSS_PASSWORD = "boss", "a superuser of the application"
 RELEASES_IN_A_WORLD = 16
@@ -31,10 +30,9 @@ class Stage:
         """A trial that has not begun; what it has left open is closed at the end."""
         if not self._left:
             self.close()
-            self._running = self._undo.enter_context(world(latency_s=0.1, propagation_s=0.2, record_ttl_s=2))
+            self._running = self._undo.enter_context(world(latency_s=0.1, propagation_s=0.2, record_ttl_s=RECORD_TTL_S))
             self._running.emulator.retry_scale = 0.1
-            if RECOVERS:
-                recover_soon(self._running)
+            recover_soon(self._running)
             self._sample = create_sample(self._running.blue)
             prepare(self._running.blue)
             self._links = Links(self._running.aurora.new_address)
@@ -54,14 +52,6 @@ class Stage:
         """Nothing remains."""
         self._undo.close()
         self._undo = ExitStack()
-
-
-def recover_soon(running: World) -> None:
-    """Lets recoveries wait for a second, not for as long as the longest function of a dead execution could run."""
-    client, name = running.emulator.client("lambda"), f"{MACHINE}-InspectRelease"
-    variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    soon = {"Variables": variables | {"FUNCTIONS_END_AFTER_S": "1"}}
-    client.update_function_configuration(FunctionName=name, Environment=soon)
 
 
 def prepare(blue: Server) -> None:

@@ -19,9 +19,11 @@ from local.postgres.link import Links
 from local.postgres.servers import Server
 from local.release import Release, ReleaseEnded
 from local.world import World
-from tests.e2e.conftest import MACHINE, break_function, start, traces
-from tests.faults.definition import HAS_ATTEMPTS, STATES
+from tests.e2e.conftest import MACHINE, break_function, records_at, start, traces
+from tests.faults.definition import STATES
 from tests.waiting import eventually
+
+RECORD_TTL_S = 2
 
 DATABASES = ("app", "crm")
 WRITER = "app_writer"
@@ -113,7 +115,7 @@ class Trial:
 
     def run(self, freeze_budget_s: int = FREEZE_BUDGET_S, **release_input: Any) -> dict[str, Any]:
         """A release under load, approved whenever it asks, to its end."""
-        defaults = {"max_attempts": 1} if HAS_ATTEMPTS else {}
+        defaults = {"max_attempts": 1}
         self._freeze_budget_s = freeze_budget_s
         self._workload.start()
         self.undo.callback(self.stop_clients)
@@ -228,8 +230,7 @@ class Trial:
         }
         if writer is not self.blue:
             (name,) = (name for name, server in self._servers().items() if server is writer)
-            [(record, ttl_s, _)] = allowed["records"]
-            allowed["records"] = [(record, ttl_s, [{"Value": writer.address}])]
+            allowed["records"] = records_at(writer, ttl_s=RECORD_TTL_S)
             allowed["clusters"] = sorted([*allowed["clusters"], name])
             allowed["instances"] += 1
         return allowed

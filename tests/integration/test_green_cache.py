@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen import completion, green_cache, lag
+from bluegreen import green_cache, lag, replication
 from bluegreen.errors import DatabaseUnavailable, SqlError
 from bluegreen.green_cache import warm_green
 from bluegreen.postgres import Credentials, Databases
@@ -131,7 +131,7 @@ def test_green_has_statistics_and_what_is_hot_on_blue_in_its_buffers(
     installed = "SELECT count(*)::int FROM pg_extension WHERE extname = 'pg_prewarm'"
     assert lab.blue_server.execute(APP, installed) == [[0]]
     assert green.execute(APP, installed) == [[int(has_pg_prewarm)]]
-    completion.clear_away(lab.databases, lab.plan, lab.green)
+    replication.drop_schema(lab.databases, lab.plan, lab.green)
     assert green.execute(APP, installed) == [[0]]
 
 

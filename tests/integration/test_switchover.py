@@ -14,6 +14,7 @@ from bluegreen import completion, evidence, freeze, lag, readiness, replication,
 from bluegreen.errors import (
     DatabaseUnavailable,
     FreezeBudgetExceeded,
+    ReplicationBroken,
     RowCountsDiffer,
     SequencesDiffer,
     SqlError,
@@ -280,13 +281,24 @@ def test_an_endpoint_that_is_read_only_for_now_is_tried_again(following: Lab) ->
         switchover.open_green(lab.databases, lab.plan, lab.green)
 
 
-def test_a_drain_that_cannot_end_gives_up_at_the_budget(following: Lab) -> None:
+def test_a_drain_that_cannot_end_is_given_up_long_before_the_budget_is_used_up(following: Lab) -> None:
     lab = following
-    with_plan(lab, freeze_budget_s=1)
     freeze.freeze_blue(lab.databases, lab.plan)
     assert lab.green_server
     lab.green_server.execute(CRM, f"ALTER SUBSCRIPTION {lab.plan.sql_name} DISABLE")
-    with pytest.raises(FreezeBudgetExceeded, match="disabled"):
+    with pytest.raises(ReplicationBroken, match="disabled"):
+        switchover.drain(lab.databases, lab.plan, lab.green)
+
+
+def test_a_drain_behind_a_slot_that_is_gone_says_so(following: Lab) -> None:
+    lab = following
+    freeze.freeze_blue(lab.databases, lab.plan)
+    slot = lab.plan.slot(APP)
+    assert lab.green_server
+    lab.green_server.execute(APP, f"ALTER SUBSCRIPTION {lab.plan.sql_name} DISABLE")
+    drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = :slot AND NOT active"
+    eventually(lambda: lab.blue_server.execute(APP, drop, slot=slot))
+    with pytest.raises(ReplicationBroken, match="is gone from blue"):
         switchover.drain(lab.databases, lab.plan, lab.green)
 
 

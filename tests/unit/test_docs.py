@@ -23,7 +23,15 @@ STATES = set[str]().union(
     *(states(json.loads(path.read_text(encoding="utf-8"))) for path in Path("statemachine").glob("*.asl.json"))
 )
 ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
-OTHERS = {"ResultPath", "StepDuration", "DescribeExecution", "LockTableName", "InvalidChangeBatch", "BlueGreen"} | {
+OTHERS = {
+    "ResultPath",
+    "TimeoutSeconds",
+    "StepDuration",
+    "DescribeExecution",
+    "LockTableName",
+    "InvalidChangeBatch",
+    "BlueGreen",
+} | {
     "ReleaseRejected",
     "ApprovalTimedOut",
 }

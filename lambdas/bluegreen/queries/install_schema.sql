@@ -38,18 +38,21 @@ CREATE TABLE bluegreen.opening (
     decided_at timestamptz NOT NULL
 );
 
--- Every sequence's position as it stands in the sequence itself, in one round trip, without consuming a value.
+-- Every sequence's position as it stands in the sequence itself, in one round trip, without consuming a value. One that
+-- was called is read at once; of one that was not, its first value is in itself alone.
 CREATE FUNCTION bluegreen.sequence_states()
 RETURNS TABLE (schema text, name text, last_value bigint, is_called boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $function$
 BEGIN
-    FOR schema, name IN
-        SELECT n.nspname, c.relname
+    FOR schema, name, last_value IN
+        SELECT n.nspname, c.relname, pg_sequence_last_value(c.oid)
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND c.oid >= 16384
-        ORDER BY 1, 2
     LOOP
-        EXECUTE format('SELECT last_value, is_called FROM %I.%I', schema, name) INTO last_value, is_called;
+        is_called := true;
+        IF last_value IS NULL THEN
+            EXECUTE format('SELECT s.last_value, s.is_called FROM %I.%I s', schema, name) INTO last_value, is_called;
+        END IF;
         RETURN NEXT;
     END LOOP;
 END
