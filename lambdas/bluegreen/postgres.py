@@ -32,8 +32,8 @@ CONNECT_TIMEOUT_S = 10
 ALIVE_TIMEOUT_S = 2
 """For a statement that costs nothing. A connection that is slower than that is made anew."""
 
-TRUSTED_FOR_S = 1
-"""A connection that was used less long ago is not asked whether it answers."""
+TRUSTED_FOR_S = 0.1
+"""A connection that was used less long ago is not asked whether it answers: a step asks for it again and again."""
 
 STATEMENT_TIMEOUT_S = 50
 """Ends a statement before its function's own time runs out, so that the error is PostgreSQL's and names the cause."""

@@ -12,7 +12,7 @@ from local.postgres.roles import create_role
 from local.postgres.servers import Server
 from local.release import Release
 from local.world import World
-from tests.e2e.conftest import break_function, start, traces
+from tests.e2e.conftest import break_function, records_at, start, traces
 from tests.waiting import eventually
 
 DATABASES = ("app", "crm")
@@ -164,7 +164,7 @@ def test_a_release_that_is_stopped_after_the_opening_is_finished(
     after = traces(running, green, DATABASES)
     changed = {name for name in before if after[name] != before[name]}
     assert changed == {"clusters", "instances", "records"}
-    assert [ttl for _, ttl, _ in after["records"]] == [2]
+    assert after["records"] == records_at(green, ttl_s=2)
     finished = release.mails()[-1]
     assert finished.subject == "Release finished after its execution had ended"
     assert '"sessions_ended":null' in finished.body.replace(" ", ""), "nobody knows any more"

@@ -32,7 +32,13 @@ def stack(emulator: Emulator, assembly: Assembly) -> Stack:
 
 
 def test_a_stack_has_its_outputs_and_configuration(stack: Stack) -> None:
-    assert set(stack.outputs) == {"StateMachineArn", "ApprovalTopicArn", "ReleaseSecretArn", "LockTableName"}
+    assert set(stack.outputs) == {
+        "StateMachineArn",
+        "RecoveryStateMachineArn",
+        "ApprovalTopicArn",
+        "ReleaseSecretArn",
+        "LockTableName",
+    }
     assert stack.name == "BlueGreen-shop"
     assert stack.config["approver_emails"] == ["lead@example.com"]
     assert stack.config["databases"] == ["app", "crm"]

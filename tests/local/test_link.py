@@ -16,6 +16,7 @@ from local.postgres.link import Link
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
 from tests.local.conftest import NewServer
+from tests.waiting import eventually
 
 ROLES = {"inside": "one", "outside": "other"}
 
@@ -58,12 +59,11 @@ def test_a_cut_is_silent_for_open_connections_and_ends_new_ones_for_whom_it_is_m
 def test_a_connection_that_is_lost_is_noticed_and_made_anew(server: Server, link: Link) -> None:
     databases = Databases(lambda fresh: Credentials("inside", ROLES["inside"]), tls="disable")
     cluster = Cluster("shop", server.address, server.port)
-    lost = databases.on(cluster, "postgres")
-    link.lose("inside")
-    found = databases.on(cluster, "postgres")
-    assert found is not lost
-    assert found.run("SELECT 1 AS one") == [{"one": 1}]
-    databases.close()
+    with closing(databases):
+        lost = databases.on(cluster, "postgres")
+        link.lose("inside")
+        eventually(lambda: databases.on(cluster, "postgres") is not lost)
+        assert databases.on(cluster, "postgres").run("SELECT 1 AS one") == [{"one": 1}]
 
 
 def test_a_server_that_restarts_ends_the_connections_through_the_link(server: Server, link: Link) -> None:
