@@ -54,15 +54,20 @@ def require_at(records: Iterable[Record], cluster: Cluster, resolve: Resolve = a
 
 
 def switchover_ttl_s(plan: Plan, record: Record) -> int:
-    """A record's TTL during the switchover: always less than the old one, so that the two can be told apart.
+    """A record's TTL during an attempt: less than the old one, so that the two can be told apart.
+
+    Each attempt has another one, as long as the old TTL has room for that many: so a flip of an earlier attempt that
+    was slow finds no record that it may replace.
 
     Route 53 takes 0 as well (``TTL`` in its service model): then resolvers keep no answer.
 
     >>> from types import SimpleNamespace as N
-    >>> [switchover_ttl_s(N(switchover_ttl_s=5), N(ttl_s=old)) for old in (300, 5, 1)]
+    >>> [switchover_ttl_s(N(switchover_ttl_s=5, attempt=1), N(ttl_s=old)) for old in (300, 5, 1)]
     [5, 4, 0]
+    >>> [switchover_ttl_s(N(switchover_ttl_s=1, attempt=attempt), N(ttl_s=60)) for attempt in (1, 2, 3)]
+    [1, 0, 59]
     """
-    return min(plan.switchover_ttl_s, record.ttl_s - 1)
+    return (min(plan.switchover_ttl_s, record.ttl_s - 1) - (plan.attempt - 1)) % record.ttl_s
 
 
 def lower_ttl(route53: Any, plan: Plan, resolve: Resolve = addresses) -> datetime:

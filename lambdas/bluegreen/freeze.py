@@ -62,8 +62,12 @@ def freeze_blue(databases: Databases, plan: Plan, counted_from: str | None = Non
             grants=json.dumps(taken.to_record()["grants"]),
             budget_s=plan.freeze_budget_s,
             counted_from=counted_from,
+            made_by=plan.sql_name,
         )
-        record = home.one("freeze_record", switchover_id=plan.switchover_id)
+        records = home.query("freeze_record", switchover_id=plan.switchover_id)
+        if not records:
+            raise SwitchoverAborted(f"Release {plan.release_id} was cleaned up: the schema on blue is another's.")
+        (record,) = records
         if record["unfrozen_at"] is not None:
             raise SwitchoverAborted(f"{plan.switchover_id} was aborted at {record['unfrozen_at']}: not frozen.")
         if record["is_overdue"]:
@@ -81,9 +85,10 @@ def prove(home: Session, plan: Plan) -> int:
 
     Returns how many sessions were ended. Access is looked at after they are gone: while one lives it can make a role.
 
-    One look is not enough. A session that passed the check for LOGIN just before the freeze shows up in
-    ``pg_stat_activity`` a moment later, when its start is complete; so ``prove_again`` looks before green may open.
+    A session that passed the check for LOGIN just before the freeze shows up in ``pg_stat_activity`` only when its
+    start is complete, and a client can make that last (``post_auth_delay``): so those that are starting are waited for.
     """
+    await_starting(home)
     ended = end_sessions(home, plan)
     require_no_access(home, plan)
     require_no_prepared(home)
@@ -117,6 +122,23 @@ def require_no_prepared(home: Session) -> None:
         raise WritersRemain(f"Prepared transactions could still be committed on blue: {names}. End them first.")
 
 
+def await_starting(home: Session) -> None:
+    """Waits until every session that is starting now has started, or ended; whoever comes later is refused.
+
+    They cannot be ended before: nobody knows yet whose they are. One that starts between the two looks of the query is
+    in ``pg_stat_activity`` afterwards. Raises ``WritersRemain`` for one that takes too long.
+    """
+    deadline = time.monotonic() + SESSIONS_TIMEOUT_S
+    waited_for = {row["session"]: row["pid"] for row in home.query("starting_sessions")}
+    while waited_for:
+        if time.monotonic() > deadline:
+            pids = ", ".join(str(pid) for pid in waited_for.values())
+            raise WritersRemain(f"Sessions began before the freeze and are still starting: processes {pids}.")
+        time.sleep(POLL_INTERVAL_S)
+        still = {row["session"] for row in home.query("starting_sessions")}
+        waited_for = {session: pid for session, pid in waited_for.items() if session in still}
+
+
 def end_sessions(session: Session, plan: Plan) -> int:
     """Terminates all sessions of clients until none is left, and returns how many there were."""
     deadline = time.monotonic() + SESSIONS_TIMEOUT_S
@@ -143,7 +165,9 @@ def unfreeze_blue(databases: Databases, plan: Plan, *, is_not_open: bool) -> tup
         records = home.query("end_freeze_record", switchover_id=plan.switchover_id, is_not_open=is_not_open)
         if not records:
             return None
-        give_back(home, plan, records[0])
+        taken = Taken.of(records[0])
+        gone = [row["name"] for row in home.query("missing_roles", roles=sorted(taken.names))]
+        perform(home, method_of(plan).unfreeze(taken.without(gone)))  # a role that was dropped must strand nobody else
     return tuple(records[0]["roles"])
 
 

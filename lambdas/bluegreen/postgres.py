@@ -41,6 +41,7 @@ STATEMENT_TIMEOUT_S = 50
 SETTINGS = {
     "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
     "idle_in_transaction_session_timeout": "60s",  # a function that was frozen or killed must not hold locks for long
+    "row_security": "off",  # a policy would hide rows, and run its owner's code as us: it is an error instead
     "search_path": "pg_catalog",  # nothing of the application's can shadow what we call
     "lock_timeout": "10s",
     "DateStyle": "ISO",
@@ -123,6 +124,7 @@ class Session:
         self._connection = connection
         self.prepared: dict[str, pg8000.native.PreparedStatement] = {}
         self._used_at = time.monotonic()
+        self._is_spent = False
         self.address = address
 
     def run(self, sql: str, **parameters: Any) -> list[Row]:
@@ -198,7 +200,7 @@ class Session:
         A connection that has fallen silent must be found out quickly: behind it blue may be frozen.
         """
         usock = self._connection._usock  # None when pg8000 has given it up
-        if usock is None:
+        if usock is None or self._is_spent:
             return False
         something_came_in = bool(select.select([usock], [], [], 0)[0])  # the news that it has ended, mostly
         if not something_came_in and time.monotonic() - self._used_at < TRUSTED_FOR_S:
@@ -218,7 +220,10 @@ class Session:
             yield
             self._used_at = time.monotonic()
         except pg8000.native.DatabaseError as error:
-            raise _translated(error, self.address) from error
+            translated = _translated(error, self.address)
+            # It may be one with the old writer, which answers, and stays read only.
+            self._is_spent |= isinstance(translated, DatabaseUnavailable)
+            raise translated from error
         except (pg8000.native.InterfaceError, OSError, struct.error) as error:
             raise DatabaseUnavailable(f"The connection to {self.address} broke: {error}") from error
 

@@ -30,9 +30,15 @@ class Statements:
 
 REHEARSED = {
     "FreezeBlue": Statements(
-        blue_home=("insert_freeze_record", "freeze_record", "client_sessions", "prepared_transactions")
+        blue_home=(
+            "starting_sessions",
+            "insert_freeze_record",
+            "freeze_record",
+            "client_sessions",
+            "prepared_transactions",
+        )
     ),
-    "SyncSequences": Statements(blue_home=("freeze_record",), green=("set_sequences",)),
+    "SyncSequences": Statements(blue_home=("freeze_record",), green=("set_sequences",), green_home=("opening",)),
     "WaitForDrain": Statements(
         blue=("insert_lsn", "write_sentinel", "slot_lag"), green=("read_sentinel",), blue_home=("freeze_record",)
     ),

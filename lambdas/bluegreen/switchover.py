@@ -94,6 +94,9 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
 
     Both values of each sequence are carried, so one that was never called, is exhausted, descends, cycles or caches
     goes on exactly where blue's stopped. They are read back and compared.
+
+    Opening waits for it: a call that was slow would set back sequences that green has drawn from since. Raises
+    ``SwitchoverAborted`` once green's verdict has fallen.
     """
     left_s = time_left_s(databases, plan)
 
@@ -118,7 +121,11 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
             raise SequencesDiffer(f"{database}: these sequences did not take blue's value: {names}.")
         return len(wanted)
 
-    return databases.each(plan.databases, sync)
+    home = databases.on(green, plan.home)
+    with home.transaction(lock=plan.sql_name):
+        if home.query("opening", switchover_id=plan.switchover_id):
+            raise SwitchoverAborted(f"{plan.switchover_id} is decided: green's sequences are its own.")
+        return databases.each(plan.databases, sync)
 
 
 def open_green(databases: Databases, plan: Plan, green: Cluster) -> Opening:

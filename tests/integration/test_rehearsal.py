@@ -23,7 +23,7 @@ STEPS: dict[str, Step] = {
     "VerifyCutover": verification.verify_cutover,
     "OpenGreen": switchover.open_green,
 }
-UNPREPARED = {"sequence_states", "replicated_tables"}
+UNPREPARED = {"sequence_states", "replicated_tables", "starting_sessions"}
 """Without parameters, so they cannot be prepared; rehearsing runs them."""
 
 

@@ -201,6 +201,75 @@ def test_counting_for_longer_than_the_budget_ends_the_switchover(following: Lab)
         verification.compare_row_counts(lab.databases, lab.plan, lab.green)
 
 
+def test_a_session_that_is_starting_when_blue_is_frozen_is_waited_for_and_ended(following: Lab) -> None:
+    lab = following
+    outcome: list[str] = []
+
+    def start_slowly() -> None:
+        try:
+            slow = {"options": "-c post_auth_delay=2"}
+            with closing(
+                pg8000.native.Connection(
+                    WRITER,
+                    host=lab.blue_server.address,
+                    port=lab.blue_server.port,
+                    database=APP,
+                    password=lab.passwords[WRITER],
+                    startup_params=slow,
+                )
+            ) as connection:
+                outcome.append("started")
+                eventually(lambda: connection.run("INSERT INTO orders (note) VALUES ('late')") is None and False)
+        except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError):
+            outcome.append("ended")
+
+    client = threading.Thread(target=start_slowly)
+    home = lab.databases.on(lab.plan.blue, lab.plan.home)
+    client.start()
+    eventually(lambda: home.query("starting_sessions"))
+    freeze.freeze_blue(lab.databases, lab.plan)
+    assert home.query("starting_sessions") == []
+    on_blue = lab.blue_server.execute(APP, "SELECT count(*) FROM orders")
+    client.join()
+    assert outcome[-1] == "ended"
+    assert lab.blue_server.execute(APP, "SELECT count(*) FROM orders") == on_blue, "nobody wrote after the freeze"
+
+
+def test_sequences_of_a_green_that_is_open_are_its_own(following: Lab) -> None:
+    lab = following
+    freeze_and_move(lab)
+    switchover.open_green(lab.databases, lab.plan, lab.green)
+    with pytest.raises(SwitchoverAborted, match="its own"):
+        switchover.sync_sequences(lab.databases, lab.plan, lab.green)
+
+
+def test_a_role_that_was_dropped_in_the_freeze_strands_nobody_else(following: Lab) -> None:
+    lab = following
+    lab.blue_server.execute("postgres", "CREATE ROLE shortlived LOGIN")
+    freeze.freeze_blue(lab.databases, lab.plan)
+    lab.blue_server.execute("postgres", "DROP ROLE shortlived")
+    assert switchover.abort(lab.databases, lab.plan, lab.green).outcome == "abort"
+    assert lets_in(lab, lab.blue_server)
+
+
+def test_a_freeze_that_comes_after_the_clean_up_does_not_use_the_next_releases_record(following: Lab) -> None:
+    lab = following
+    late = with_plan(lab)
+    lab.blue_server.execute(APP, "COMMENT ON SCHEMA bluegreen IS 'bluegreen_another_release'")
+    with pytest.raises(SwitchoverAborted, match="another's"):
+        freeze.freeze_blue(lab.databases, late)
+    assert lets_in(lab, lab.blue_server)
+
+
+def test_a_session_with_a_server_that_became_read_only_is_not_used_again(following: Lab) -> None:
+    lab = following
+    home = lab.databases.on(lab.plan.blue, lab.plan.home)
+    home.run("SET default_transaction_read_only = on")  # as a writer is that a failover made a reader
+    with pytest.raises(DatabaseUnavailable):
+        freeze.freeze_blue(lab.databases, lab.plan)
+    freeze.freeze_blue(lab.databases, lab.plan)
+
+
 def test_the_largest_tables_are_not_counted(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = following
     everything = lab.databases.on(lab.plan.blue, CRM).query("replicated_tables")
