@@ -102,7 +102,7 @@ def watch(
         for step in release.new_steps():
             current = step.name
             if step.duration_s is not None:
-                console.print(_line(step))
+                console.print(line(step))
         if not is_running:
             return
         if current == "RequestApproval" and not is_asked and (mail := release.approval_request()):
@@ -141,7 +141,8 @@ def _decide(console: Console, status: Status, mail: Mail, *, approve_unasked: bo
     return "approve" if answer == "y" else "reject"
 
 
-def _line(step: Step) -> str:
+def line(step: Step) -> str:
+    """How a state is shown once it has passed."""
     figure = FIGURES[step.name](step.result) if step.name in FIGURES else ""
     waited = f"asked {step.attempts + 1} times" if step.attempts else ""
     details = ", ".join(filter(None, (figure, waited)))
@@ -171,9 +172,9 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "RequestApproval": lambda s: f"{s['approval'].get('decision')} by {s['approval'].get('approver')}",
     "FreezeBlue": lambda s: f"{s['freeze']['roles']} roles, {s['freeze']['sessions_ended']} sessions ended",
     "SyncSequences": lambda s: f"{sum(s.values())} sequences",
-    "WaitForDrain": lambda s: f"drained in {1000 * max(s['drain'].values()):.0f} ms",
-    "VerifyCutover": lambda s: f"{sum(d['rows'] for d in s['counts'].values())} rows counted on both sides",
-    "OpenGreen": lambda s: f"{s['opening']['roles']} roles may log in to green",
+    "WaitForDrain": lambda s: f"drained in {1000 * max(s['drained']['drain_s'].values()):.0f} ms",
+    "VerifyCutover": lambda s: f"{sum(d['rows'] for d in s['verified']['counts'].values())} rows counted on both sides",
+    "OpenGreen": lambda s: f"{s['opening']['roles']} roles may connect to green",
     "CompleteRelease": lambda s: f"freeze to open {s['summary']['freeze_to_open_ms']:.0f} ms",
 }
 """What is worth showing of a state's result."""
