@@ -67,6 +67,9 @@ _IN_THE_FREEZE = (
     "AbortSwitchover",
     "RestoreDns",
 )
+BUDGET_LIMIT_S = 600
+"""The largest freeze budget; what is left of the real one bounds a step before."""
+
 ONE_CPU_MB = 1769
 """Lambda gives processor time in proportion to memory, and this is one vCPU (Lambda Developer Guide, "Configure Lambda
 function memory"). In the freeze our own Python would otherwise take more than three times as long."""
@@ -91,9 +94,9 @@ _OF_A_RELEASE = (
     Row("WarmFunctions", 60, (warming(*_IN_THE_FREEZE),)),
     Row("FreezeBlue", 60, (database,)),
     Row("FlipDns", 20, (change_record,)),
-    Row("SyncSequences", 60, (database,)),
-    Row("WaitForDrain", 60, (database,)),
-    Row("VerifyCutover", 300, (database,)),
+    Row("SyncSequences", BUDGET_LIMIT_S, (database,)),
+    Row("WaitForDrain", BUDGET_LIMIT_S, (database,)),
+    Row("VerifyCutover", BUDGET_LIMIT_S, (database,)),
     Row("OpenGreen", 30, (database,)),
     Row("WaitForDns", 30, (read_dns_change,)),
     Row("RestoreTtl", 60, (change_record,)),

@@ -47,6 +47,9 @@ REHEARSED = {
 }
 """By the names of states; a test holds it to what the steps really run."""
 
+IN_EVERY_DATABASE = frozenset({"SyncSequences", "WaitForDrain", "VerifyCutover"})
+"""The others need the home database alone: connections of blue are the application's, who needs most of them now."""
+
 
 def rehearse(databases: Databases, plan: Plan, green: Cluster, state: str) -> None:
     """Opens a step's sessions and makes them ready for its statements; changes nothing. Of other states, only opens."""
@@ -68,4 +71,4 @@ def rehearse(databases: Databases, plan: Plan, green: Cluster, state: str) -> No
         if state == "VerifyCutover":
             count_rows(databases, plan, green, database)
 
-    databases.each(plan.databases, in_database)
+    databases.each(plan.databases if state in IN_EVERY_DATABASE else [plan.home], in_database)
