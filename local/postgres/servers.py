@@ -233,7 +233,7 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def connect(
-        self, database: str = "postgres", user: str = "rdsadmin", password: str | None = None
+        self, database: str = "postgres", user: str = "rdsadmin", password: str | None = None, options: str = ""
     ) -> pg8000.native.Connection:
         """A connection in autocommit: `rdsadmin` by the socket, everybody else over TCP with a password.
 
@@ -247,7 +247,9 @@ class Server:
         try:
             link.settimeout(_TIMEOUT_S)
             link.connect(place)
-            return pg8000.native.Connection(user, database=database, password=password, sock=link)
+            return pg8000.native.Connection(
+                user, database=database, password=password, sock=link, startup_params={"options": options}
+            )
         except BaseException:
             link.close()
             raise
