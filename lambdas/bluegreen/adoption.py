@@ -6,7 +6,8 @@ from .errors import CloneUnusable, SqlError
 from .freeze import fence
 from .lsn import Lsn
 from .model import Cluster, Plan
-from .postgres import UNDEFINED_OBJECT, Databases, Session, identifier, literal
+from .postgres import UNDEFINED_OBJECT, Databases, Session
+from .quoting import identifier, literal
 from .replication import drop_slots
 
 

@@ -172,7 +172,7 @@ def unfreeze_blue(databases: Databases, plan: Plan, *, is_not_open: bool) -> tup
 
 
 def give_back(session: Session, plan: Plan, record: Row) -> None:
-    """Lets in again, on blue or on green, whom the freeze of this record kept out."""
+    """Lets in, on green, whom the freeze of this record keeps out of blue."""
     perform(session, method_of(plan).unfreeze(Taken.of(record)))
 
 

@@ -13,7 +13,8 @@ from typing import Any, Protocol, Self
 
 from .errors import SqlError
 from .model import Plan
-from .postgres import Row, Session, identifier
+from .postgres import Row, Session
+from .quoting import identifier
 
 AWS_ROLES = ("rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rds_ad")
 """Roles of AWS itself that can log in. No customer may alter them, and none writes to the application's tables."""
@@ -250,7 +251,7 @@ def refusals(session: Session, changes: Sequence[Change]) -> list[str]:
     return refused
 
 
-def rehearse(on_blue: Session, plan: Plan) -> tuple[Taken, list[str]]:
+def try_freeze(on_blue: Session, plan: Plan) -> tuple[Taken, list[str]]:
     """Freezes blue and unfreezes it, for trial; returns what a freeze takes, and what stands in its way."""
     method = method_of(plan)
     with on_blue.trial(lock=plan.sql_name):

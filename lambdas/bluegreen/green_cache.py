@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 from .errors import SqlError
 from .model import SCHEMA, Cluster, Plan, Relation, State
-from .postgres import Databases, Session, identifier
+from .postgres import Databases, Session
+from .quoting import identifier
 
 TIME_LIMIT_S = 600
 """After this no table is analysed and no relation loaded any more. The function may take longer, by one statement."""
@@ -228,7 +229,7 @@ def _load(session: Session, prewarm: str | None, relation: HotRelation, first: i
         )
         return
     with session.transaction():
-        session.run("SET LOCAL enable_seqscan = off; SET LOCAL row_security = off")
+        session.run("SET LOCAL enable_seqscan = off")
         table = f"{identifier(relation.schema)}.{identifier(relation.name)}"
         session.run(
             f"SELECT count(*) FROM ONLY {table} WHERE ctid >= :first::tid AND ctid < :beyond::tid",  # noqa: S608 - quoted

@@ -1,8 +1,4 @@
-"""The only way to PostgreSQL: connections, errors by SQLSTATE, and the one place that quotes.
-
-Values are bound parameters. Utility statements take none, so what must stand in their text goes through
-``identifier`` and ``literal`` here and nowhere else.
-"""
+"""The only way to PostgreSQL: sessions, prepared statements, errors by SQLSTATE. Values are bound parameters."""
 
 from __future__ import annotations
 
@@ -24,6 +20,7 @@ import pg8000.native
 
 from .errors import DatabaseUnavailable, SqlError
 from .model import Cluster
+from .quoting import literal
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -73,40 +70,6 @@ class Credentials:
 
     username: str
     password: str = field(repr=False)
-
-
-def identifier(name: str) -> str:
-    r"""Quotes a name for use in a statement's text.
-
-    >>> identifier('Order "Items" 1')
-    '"Order ""Items"" 1"'
-    """
-    if not name or "\0" in name:
-        raise ValueError(f"{name!r} cannot be a name in PostgreSQL")
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: str) -> str:
-    r"""Quotes a text value for a utility statement, which takes no parameters.
-
-    >>> literal("it's"), literal("C:\\x")
-    ("'it''s'", " E'C:\\\\x'")
-    """
-    if "\0" in value:
-        raise ValueError("a text value of PostgreSQL holds no NUL")
-    quoted = "'" + value.replace("'", "''") + "'"
-    # A backslash means itself or an escape, as standard_conforming_strings says; E'' leaves no choice.
-    return " E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
-
-
-def conninfo(**parameters: str | int) -> str:
-    r"""A libpq connection string.
-
-    >>> conninfo(host="h", password="it's \\")
-    "host='h' password='it\\'s \\\\'"
-    """
-    escaped = {key: str(value).replace("\\", "\\\\").replace("'", "\\'") for key, value in parameters.items()}
-    return " ".join(f"{key}='{value}'" for key, value in escaped.items())
 
 
 _QUERIES = {path.stem: path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("queries/*.sql")}
@@ -161,8 +124,7 @@ class Session:
     def transaction(self, lock: str | None = None) -> Iterator[None]:
         """A transaction; with ``lock``, one that a second attempt of the same step waits for (an advisory lock)."""
         try:
-            waiting = f"; SELECT pg_advisory_xact_lock(hashtextextended({literal(lock)}, 0))" if lock else ""
-            self.run(f"BEGIN{waiting}")
+            self._begin(lock)
             yield
             self.run("COMMIT")
         except BaseException:
@@ -173,13 +135,16 @@ class Session:
     @contextmanager
     def trial(self, lock: str) -> Iterator[None]:
         """A transaction of which nothing remains: what is done in it is only tried."""
-        self.run("BEGIN")
         try:
-            self.run("SELECT pg_advisory_xact_lock(hashtextextended(:lock, 0))", lock=lock)
+            self._begin(lock)
             yield
         finally:
             with suppress(DatabaseUnavailable, SqlError):
                 self.run("ROLLBACK")
+
+    def _begin(self, lock: str | None) -> None:
+        waiting = f"; SELECT pg_advisory_xact_lock(hashtextextended({literal(lock)}, 0))" if lock else ""
+        self.run(f"BEGIN{waiting}")
 
     @contextmanager
     def patience(self, seconds: float) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .errors import BlueUnfit, ReplicaIdentityMissing, SqlError
-from .freeze_methods import rehearse
+from .freeze_methods import try_freeze
 from .model import Plan, Relation
 from .postgres import INVALID_CATALOG_NAME, OBJECT_NOT_IN_PREREQUISITE_STATE, Databases, Row, Session
 
@@ -100,7 +100,7 @@ def check_blue(databases: Databases, plan: Plan) -> dict[str, Row]:
     if absent:
         raise BlueUnfit("Databases cannot be connected to. " + "; ".join(sorted(absent)) + ".")
     home = databases.on(plan.blue, plan.home)
-    findings += rehearse(home, plan)[1]  # better known now than at night, after the approval
+    findings += try_freeze(home, plan)[1]  # better known now than at night, after the approval
     settings = home.one("server_settings", our_slots=[plan.slot(database) for database in plan.databases])
     findings.extend(f"{plan.blue.identifier}: {text}" for text in settings_findings(settings, len(plan.databases)))
     if findings:

@@ -7,10 +7,10 @@ freeze, its end, and the opening of green are made in a transaction each, and ro
 from __future__ import annotations
 
 from . import lag, preflight
-from .errors import NotReadyToFreeze, SqlError
-from .freeze_methods import AWS_ROLES, Taken, method_of, refusals, rehearse
+from .errors import NotReadyToFreeze
+from .freeze_methods import AWS_ROLES, Taken, method_of, refusals, try_freeze
 from .model import Cluster, Plan, Relation
-from .postgres import INVALID_CATALOG_NAME, Databases, Session
+from .postgres import Databases, Session
 from .switchover import sequence_states
 
 DEFAULT_CRON_DATABASE = "postgres"
@@ -20,7 +20,7 @@ def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
     """Raises ``NotReadyToFreeze`` with all findings, or lag's errors."""
     on_blue, on_green = databases.on(plan.blue, plan.home), databases.on(green, plan.home)
     findings = [*writer_findings(on_blue), *cron_findings(databases, plan)]
-    taken, refused = rehearse(on_blue, plan)
+    taken, refused = try_freeze(on_blue, plan)
     findings += refused
     findings += opening_findings(on_green, plan, taken)
     databases.each(plan.databases, lambda database: findings.extend(_changes(databases, plan, green, database)))
@@ -51,12 +51,9 @@ def cron_findings(databases: Databases, plan: Plan) -> list[str]:
     setting = databases.on(plan.blue, plan.home).one("cron_database")["name"]
     if setting is None:  # its library is not loaded: no job runs
         return []
-    try:
-        session = databases.on(plan.blue, setting or DEFAULT_CRON_DATABASE)
-    except SqlError as error:
-        if error.sqlstate != INVALID_CATALOG_NAME:
-            raise
-        return []  # pg_cron has no jobs without its database
+    session = databases.find(plan.blue, setting or DEFAULT_CRON_DATABASE)
+    if session is None:  # pg_cron has no jobs without its database
+        return []
     if not session.one("cron_installed")["is_installed"]:
         return []
     return [

@@ -9,18 +9,9 @@ from collections.abc import Callable
 from .errors import ReplicaIdentityMissing, SlotBlocked, SqlError
 from .lsn import Lsn
 from .model import SCHEMA, Cluster, Plan
-from .postgres import (
-    OBJECT_IN_USE,
-    QUERY_CANCELED,
-    UNDEFINED_OBJECT,
-    Credentials,
-    Databases,
-    Session,
-    conninfo,
-    identifier,
-    literal,
-)
+from .postgres import OBJECT_IN_USE, QUERY_CANCELED, UNDEFINED_OBJECT, Credentials, Databases, Session
 from .preflight import tables_without_identity
+from .quoting import conninfo, identifier, literal
 from .scram import verifier
 
 SLOT_TIMEOUT_S = 20

@@ -72,7 +72,7 @@ def databases() -> Databases:
     return Databases(CachedLogin(client("secretsmanager"), setting("RELEASE_SECRET_ARN")), setting("DATABASE_TLS"))
 
 
-def open_databases(state: State) -> None:
+def rehearse_statements(state: State) -> None:
     """Warms a function that talks to the databases: secret read, connections open, statements rehearsed."""
     if "RELEASE_SECRET_ARN" in os.environ:
         name = setting("AWS_LAMBDA_FUNCTION_NAME").split("-")[-1]
@@ -84,7 +84,7 @@ def rehearse_flip(state: State) -> None:
     dns.rehearse_flip(client("route53"), Plan.of(state), green(state))
 
 
-def entry(work: Callable[[State], Result], warm: Callable[[State], None] = open_databases) -> Handler:
+def entry(work: Callable[[State], Result], warm: Callable[[State], None] = rehearse_statements) -> Handler:
     """Makes a Lambda handler of a function from state to result; ``warm`` does what the real call should find done."""
 
     @logger.inject_lambda_context(clear_state=True)

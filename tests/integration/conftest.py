@@ -11,10 +11,11 @@ from pathlib import Path
 import pg8000.native
 import pytest
 
-from bluegreen import adoption, replication
+from bluegreen import adoption, freeze, replication, switchover, verification
 from bluegreen.lsn import Lsn
 from bluegreen.model import Cluster, Plan, Record
-from bluegreen.postgres import Credentials, Databases, identifier
+from bluegreen.postgres import Credentials, Databases
+from bluegreen.quoting import identifier
 from local.host import reserve_address, working_folder
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
@@ -175,3 +176,11 @@ def lets_in(lab: Lab, server: Server | None, role: str = WRITER) -> bool:
             raise
         return False
     return True
+
+
+def freeze_and_move(lab: Lab) -> None:
+    """All of a switchover up to the opening."""
+    freeze.freeze_blue(lab.databases, lab.plan)
+    switchover.drain(lab.databases, lab.plan, lab.green)
+    switchover.sync_sequences(lab.databases, lab.plan, lab.green)
+    verification.verify_cutover(lab.databases, lab.plan, lab.green)

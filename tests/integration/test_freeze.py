@@ -10,7 +10,7 @@ import pytest
 
 from bluegreen import freeze, readiness, switchover, verification
 from bluegreen.errors import FreezeBudgetExceeded, SwitchoverAborted, WritersRemain
-from bluegreen.postgres import identifier
+from bluegreen.quoting import identifier
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
 from tests.integration.conftest import APP, CRM, WRITER, Lab, lets_in, with_plan

@@ -11,7 +11,8 @@ import pytest
 
 from bluegreen import freeze, freeze_methods, preflight, readiness, switchover
 from bluegreen.errors import BlueUnfit, NotReadyToFreeze, WritersRemain
-from bluegreen.postgres import Credentials, Databases, identifier
+from bluegreen.postgres import Credentials, Databases
+from bluegreen.quoting import identifier
 from local.postgres.roles import create_role
 from tests.integration.conftest import APP, CRM, WRITER, Lab, lets_in, with_plan
 
@@ -95,7 +96,7 @@ def test_roles_that_cannot_be_altered_and_sessions_that_cannot_be_ended_are_foun
         lab.blue_server.execute("postgres", f"GRANT pg_signal_backend TO {identifier(CAREFUL)}")
         (only,) = readiness.writer_findings(session)
         assert "of chief in" in only
-    _, findings = freeze_methods.rehearse(session, lab.plan)
+    _, findings = freeze_methods.try_freeze(session, lab.plan)
     assert [text.split(" (")[0] for text in findings] == [
         f"blue cannot be frozen: role {WRITER}",
         "blue cannot be frozen: role chief",
@@ -107,7 +108,7 @@ def test_roles_that_cannot_be_altered_and_sessions_that_cannot_be_ended_are_foun
         "postgres",
         f"GRANT {identifier(WRITER)} TO {identifier(CAREFUL)} WITH ADMIN OPTION; ALTER ROLE chief NOSUPERUSER NOLOGIN",
     )
-    taken, findings = freeze_methods.rehearse(session, lab.plan)
+    taken, findings = freeze_methods.try_freeze(session, lab.plan)
     assert (taken.roles, findings) == ((WRITER,), [])
     assert lets_in(lab, lab.blue_server)
 
@@ -116,7 +117,7 @@ def test_a_role_that_no_revocation_keeps_out_is_found(lab: Lab, careful: Databas
     session = careful.on(lab.plan.blue, APP)
     plan = with_plan(lab, freeze_method="revoke_connect")
     spare_ours(lab)
-    _, findings = freeze_methods.rehearse(session, plan)
+    _, findings = freeze_methods.try_freeze(session, plan)
     assert findings, "databases of an owner whose member the release is not"
     assert all("42501" in text for text in findings)
     owner = f"GRANT {identifier('owner of all')} TO {identifier(CAREFUL)}"
@@ -125,11 +126,11 @@ def test_a_role_that_no_revocation_keeps_out_is_found(lab: Lab, careful: Databas
         lab.blue_server.execute(
             "postgres", f"ALTER DATABASE {identifier(database)} OWNER TO {identifier('owner of all')}"
         )
-    taken, findings = freeze_methods.rehearse(session, plan)
+    taken, findings = freeze_methods.try_freeze(session, plan)
     assert set(taken.roles) == {WRITER, "chief"}
     assert findings == ["role chief could connect to blue all the same"]
     lab.blue_server.execute("postgres", "ALTER ROLE chief NOSUPERUSER")
-    assert freeze_methods.rehearse(session, plan) == (taken, [])
+    assert freeze_methods.try_freeze(session, plan) == (taken, [])
 
 
 def test_a_green_that_cannot_be_opened_to_the_same_roles_is_found(lab: Lab) -> None:

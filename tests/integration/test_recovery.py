@@ -10,9 +10,8 @@ import pytest
 from bluegreen import completion, freeze, recovery, replication, switchover
 from bluegreen.decisions import Found, after_death
 from bluegreen.errors import DatabaseUnavailable, GreenFailed, SqlError, SwitchoverAborted
-from tests.integration.conftest import APP, DATABASES, Lab, lets_in, with_plan
+from tests.integration.conftest import APP, DATABASES, Lab, freeze_and_move, lets_in, with_plan
 from tests.integration.test_replication import NOTHING, leftovers
-from tests.integration.test_switchover import freeze_and_move
 
 
 def ask_to_open(lab: Lab) -> None:

@@ -332,6 +332,16 @@ def test_a_hook_stops_the_application_before_the_freeze_and_starts_it_after_the_
     assert datetime.fromisoformat(machine.events["FreezeBlue"]["stop"]["asked_at"])
 
 
+def test_an_application_is_started_again_also_when_the_records_cannot_be_given_back(machine: Machine) -> None:
+    machine.use_hook()
+    machine.faults = {"VerifyCutover": ["SomethingIsWrong"], "RestoreDns": ["ThisAsWell"]}
+    machine.results["AbortSwitchover"] = RESULTS["AbortSwitchover"] | {"next_attempt": 2}
+    release, states = machine.run()
+    assert release.describe()["error"] == "ReleaseUnfinished"
+    assert [asked["phase"] for asked in machine.asked_hook] == ["freeze", "aborted"]
+    assert states.count("RequestApproval") == 1, "there is no next attempt while names lead to green"
+
+
 def test_an_application_that_cannot_be_stopped_is_started_again_and_blue_never_frozen(machine: Machine) -> None:
     machine.use_hook()
     machine.faults[HOOK] = ["DeploymentIsStuck"]
