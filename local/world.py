@@ -122,8 +122,8 @@ def world(
         progress("DNS")
         dns = DnsServer(emulator)
         undo.callback(dns.close)
-        # Python looks through all objects now and then, which stops every thread of the emulator, and with them a freeze,
-        # for 0.1 to 0.4 s; what is there by now stays, and need not be looked at again.
+        # Python looks through all objects now and then, which stops every thread of the emulator, and with them a
+        # freeze, for 0.1 to 0.4 s; what is there by now stays, and need not be looked at again.
         gc.freeze()
         undo.callback(gc.unfreeze)
         yield World(folder, emulator, aurora, blue, stack, dns)

@@ -11,7 +11,7 @@
 - A timeout in a branch is no error that Catch of the Parallel state sees, but the end of the execution; a Fail state
   cannot hand on an error of Step Functions itself.
 - A branch that is stopped while it enters a task notes its state's input as the task's timeout.
-- Each path of the definition is parsed anew, with a parser made anew, whenever it is used: some 2 ms, which AWS does not take.
+- Each path of the definition is parsed anew, by a parser made anew, whenever it is used, which takes some 2 ms.
 - Most errors of the API lack their code.
 - No "Step Functions Execution Status Change" event is sent.
 """
