@@ -54,9 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(highlight=False)
     with console.status("starting servers and emulator") as status:
         if options.scaling:
-            growths = scaling.measure(options.axes, options.factor, options.runs, status.update)
-            save({"growth": [growth.to_report() for growth in growths]}, options.output)
-            return 0 if show_growth(console, growths) else 1
+            growths = []
+            for growth in scaling.measure(options.axes, options.factor, options.runs, status.update):
+                growths.append(growth)
+                show_growth(console, growth)
+                save({"growth": [growth.to_report() for growth in growths]}, options.output)
+            return 0 if all(growth.ratio <= scaling.AIM for growth in growths) else 1
         results = measure(options.runs, options.propagated_runs, options.propagation, status.update)
     save(results.to_report(), options.output)
     reached = show(console, results)
@@ -64,14 +67,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if reached else 1
 
 
-def show_growth(console: Console, growths: list[Growth]) -> bool:
-    """The summary of `--scaling`; whether all aims were reached."""
-    for growth in growths:
-        small, large = growth.medians_ms
-        console.print(f"\n{growth.axis.name}: {growth.axis.small} to {growth.axis.large}")
-        console.print(f"freeze {small:.0f} ms to {large:.0f} ms: {growth.ratio:.2f} times, aim {scaling.AIM}")
-        show_timeline(console, growth.large)
-    return all(growth.ratio <= scaling.AIM for growth in growths)
+def show_growth(console: Console, growth: Growth) -> None:
+    """What `--scaling` found about one thing."""
+    small, large = growth.medians_ms
+    console.print(f"\n{growth.axis.name}: {growth.axis.small} to {growth.axis.large}")
+    console.print(f"freeze {small:.0f} ms to {large:.0f} ms: {growth.ratio:.2f} times, aim {scaling.AIM}")
+    show_timeline(console, growth.large)
 
 
 def show_timeline(console: Console, runs: list[Switchover]) -> None:

@@ -12,6 +12,8 @@ from local.postgres.servers import Server
 ROLES = ("app_writer", "app_owner", "app_reports", "app_batch", "app_admin")
 WRITER = ROLES[0]
 ROW_BYTES = 1000
+FILLED_AT_ONCE = 200_000
+"""Rows; so many are written well within the time that a connection waits for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,9 @@ def create(server: Server, size: Size) -> Application:
         create_objects(server, database, size)
     if size.data_gb:
         rows = int(size.data_gb * 1e9 / ROW_BYTES)
-        fill = "INSERT INTO ballast SELECT n, repeat(md5(n::text), 31) FROM generate_series(1, :rows::bigint) n"
-        server.execute("app", fill, rows=rows)
+        fill = "INSERT INTO ballast SELECT n, repeat(md5(n::text), 31) FROM generate_series(:first::int, :last::int) n"
+        for first in range(1, rows + 1, FILLED_AT_ONCE):
+            server.execute("app", fill, first=first, last=min(rows, first + FILLED_AT_ONCE - 1))
     return application
 
 

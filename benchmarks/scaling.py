@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -70,13 +71,11 @@ def axes(factor: float) -> list[Axis]:
     ]
 
 
-def measure(names: list[str], factor: float, runs: int, progress: Progress) -> list[Growth]:
+def measure(names: list[str], factor: float, runs: int, progress: Progress) -> Iterator[Growth]:
     """Each axis that is named: releases of the small one, then of the large one."""
-    return [
-        Growth(axis, _runs(axis, axis.small, runs, progress), _runs(axis, axis.large, runs, progress))
-        for axis in axes(factor)
-        if axis.name in names
-    ]
+    for axis in axes(factor):
+        if axis.name in names:
+            yield Growth(axis, _runs(axis, axis.small, runs, progress), _runs(axis, axis.large, runs, progress))
 
 
 def _runs(axis: Axis, size: Size, runs: int, progress: Progress) -> list[Switchover]:
