@@ -66,8 +66,8 @@ def install(seams: Seams, emulator: Knobs) -> None:
     seams.wrap(Execution, "get_start_execution_details", _start_details)
     seams.wrap(state, "StateData", _state_data)
     seams.replace(json_path, "_is_singleton_array_access", _selects_one)
-    seams.replace(json_path, "parse", cache(json_path.parse))
-    seams.replace(result_path, "parse", cache(result_path.parse))
+    for module in (json_path, result_path):
+        seams.replace(module, "parse", cache(vars(module)["parse"]))
     for error in vars(api).values():
         if isinstance(error, type) and issubclass(error, AWSError) and isinstance(error.code, str):
             seams.replace(error, "TYPE", error.code)
