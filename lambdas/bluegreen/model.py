@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 State = Mapping[str, Any]
 """The state machine's data as a handler receives it: names and small figures, snake_case, never a secret."""
@@ -186,10 +186,18 @@ class Relation:
         return f"{self.schema}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceState:
-    """Where a sequence stands: the next value is ``last_value`` itself while ``is_called`` is false."""
+class SequenceState(NamedTuple):
+    """Where a sequence stands: the next value is ``last_value`` itself while ``is_called`` is false.
 
-    sequence: Relation
+    A plain tuple, because there may be ten thousand, and the application waits while they are compared.
+    """
+
+    schema: str
+    name: str
     last_value: int
     is_called: bool
+
+    @property
+    def sequence(self) -> Relation:
+        """Which sequence it is."""
+        return Relation(self.schema, self.name)

@@ -38,7 +38,9 @@ REHEARSED = {
             "prepared_transactions",
         )
     ),
-    "SyncSequences": Statements(blue_home=("freeze_record",), green=("set_sequences",), green_home=("opening",)),
+    "SyncSequences": Statements(
+        blue_home=("freeze_record",), green=("set_sequences", "states_of_sequences"), green_home=("opening",)
+    ),
     "WaitForDrain": Statements(
         blue=("insert_lsn", "write_sentinel", "slot_lag"), green=("read_sentinel",), blue_home=("freeze_record",)
     ),

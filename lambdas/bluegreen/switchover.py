@@ -24,7 +24,7 @@ from .errors import (
     SwitchoverAborted,
 )
 from .lsn import Lsn
-from .model import Cluster, Plan, Relation, SequenceState
+from .model import Cluster, Plan, SequenceState
 from .postgres import Databases, Session
 
 POLL_INTERVAL_S = 0.002
@@ -83,10 +83,7 @@ def _confirmed(on_blue: Session, slot: str) -> Lsn:
 
 def sequence_states(session: Session) -> set[SequenceState]:
     """Where every sequence of a database stands, read from the sequences themselves without consuming a value."""
-    return {
-        SequenceState(Relation(row["schema"], row["name"]), row["last_value"], row["is_called"])
-        for row in session.query("sequence_states")
-    }
+    return {SequenceState(*state) for state in session.one("sequence_states")["states"]}
 
 
 def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str, int]:
@@ -104,22 +101,17 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
         on_green = databases.on(green, database)
         sides = {"blue": databases.on(plan.blue, database), "green": on_green}
         states = databases.each(list(sides), lambda side: sequence_states(sides[side]))
-        wanted, stale = states["blue"], states["blue"] - states["green"]
-        if not stale:
-            return len(wanted)
-        ordered = list(stale)
-        with on_green.patience(left_s):
-            on_green.query(
-                "set_sequences",
-                schemas=[state.sequence.schema for state in ordered],
-                names=[state.sequence.name for state in ordered],
-                last_values=[state.last_value for state in ordered],
-                are_called=[state.is_called for state in ordered],
-            )
-        if differing := wanted - sequence_states(on_green):
-            names = ", ".join(sorted(str(state.sequence) for state in differing))
-            raise SequencesDiffer(f"{database}: these sequences did not take blue's value: {names}.")
-        return len(wanted)
+        if stale := states["blue"] - states["green"]:
+            schemas, names, last_values, are_called = map(list, zip(*stale, strict=True))
+            with on_green.patience(left_s):
+                on_green.query(
+                    "set_sequences", schemas=schemas, names=names, last_values=last_values, are_called=are_called
+                )
+                set_now = on_green.one("states_of_sequences", schemas=schemas, names=names)["states"]
+            if differing := stale - {SequenceState(*state) for state in set_now}:
+                differing_names = ", ".join(sorted(str(state.sequence) for state in differing))
+                raise SequencesDiffer(f"{database}: these sequences did not take blue's value: {differing_names}.")
+        return len(states["blue"])
 
     home = databases.on(green, plan.home)
     with home.transaction(lock=plan.sql_name):

@@ -123,7 +123,7 @@ def test_sequences_go_on_exactly_where_blue_stopped(following: Lab) -> None:
     states = {state.sequence: state for state in switchover.sequence_states(lab.databases.on(lab.green, APP))}
     assert set(states.values()) == frozen
     never = Relation("Sales Data", "never called")
-    assert states[never] == SequenceState(never, 7, is_called=False)
+    assert states[never] == SequenceState(never.schema, never.name, 7, is_called=False)
     assert states[Relation("public", "down")].last_value == -7
     assert states[Relation("public", "cached")].last_value == 100
     assert lab.green_server

@@ -38,16 +38,16 @@ CREATE TABLE bluegreen.opening (
     decided_at timestamptz NOT NULL
 );
 
--- Every sequence's position as it stands in the sequence itself, in one round trip, without consuming a value. One that
--- was called is read at once; of one that was not, its first value is in itself alone.
-CREATE FUNCTION bluegreen.sequence_states()
+-- Every sequence's position as it stands in the sequence itself, in one round trip, without consuming a value; or that
+-- of some of them. One that was called is read at once; of one that was not, its first value is in itself alone.
+CREATE FUNCTION bluegreen.sequence_states(wanted oid[] DEFAULT NULL)
 RETURNS TABLE (schema text, name text, last_value bigint, is_called boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $function$
 BEGIN
     FOR schema, name, last_value IN
         SELECT n.nspname, c.relname, pg_sequence_last_value(c.oid)
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND c.oid >= 16384
+        WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND c.oid >= 16384 AND (wanted IS NULL OR c.oid = ANY (wanted))
     LOOP
         is_called := true;
         IF last_value IS NULL THEN

@@ -1,0 +1,149 @@
+"""Which rows changed in a database since a moment: their keys, read from its log through a slot of its own.
+
+What was compared once and has changed on neither side since is still equal. So the freeze compares only what changed,
+and what changed is no guess: logical decoding gives every change that was committed after the slot was made. A row that
+blue changed and green did not is in blue's log, one that somebody changed on green alone is in green's.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..lsn import Lsn
+from ..model import SCHEMA, Relation
+from ..postgres import Session
+from ..quoting import identifier, literal
+
+Key = tuple[str, ...]
+"""The values of a table's key columns, as PostgreSQL writes them out."""
+
+MESSAGE_BYTES = 8192
+"""Of each change so much is read: a key is in it, unless wide columns stand before it."""
+
+FETCHED_MESSAGES = 20_000
+KEYS_LIMIT = 1_000_000
+"""A table of which more rows changed is looked at as a whole: that is faster, and needs no memory."""
+
+
+@dataclass(slots=True)
+class Changed:
+    """What changed in one table."""
+
+    keys: set[Key] = field(default_factory=set)
+    is_whole: bool = False
+    """Whether the keys are not all: it was truncated, has no key, or too much of it changed."""
+
+    def add(self, key: Key | None) -> None:
+        """Notes a row, or, when its key is not known, that anything may have changed."""
+        self.is_whole |= key is None or len(self.keys) >= KEYS_LIMIT
+        if self.is_whole or key is None:
+            self.keys.clear()
+        else:
+            self.keys.add(key)
+
+
+Changes = dict[Relation, Changed]
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    relation: Relation
+    places: tuple[int, ...] | None
+    """Where the key columns stand among the columns; None without a key."""
+
+
+class Decoder:
+    """Reads messages of pgoutput, protocol version 1 (PostgreSQL manual, "Logical Replication Message Formats").
+
+    ``keys`` names each table's key columns, which must belong to its replica identity: else deletions lack them.
+    """
+
+    def __init__(self, keys: Mapping[Relation, tuple[str, ...]]) -> None:
+        self.changes: Changes = {}
+        self._keys = keys
+        self._described: dict[int, _Described] = {}
+
+    def read(self, messages: Iterable[bytes]) -> None:
+        """Takes in messages, which may be cut short (``MESSAGE_BYTES``)."""
+        for message in messages:
+            match message[:1]:
+                case b"R":
+                    self._describe(message)
+                case b"I" | b"U" | b"D":
+                    self._row(message)
+                case b"T":
+                    self._truncate(message)
+
+    def _describe(self, message: bytes) -> None:
+        (oid,) = struct.unpack_from("!I", message, 1)
+        schema, name, rest = message[5:].split(b"\0", 2)
+        relation = Relation(schema.decode() or "pg_catalog", name.decode())
+        (count,) = struct.unpack_from("!H", rest, 1)
+        columns: list[str] = []
+        rest = rest[3:]
+        for _ in range(count):
+            column, rest = rest[1:].split(b"\0", 1)  # after the flags; before type and its modifier
+            columns.append(column.decode())
+            rest = rest[8:]
+        wanted = self._keys.get(relation, ())
+        is_known = bool(wanted) and set(wanted) <= set(columns)
+        self._described[oid] = _Described(relation, tuple(map(columns.index, wanted)) if is_known else None)
+
+    def _row(self, message: bytes) -> None:
+        (oid,) = struct.unpack_from("!I", message, 1)
+        described = self._described[oid]
+        if described.relation.schema == SCHEMA:
+            return
+        changed = self.changes.setdefault(described.relation, Changed())
+        if changed.is_whole:
+            return
+        if described.places is None:
+            changed.add(None)
+            return
+        at = 5
+        while at < len(message):  # an update that changed the key has the old one, too
+            values, at = _values(message, at + 1, described.places)  # after K, O or N
+            changed.add(values)
+
+    def _truncate(self, message: bytes) -> None:
+        (count,) = struct.unpack_from("!I", message, 1)
+        for oid in struct.unpack_from(f"!{count}I", message, 6):
+            self.changes.setdefault(self._described[oid].relation, Changed()).add(None)
+
+
+def _values(message: bytes, at: int, places: tuple[int, ...]) -> tuple[Key | None, int]:
+    """The values at these places of the tuple that begins there, if all are there, and where the tuple ends."""
+    wanted, found = set(places), {}
+    try:
+        (count,) = struct.unpack_from("!H", message, at)
+        at += 2
+        for place in range(count):
+            kind = message[at : at + 1]
+            at += 1
+            if kind == b"t":
+                (length,) = struct.unpack_from("!I", message, at)
+                at += 4 + length
+                if place in wanted and at <= len(message):
+                    found[place] = message[at - length : at].decode()
+    except struct.error:  # cut short
+        at = len(message)
+    return (tuple(found[place] for place in places) if len(found) == len(wanted) else None), at
+
+
+def read(session: Session, slot: str, publication: str, upto: Lsn, keys: Mapping[Relation, tuple[str, ...]]) -> Changes:
+    """What was committed in a database from where its slot stands up to a position that is on its disk.
+
+    The slot stays where it is. The messages are fetched in parts, since one transaction may be as large as it likes.
+    """
+    decoder = Decoder(keys)
+    with session.transaction():
+        session.run(
+            f"DECLARE changes NO SCROLL CURSOR FOR SELECT substring(data FOR {MESSAGE_BYTES}) AS message"
+            f" FROM pg_logical_slot_peek_binary_changes({literal(slot)}, {literal(str(upto))}, NULL,"
+            f" 'proto_version', '1', 'publication_names', {literal(identifier(publication))})"  # noqa: S608 - quoted
+        )
+        while rows := session.run(f"FETCH {FETCHED_MESSAGES} FROM changes"):
+            decoder.read(row["message"] for row in rows)
+    return decoder.changes
