@@ -140,9 +140,9 @@ def read(session: Session, slot: str, publication: str, upto: Lsn, keys: Mapping
     decoder = Decoder(keys)
     with session.transaction():
         session.run(
-            f"DECLARE changes NO SCROLL CURSOR FOR SELECT substring(data FOR {MESSAGE_BYTES}) AS message"
+            f"DECLARE changes NO SCROLL CURSOR FOR SELECT substring(data FOR {MESSAGE_BYTES}) AS message"  # noqa: S608
             f" FROM pg_logical_slot_peek_binary_changes({literal(slot)}, {literal(str(upto))}, NULL,"
-            f" 'proto_version', '1', 'publication_names', {literal(identifier(publication))})"  # noqa: S608 - quoted
+            f" 'proto_version', '1', 'publication_names', {literal(identifier(publication))})"
         )
         while rows := session.run(f"FETCH {FETCHED_MESSAGES} FROM changes"):
             decoder.read(row["message"] for row in rows)
