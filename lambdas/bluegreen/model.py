@@ -152,6 +152,10 @@ class Plan:
         """The replication slot of a database; slots are named per cluster, so each carries its database's place."""
         return f"{self.sql_name}_{self.databases.index(database)}"
 
+    def recorder(self, database: str) -> str:
+        """The slot, on blue and on green, that keeps what changed in a database since it was compared."""
+        return f"{self.slot(database)}_recorder"
+
 
 def green(state: State) -> Cluster:
     """Green, once it is reachable (``$.green`` is the result of WaitForGreen)."""

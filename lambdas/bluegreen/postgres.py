@@ -41,6 +41,7 @@ SETTINGS = {
     "row_security": "off",  # a policy would hide rows, and run its owner's code as us: it is an error instead
     "search_path": "pg_catalog",  # nothing of the application's can shadow what we call
     "lock_timeout": "10s",
+    "synchronous_commit": "on",  # what decides on a release must survive a crash, whatever the database is set to
     "DateStyle": "ISO",
     "TimeZone": "UTC",
 }

@@ -1,0 +1,83 @@
+"""What logical decoding says has changed, on real servers: all of it, and where a key is not known, the whole table."""
+
+from __future__ import annotations
+
+import time
+
+from bluegreen import lag
+from bluegreen.model import Relation
+from bluegreen.verify import recorder
+from bluegreen.verify.changes import Changed, Changes
+
+from .conftest import APP, Lab
+
+ORDERS = Relation("public", "orders")
+SALES = Relation("Sales Data", 'select "all" of')
+MEASURED = Relation("public", "measured_2026")
+NOTES = Relation("public", "notes")
+KEYS = {ORDERS: ("id",), SALES: ("region", "day"), MEASURED: ("id",)}
+
+
+def settle(lab: Lab) -> None:
+    """Until green has all that blue committed."""
+    on_blue, on_green = (lab.databases.on(side, APP) for side in (lab.plan.blue, lab.green))
+    beat = on_blue.one("write_sentinel", release_id=lab.plan.release_id)["beat"]
+    deadline = time.monotonic() + 20
+    while not lag.arrived(on_green, lab.plan.release_id, beat):
+        assert time.monotonic() < deadline
+
+
+def changed(lab: Lab, *, forget: bool = True) -> Changes:
+    """What changed since the last time."""
+    settle(lab)
+    found, upto = recorder.read(lab.databases, lab.plan, lab.green, APP, KEYS)
+    if forget:
+        recorder.forget(lab.databases, lab.plan, lab.green, APP, upto)
+    return found
+
+
+def test_every_change_on_either_side_is_recorded(lab: Lab) -> None:
+    lab.blue_server.execute(APP, "CREATE TABLE notes (note text); ALTER TABLE notes REPLICA IDENTITY FULL")
+    lab.follow()
+    assert not recorder.start(lab.databases, lab.plan, lab.green)
+    assert recorder.start(lab.databases, lab.plan, lab.green), "a second attempt finds them"
+    assert changed(lab) == {}, "the schema of the release itself does not count"
+
+    def on_blue(sql: str) -> None:
+        lab.blue_server.execute(APP, sql)
+
+    on_blue("UPDATE orders SET note = 'changed' WHERE id = 7; DELETE FROM orders WHERE id = 8")
+    on_blue("INSERT INTO \"Sales Data\".\"select \"\"all\"\" of\" VALUES ('no''rth \\', '2026-02-28', 1.50)")
+    on_blue("UPDATE measured SET id = 5000 WHERE id = 3")
+    assert changed(lab, forget=False) == (
+        expected := {
+            ORDERS: Changed({("7",), ("8",)}),
+            SALES: Changed({("no'rth \\", "2026-02-28")}),
+            MEASURED: Changed({("3",), ("5000",)}),
+        }
+    )
+    assert changed(lab) == expected, "what is not forgotten is told again"
+    assert changed(lab) == {}
+
+    assert lab.green_server
+    lab.green_server.execute(APP, "UPDATE orders SET note = 'by somebody' WHERE id = 9")
+    assert changed(lab) == {ORDERS: Changed({("9",)})}, "a change of green alone is in no log of blue"
+
+    open_one = lab.blue_server.connect(APP)
+    open_one.run("BEGIN; UPDATE orders SET note = 'late' WHERE id = 11")
+    on_blue("UPDATE orders SET note = 'early' WHERE id = 10")
+    assert changed(lab) == {ORDERS: Changed({("10",)})}
+    open_one.run("COMMIT")
+    open_one.close()
+    assert changed(lab) == {ORDERS: Changed({("11",)})}, "a commit counts, not when its transaction began"
+
+    on_blue("INSERT INTO notes VALUES ('no key'); TRUNCATE measured")
+    assert changed(lab) == {NOTES: Changed(is_whole=True), MEASURED: Changed(is_whole=True)}
+
+
+def test_a_lost_recorder_means_that_all_has_to_be_compared_again(lab: Lab) -> None:
+    lab.follow()
+    recorder.start(lab.databases, lab.plan, lab.green)
+    lab.databases.on(lab.plan.blue, APP).query("drop_slot", slot=lab.plan.recorder(APP))
+    assert not recorder.start(lab.databases, lab.plan, lab.green)
+    assert recorder.start(lab.databases, lab.plan, lab.green)
