@@ -15,7 +15,8 @@ ORDERS = Relation("public", "orders")
 SALES = Relation("Sales Data", 'select "all" of')
 MEASURED = Relation("public", "measured_2026")
 NOTES = Relation("public", "notes")
-KEYS = {ORDERS: ("id",), SALES: ("region", "day"), MEASURED: ("id",)}
+LINES = Relation("public", "lines")
+KEYS = {LINES: ("number",)}
 
 
 def settle(lab: Lab) -> None:
@@ -37,7 +38,11 @@ def changed(lab: Lab, *, forget: bool = True) -> Changes:
 
 
 def test_every_change_on_either_side_is_recorded(lab: Lab) -> None:
-    lab.blue_server.execute(APP, "CREATE TABLE notes (note text); ALTER TABLE notes REPLICA IDENTITY FULL")
+    lab.blue_server.execute(
+        APP,
+        "CREATE TABLE notes (note text); ALTER TABLE notes REPLICA IDENTITY FULL;"
+        " CREATE TABLE lines (line text, number int PRIMARY KEY); ALTER TABLE lines REPLICA IDENTITY FULL",
+    )
     lab.follow()
     assert not recorder.start(lab.databases, lab.plan, lab.green)
     assert recorder.start(lab.databases, lab.plan, lab.green), "a second attempt finds them"
@@ -47,13 +52,15 @@ def test_every_change_on_either_side_is_recorded(lab: Lab) -> None:
         lab.blue_server.execute(APP, sql)
 
     on_blue("UPDATE orders SET note = 'changed' WHERE id = 7; DELETE FROM orders WHERE id = 8")
-    on_blue("INSERT INTO \"Sales Data\".\"select \"\"all\"\" of\" VALUES ('no''rth \\', '2026-02-28', 1.50)")
+    on_blue('INSERT INTO "Sales Data"."select ""all"" of" VALUES (\'no\'\'rth \\\', \'2026-02-28\', 1.50)')
+    on_blue("INSERT INTO lines VALUES ('one', 1), ('two', 2); DELETE FROM lines WHERE number = 1")
     on_blue("UPDATE measured SET id = 5000 WHERE id = 3")
     assert changed(lab, forget=False) == (
         expected := {
-            ORDERS: Changed({("7",), ("8",)}),
-            SALES: Changed({("no'rth \\", "2026-02-28")}),
-            MEASURED: Changed({("3",), ("5000",)}),
+            ORDERS: Changed(("id",), {("7",), ("8",)}),
+            SALES: Changed(("region", "day"), {("no'rth \\", "2026-02-28")}),
+            MEASURED: Changed(("id",), {("3",), ("5000",)}),
+            LINES: Changed(("number",), {("1",), ("2",)}),
         }
     )
     assert changed(lab) == expected, "what is not forgotten is told again"
@@ -61,18 +68,18 @@ def test_every_change_on_either_side_is_recorded(lab: Lab) -> None:
 
     assert lab.green_server
     lab.green_server.execute(APP, "UPDATE orders SET note = 'by somebody' WHERE id = 9")
-    assert changed(lab) == {ORDERS: Changed({("9",)})}, "a change of green alone is in no log of blue"
+    assert changed(lab) == {ORDERS: Changed(("id",), {("9",)})}, "a change of green alone is in no log of blue"
 
     open_one = lab.blue_server.connect(APP)
     open_one.run("BEGIN; UPDATE orders SET note = 'late' WHERE id = 11")
     on_blue("UPDATE orders SET note = 'early' WHERE id = 10")
-    assert changed(lab) == {ORDERS: Changed({("10",)})}
+    assert changed(lab) == {ORDERS: Changed(("id",), {("10",)})}
     open_one.run("COMMIT")
     open_one.close()
-    assert changed(lab) == {ORDERS: Changed({("11",)})}, "a commit counts, not when its transaction began"
+    assert changed(lab) == {ORDERS: Changed(("id",), {("11",)})}, "a commit counts, not when its transaction began"
 
     on_blue("INSERT INTO notes VALUES ('no key'); TRUNCATE measured")
-    assert changed(lab) == {NOTES: Changed(is_whole=True), MEASURED: Changed(is_whole=True)}
+    assert changed(lab) == {NOTES: Changed(is_whole=True), MEASURED: Changed(("id",), is_whole=True)}
 
 
 def test_a_lost_recorder_means_that_all_has_to_be_compared_again(lab: Lab) -> None:

@@ -31,6 +31,8 @@ KEYS_LIMIT = 1_000_000
 class Changed:
     """What changed in one table."""
 
+    columns: tuple[str, ...] = ()
+    """The key's: those of the replica identity."""
     keys: set[Key] = field(default_factory=set)
     is_whole: bool = False
     """Whether the keys are not all: it was truncated, has no key, or too much of it changed."""
@@ -50,14 +52,15 @@ Changes = dict[Relation, Changed]
 @dataclass(frozen=True, slots=True)
 class _Described:
     relation: Relation
-    places: tuple[int, ...] | None
-    """Where the key columns stand among the columns; None without a key."""
+    columns: tuple[str, ...]
+    places: tuple[int, ...]
+    """Where the key columns stand among the columns; empty without a key."""
 
 
 class Decoder:
     """Reads messages of pgoutput, protocol version 1 (PostgreSQL manual, "Logical Replication Message Formats").
 
-    ``keys`` names each table's key columns, which must belong to its replica identity: else deletions lack them.
+    A change names its row by the replica identity. Where that is the full row, ``keys`` has the columns that suffice.
     """
 
     def __init__(self, keys: Mapping[Relation, tuple[str, ...]]) -> None:
@@ -80,26 +83,26 @@ class Decoder:
         (oid,) = struct.unpack_from("!I", message, 1)
         schema, name, rest = message[5:].split(b"\0", 2)
         relation = Relation(schema.decode() or "pg_catalog", name.decode())
-        (count,) = struct.unpack_from("!H", rest, 1)
+        identity, (count,), rest = rest[:1], struct.unpack_from("!H", rest, 1), rest[3:]
         columns: list[str] = []
-        rest = rest[3:]
+        identifying: list[str] = []
         for _ in range(count):
-            column, rest = rest[1:].split(b"\0", 1)  # after the flags; before type and its modifier
-            columns.append(column.decode())
-            rest = rest[8:]
-        wanted = self._keys.get(relation, ())
-        is_known = bool(wanted) and set(wanted) <= set(columns)
-        self._described[oid] = _Described(relation, tuple(map(columns.index, wanted)) if is_known else None)
+            flags, (name, rest) = rest[0], rest[1:].split(b"\0", 1)
+            columns.append(name.decode())
+            identifying += [columns[-1]] if flags & 1 else []
+            rest = rest[8:]  # type and modifier
+        key = tuple(self._keys.get(relation, ()) if identity == b"f" else identifying)
+        self._described[oid] = _Described(relation, key, tuple(map(columns.index, key)))
 
     def _row(self, message: bytes) -> None:
         (oid,) = struct.unpack_from("!I", message, 1)
         described = self._described[oid]
         if described.relation.schema == SCHEMA:
             return
-        changed = self.changes.setdefault(described.relation, Changed())
+        changed = self.changes.setdefault(described.relation, Changed(described.columns))
         if changed.is_whole:
             return
-        if described.places is None:
+        if not described.places:
             changed.add(None)
             return
         at = 5
@@ -110,7 +113,8 @@ class Decoder:
     def _truncate(self, message: bytes) -> None:
         (count,) = struct.unpack_from("!I", message, 1)
         for oid in struct.unpack_from(f"!{count}I", message, 6):
-            self.changes.setdefault(self._described[oid].relation, Changed()).add(None)
+            described = self._described[oid]
+            self.changes.setdefault(described.relation, Changed(described.columns)).add(None)
 
 
 def _values(message: bytes, at: int, places: tuple[int, ...]) -> tuple[Key | None, int]:
