@@ -19,6 +19,7 @@
     │   ├── SwitchoverAborted          the abort came first: it must not be frozen, nor opened, any more
     │   ├── SequencesDiffer            a sequence of blue is absent or different on green
     │   ├── RowCountsDiffer            a table has another number of rows on green
+    │   ├── DataDiffers                a row is absent or different on green
     │   ├── RecordChanged              a record is not what the release expects
     │   └── AwsRefused                 an AWS API said no
     ├── NotYet                     asked too early; the state machine asks again
@@ -107,6 +108,10 @@ class SequencesDiffer(Refused):
 
 class RowCountsDiffer(Refused):
     """A table has another number of rows on green than on blue."""
+
+
+class DataDiffers(Refused):
+    """Rows are absent or different on green; the message names them by table, key and column, never by value."""
 
 
 class RecordChanged(Refused):

@@ -15,9 +15,7 @@ from ..lsn import Lsn
 from ..model import SCHEMA, Relation
 from ..postgres import Session
 from ..quoting import identifier, literal
-
-Key = tuple[str, ...]
-"""The values of a table's key columns, as PostgreSQL writes them out."""
+from .chunks import Key
 
 MESSAGE_BYTES = 8192
 """Of each change so much is read: a key is in it, unless wide columns stand before it."""

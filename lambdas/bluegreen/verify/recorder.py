@@ -15,26 +15,38 @@ from ..postgres import QUERY_CANCELED, Databases, Session
 from ..quoting import identifier
 from ..replication import SLOT_TIMEOUT_S
 from . import changes
-from .changes import Changes, Key
+from .changes import Changes
+from .chunks import Key
 
 Keys = Mapping[Relation, tuple[str, ...]]
+Positions = dict[str, Lsn]
+"""Of blue's log and of green's."""
 
 
-def start(databases: Databases, plan: Plan, green: Cluster) -> bool:
-    """Makes the recorders that are not there; whether all were, so that what was compared before still holds."""
+def stands(databases: Databases, plan: Plan, green: Cluster, database: str) -> bool:
+    """Whether both recorders of a database are there, and have all of their log."""
+    slots = [
+        databases.on(cluster, database).query("slot_lag", slot=plan.recorder(database))
+        for cluster in (plan.blue, green)
+    ]
+    return all(side and side[0]["wal_status"] in ("reserved", "extended") for side in slots)
 
-    def begin(database: str) -> bool:
-        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+
+def start(databases: Databases, plan: Plan, green: Cluster) -> None:
+    """Makes the recorders that do not stand."""
+
+    def begin(database: str) -> None:
+        if stands(databases, plan, green, database):
+            return
         recorder = plan.recorder(database)
-        were_there = bool(on_blue.query("slot", slot=recorder)) and bool(on_green.query("slot", slot=recorder))
-        if not on_blue.query("slot", slot=recorder):
-            on_blue.query("copy_slot", slot=plan.slot(database), copy=recorder)
-        if not on_green.query("slot", slot=recorder):
-            _publish(on_green, plan)
-            _create_slot(on_green, database, recorder)
-        return were_there
+        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+        for session in (on_blue, on_green):
+            session.query("drop_slot", slot=recorder)
+        on_blue.query("copy_slot", slot=plan.slot(database), copy=recorder)
+        _publish(on_green, plan)
+        _create_slot(on_green, database, recorder)
 
-    return all(databases.each(plan.databases, begin).values())
+    databases.each(plan.databases, begin)
 
 
 def _publish(on_green: Session, plan: Plan) -> None:
@@ -54,7 +66,7 @@ def _create_slot(on_green: Session, database: str, recorder: str) -> None:
             raise
 
 
-def read(databases: Databases, plan: Plan, green: Cluster, database: str, keys: Keys) -> tuple[Changes, dict[str, Lsn]]:
+def read(databases: Databases, plan: Plan, green: Cluster, database: str, keys: Keys) -> tuple[Changes, Positions]:
     """What changed in a database on either side since the recorders were made or told to forget, and up to where."""
     sides = {"blue": plan.blue, "green": green}
 
@@ -79,7 +91,7 @@ def merged(one: Changes, other: Changes) -> Changes:
     return together
 
 
-def forget(databases: Databases, plan: Plan, green: Cluster, database: str, upto: Mapping[str, Lsn]) -> None:
+def forget(databases: Databases, plan: Plan, green: Cluster, database: str, upto: Positions) -> None:
     """Lets go of the log up to these positions: what changed until then was compared."""
     for side, cluster in (("blue", plan.blue), ("green", green)):
         databases.on(cluster, database).query("advance_slot", slot=plan.recorder(database), upto=str(upto[side]))

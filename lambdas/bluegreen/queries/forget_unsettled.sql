@@ -1,0 +1,2 @@
+-- They were looked at again.
+DELETE FROM bluegreen.unsettled_row

@@ -1,0 +1,19 @@
+-- Green only: what is to be compared, a table (chunk is null) or a chunk of it, and what came out; rows that kept changing
+-- while they were looked at.
+CREATE TABLE bluegreen.comparison (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    schema text NOT NULL,
+    name text NOT NULL,
+    chunk jsonb,
+    done_at timestamptz,
+    rows bigint NOT NULL DEFAULT 0,
+    differing_rows bigint NOT NULL DEFAULT 0,
+    differences text[] NOT NULL DEFAULT '{}'
+);
+CREATE INDEX comparison_left ON bluegreen.comparison (number) WHERE done_at IS NULL;
+CREATE TABLE bluegreen.unsettled_row (
+    schema text NOT NULL,
+    name text NOT NULL,
+    key jsonb NOT NULL,
+    PRIMARY KEY (schema, name, key)
+);

@@ -1,0 +1,2 @@
+-- Rows of which nothing is known yet; none when there is no queue.
+SELECT schema, name, key FROM bluegreen.unsettled_row

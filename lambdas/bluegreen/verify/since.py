@@ -1,0 +1,137 @@
+"""What changed since it was compared is compared again: while writes go on, and for the last time in the freeze."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..budget import time_left_s
+from ..errors import FreezeBudgetExceeded, SqlError
+from ..model import Cluster, Plan, Relation
+from ..postgres import QUERY_CANCELED, Databases
+from . import live, recorder
+from .changes import Changed, Changes
+from .chunks import Key, plan_chunks
+from .comparing import Comparison, Settle, compare_chunk, compare_keys, nothing
+from .queue import NAMED, Queue, described
+from .tables import Table
+
+Counts = dict[str, dict[str, int]]
+Found = dict[Relation, Comparison]
+
+
+def compare_changed(databases: Databases, plan: Plan, green: Cluster) -> Counts:
+    """Compares what changed on either side since it was last compared, and lets the recorders forget that.
+
+    Returns per database how many rows and tables that were, and how many rows kept changing while they were looked at:
+    these are left for the next time. Raises ``DataDiffers`` for what is not equal.
+    """
+
+    def compare(database: str) -> dict[str, int]:
+        queue = Queue(databases.on(green, database))
+        settle = live.settle(databases, plan, green, database)
+        settle()  # else what blue changed just now would be in green's log the next time
+        changes, upto = _since(databases, plan, green, database)
+        found = _compare(databases, plan, green, database, changes, queue.unsettled(), settle)
+        _require_equal(database, found)
+        with databases.on(green, database).transaction(lock=plan.sql_name):
+            queue.forget_unsettled()
+            for relation, comparison in found.items():
+                queue.leave(relation, comparison.unsettled)
+        recorder.forget(databases, plan, green, database, upto)
+        return _counts(found)
+
+    return databases.each(plan.databases, compare)
+
+
+def compare_rest(databases: Databases, plan: Plan, green: Cluster) -> Counts:
+    """In the freeze, when green is drained: compares whatever was not proven equal before, which then has to be equal.
+
+    What it takes depends on what changed since the last time and not on how much there is. Raises
+    ``FreezeBudgetExceeded`` when that is more than fits.
+    """
+    left_s = time_left_s(databases, plan)
+
+    def compare(database: str) -> dict[str, int]:
+        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+        try:
+            with on_blue.patience(left_s), on_green.patience(left_s):
+                changes, _ = _since(databases, plan, green, database)
+                found = _compare(databases, plan, green, database, changes, Queue(on_green).unsettled(), nothing)
+        except SqlError as error:
+            if error.sqlstate == QUERY_CANCELED:
+                raise FreezeBudgetExceeded(
+                    f"{database}: comparing what changed took longer than the {left_s:.1f} s left of the freeze budget."
+                ) from error
+            raise
+        _require_equal(database, found)
+        return _counts(found)
+
+    return databases.each(plan.databases, compare)
+
+
+def _since(databases: Databases, plan: Plan, green: Cluster, database: str) -> tuple[Changes, recorder.Positions]:
+    keys = {
+        Relation(row["schema"], row["name"]): tuple(row["key"])
+        for row in databases.on(plan.blue, database).query("keys_of_full_identity")
+    }
+    return recorder.read(databases, plan, green, database, keys)
+
+
+def _compare(
+    databases: Databases,
+    plan: Plan,
+    green: Cluster,
+    database: str,
+    changes: Changes,
+    unsettled: dict[Relation, set[Key]],
+    settle: Settle,
+) -> Found:
+    if not (relations := [*changes, *(relation for relation in unsettled if relation not in changes)]):
+        return {}
+    on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+    tables = {table.relation: table for table in live.look(databases, plan, green, database, relations).tables}
+    found = {}
+    for relation in relations:
+        if (table := tables.get(relation)) is None:
+            found[relation] = Comparison(0, differing_rows=1)  # it is on one side only
+            continue
+        keys = _keys(table, changes.get(relation, Changed(table.key)), unsettled.get(relation, set()))
+        if keys is None:
+            chunks = plan_chunks(on_blue, table)
+            parts = [compare_chunk(on_blue, on_green, table, chunk, settle, with_values=False) for chunk in chunks]
+            found[relation] = _together(parts)
+        else:
+            found[relation] = compare_keys(on_blue, on_green, table, keys, settle, with_values=False)
+    return found
+
+
+def _keys(table: Table, changed: Changed, unsettled: Iterable[Key]) -> list[Key] | None:
+    """The rows to be looked at, in the order of the table's key; None when all have to be."""
+    if changed.is_whole or not table.key or table.key_names != frozenset(changed.columns):
+        return None
+    places = [changed.columns.index(name) for name in table.key]
+    return sorted({tuple(key[place] for place in places) for key in changed.keys} | set(unsettled))
+
+
+def _together(parts: Iterable[Comparison]) -> Comparison:
+    parts = list(parts)
+    return Comparison(
+        sum(part.rows for part in parts),
+        tuple(difference for part in parts for difference in part.differences),
+        sum(part.differing_rows for part in parts),
+        tuple(key for part in parts for key in part.unsettled),
+    )
+
+
+def _require_equal(database: str, found: Found) -> None:
+    names = [name for relation, comparison in found.items() for name in described(relation, comparison)]
+    differing = sum(comparison.differing_rows for comparison in found.values())
+    live.require_equal({database: (differing, tuple(names[:NAMED]))})
+
+
+def _counts(found: Found) -> dict[str, int]:
+    return {
+        "tables": len(found),
+        "rows": sum(comparison.rows for comparison in found.values()),
+        "unsettled": sum(len(comparison.unsettled) for comparison in found.values()),
+    }
