@@ -52,6 +52,7 @@ def plan(function: lambda_.Function, shared: Shared) -> None:
         "SWITCHOVER_TTL_S": str(config.switchover_ttl_s),
         "MAX_LAG_BYTES": str(config.max_lag_bytes),
         "MAX_LAG_S": str(config.max_lag_s),
+        "VERIFY_WORKERS": str(config.verify_workers),
     }
     for key, value in settings.items():
         function.add_environment(key, value)

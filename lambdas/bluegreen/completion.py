@@ -66,9 +66,8 @@ def summary(plan: Plan, state: State, record: Row) -> dict[str, Any]:
         "databases": switchover
         and {
             database: {
-                "tables": switchover["counts"][database]["tables"],
-                "rows": switchover["counts"][database]["rows"],
-                "uncounted_tables": switchover["counts"][database]["uncounted_tables"],
+                "rows_compared": state["verified"]["rows"][database],
+                "rows_compared_in_freeze": switchover["compared"][database]["rows"],
                 "sequences": switchover["sequences"][database],
                 "drain_s": round(switchover["drain_s"][database], 4),
             }

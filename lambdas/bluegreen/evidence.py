@@ -14,7 +14,7 @@ from .errors import FreezeBudgetExceeded
 from .model import Cluster, Lag, Plan, State
 from .postgres import Databases
 from .switchover import sequence_states
-from .verification import count_rows
+from .verify import since
 
 STEP_S = 0.1
 """What a step of the state machine costs beside its work: a transition, and a call of a warm function."""
@@ -37,12 +37,13 @@ class Evidence:
 
 def gather(databases: Databases, plan: Plan, green: Cluster, state: State) -> Evidence:
     """Measures the lag once more, and what the freeze will take, and writes the request."""
+    changed = {name: since.totals(found) for name, found in since.compare_changed(databases, plan, green).items()}
     lags = lag.measure(databases, plan, green)
     lag.require_small(lags, plan.max_lag_bytes, plan.max_lag_s)
     freeze_s = expected_freeze_s(databases, plan, green, max(measured.lag_s or 0 for measured in lags))
     return Evidence(
         subject=f"Approve release {plan.release_id} of {plan.cluster_name[:40]}?",
-        text=request_text(plan, green, state, lags, freeze_s),
+        text=request_text(plan, green, state, lags, changed, freeze_s),
         answer="""'{"decision": "approve", "approver": "YOUR NAME"}'""",
         lag=[asdict(measured) for measured in lags],
         expected_freeze_s=round(freeze_s, 3),
@@ -56,7 +57,9 @@ def _record_lines(plan: Plan) -> list[str]:
     return [f"{title:<14}{line}" for title, line in zip_longest(["Record:"], lines, fillvalue="")]
 
 
-def request_text(plan: Plan, green: Cluster, state: State, lags: list[Lag], freeze_s: float) -> str:
+def request_text(
+    plan: Plan, green: Cluster, state: State, lags: list[Lag], changed: dict[str, dict[str, int]], freeze_s: float
+) -> str:
     """The approval request as the release lead reads it."""
     lines = [
         f"Release {plan.release_id} of {plan.cluster_name} is ready to switch over.",
@@ -76,6 +79,10 @@ def request_text(plan: Plan, green: Cluster, state: State, lags: list[Lag], free
             f"  {measured.database}: {facts['tables']} tables, {facts['sequences']} sequences,"
             f" {facts['size_bytes'] / 1e9:.2f} GB; {measured.lag_bytes} bytes behind, a row takes"
             f" {1000 * (measured.lag_s or 0):.0f} ms from blue to green"
+        )
+        lines.append(
+            f"    all {state['verified']['rows'][measured.database]} rows compared and equal,"
+            f" and the {changed[measured.database]['rows']} that changed meanwhile"
         )
     lines += [
         f"Green is warm: {green_cache.sentence(state['warmth'])}.",
@@ -104,8 +111,8 @@ def _last_attempt(plan: Plan, state: State) -> list[str]:
 def expected_freeze_s(databases: Databases, plan: Plan, green: Cluster, sentinel_s: float) -> float:
     """How long writes will be refused, from what the freeze does, done now while nothing is frozen.
 
-    Sequences are carried over beside draining and counting. Raises ``FreezeBudgetExceeded`` when the freeze cannot end
-    within its budget: then it must not begin.
+    Sequences are carried over beside draining and comparing what changed. Raises ``FreezeBudgetExceeded`` when the
+    freeze cannot end within its budget: then it must not begin.
     """
 
     def sequences(database: str) -> None:
@@ -114,14 +121,13 @@ def expected_freeze_s(databases: Databases, plan: Plan, green: Cluster, sentinel
         sequence_states(databases.on(plan.blue, database))
 
     sequences_s = _duration_s(lambda: databases.each(plan.databases, sequences))
-    counting_s = _duration_s(
-        lambda: databases.each(plan.databases, lambda each: count_rows(databases, plan, green, each))
-    )
-    expected_s = STEPS * STEP_S + max(sequences_s, sentinel_s + counting_s)
+    comparing_s = _duration_s(lambda: since.compare_changed(databases, plan, green))
+    expected_s = STEPS * STEP_S + max(sequences_s, sentinel_s + comparing_s)
     if expected_s > plan.freeze_budget_s:
         raise FreezeBudgetExceeded(
             f"The freeze would take about {expected_s:.1f} s (sequences {sequences_s:.1f} s, a row from blue to green"
-            f" {sentinel_s:.1f} s, counting rows {counting_s:.1f} s); freeze_budget_s is {plan.freeze_budget_s}."
+            f" {sentinel_s:.1f} s, comparing what changed {comparing_s:.1f} s); freeze_budget_s is"
+            f" {plan.freeze_budget_s}."
         )
     return expected_s
 

@@ -97,6 +97,8 @@ class Plan:
     freeze_hook_in_budget: bool = True
     """Whether the freeze budget counts from the moment at which the customer's function is called."""
     freeze_hook_timeout_s: int = LAMBDA_LIMIT_S
+    verify_workers: int = 4
+    """How many functions compare rows at a time before the approval; each has one session on blue and two on green."""
     attempt: int = 1
     """Which try at the switchover this is, from 1; each has its own freeze record and its own verdict."""
 

@@ -35,6 +35,7 @@ class Defaults:
     switchover_ttl_s: int
     max_lag_bytes: int
     max_lag_s: float
+    verify_workers: int = 4
     freeze_method: str = "nologin"
     freeze_hook_function_arn: str = ""
     freeze_hook_in_budget: bool = True
@@ -94,6 +95,7 @@ def plan_release(
         max_attempts=asked.get("max_attempts", defaults.max_attempts),
         max_lag_bytes=asked.get("max_lag_bytes", defaults.max_lag_bytes),
         max_lag_s=asked.get("max_lag_s", defaults.max_lag_s),
+        verify_workers=asked.get("verify_workers", defaults.verify_workers),
         freeze_method=asked.get("freeze_method", defaults.freeze_method),
         freeze_hook_function_arn=defaults.freeze_hook_function_arn,
         freeze_hook_in_budget=defaults.freeze_hook_in_budget,

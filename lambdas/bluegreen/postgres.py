@@ -23,6 +23,7 @@ from .model import Cluster
 from .quoting import literal
 
 T = TypeVar("T")
+K = TypeVar("K")
 Row = dict[str, Any]
 
 CONNECT_TIMEOUT_S = 10
@@ -247,8 +248,8 @@ class Databases:
                 raise
             return None
 
-    def each(self, databases: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
-        """Does the same in every database, side by side; ``work`` takes a database's name."""
+    def each(self, databases: Sequence[K], work: Callable[[K], T]) -> dict[K, T]:
+        """Does the same in every database, side by side; ``work`` takes a database's name, or which side is meant."""
         if len(databases) == 1:
             return {databases[0]: work(databases[0])}
         with ThreadPoolExecutor(max_workers=min(len(databases), 32)) as pool:

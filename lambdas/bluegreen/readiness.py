@@ -12,12 +12,16 @@ from .freeze_methods import AWS_ROLES, Taken, method_of, refusals, try_freeze
 from .model import Cluster, Plan, Relation
 from .postgres import Databases, Session
 from .switchover import sequence_states
+from .verify import since
 
 DEFAULT_CRON_DATABASE = "postgres"
 
 
 def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
-    """Raises ``NotReadyToFreeze`` with all findings, or lag's errors."""
+    """Raises ``NotReadyToFreeze`` with all findings, ``DataDiffers``, or lag's errors.
+
+    What changed since the approval was asked for is compared last, so that little is left for the freeze.
+    """
     on_blue, on_green = databases.on(plan.blue, plan.home), databases.on(green, plan.home)
     findings = [*writer_findings(on_blue), *cron_findings(databases, plan)]
     taken, refused = try_freeze(on_blue, plan)
@@ -27,6 +31,7 @@ def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
     if findings:
         raise NotReadyToFreeze(f"Blue cannot be frozen yet: {'; '.join(sorted(findings))}.")
     lag.require_small(lag.measure(databases, plan, green), plan.max_lag_bytes, plan.max_lag_s)
+    since.compare_changed(databases, plan, green)
 
 
 def writer_findings(on_blue: Session) -> list[str]:

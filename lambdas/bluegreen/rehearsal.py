@@ -13,7 +13,7 @@ from .freeze_methods import method_of
 from .model import Cluster, Plan
 from .postgres import Databases
 from .switchover import sequence_states
-from .verification import count_rows
+from .verify import since
 
 Names = tuple[str, ...]
 
@@ -44,7 +44,11 @@ REHEARSED = {
     "WaitForDrain": Statements(
         blue=("insert_lsn", "write_sentinel", "slot_lag"), green=("read_sentinel",), blue_home=("freeze_record",)
     ),
-    "VerifyCutover": Statements(blue_home=("freeze_record", "client_sessions", "prepared_transactions")),
+    "VerifyCutover": Statements(
+        blue=("sizes_of_tables", "row_counts"),
+        green=("row_counts",),
+        blue_home=("freeze_record", "client_sessions", "prepared_transactions"),
+    ),
     "OpenGreen": Statements(blue_home=("intend_opening",), green_home=("decide_opening", "opening", "freeze_record")),
 }
 """By the names of states; a test holds it to what the steps really run."""
@@ -71,6 +75,6 @@ def rehearse(databases: Databases, plan: Plan, green: Cluster, state: str) -> No
             sequence_states(on_blue)
             sequence_states(on_green)
         if state == "VerifyCutover":
-            count_rows(databases, plan, green, database)
+            since.rehearse(databases, plan, green, database)
 
     databases.each(plan.databases if state in IN_EVERY_DATABASE else [plan.home], in_database)

@@ -173,10 +173,13 @@ def drop_subscriptions(databases: Databases, plan: Plan, green: Cluster) -> None
 def drop_slots(databases: Databases, plan: Plan, cluster: Cluster) -> None:
     """Drops the release's slots on a cluster, ending whoever still reads them."""
 
-    def drop(database: str) -> None:
-        session, slot = databases.find(cluster, database), plan.slot(database)
-        if session is None:
-            return
+    def drop_of(database: str) -> None:
+        session = databases.find(cluster, database)
+        if session is not None:
+            for slot in (plan.slot(database), plan.recorder(database)):
+                drop(session, slot)
+
+    def drop(session: Session, slot: str) -> None:
         deadline = time.monotonic() + SLOT_RELEASE_TIMEOUT_S
         while True:
             session.query("end_walsender", slot=slot)
@@ -191,7 +194,7 @@ def drop_slots(databases: Databases, plan: Plan, cluster: Cluster) -> None:
             else:
                 return
 
-    databases.each(plan.databases, drop)
+    databases.each(plan.databases, drop_of)
 
 
 def drop_publications(databases: Databases, plan: Plan, cluster: Cluster) -> None:

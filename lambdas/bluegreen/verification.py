@@ -2,72 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from . import freeze
 from .budget import time_left_s
 from .errors import FreezeBudgetExceeded, RowCountsDiffer, SqlError
 from .model import Cluster, Plan, Relation
 from .postgres import QUERY_CANCELED, Databases, Session
+from .verify import since
 
 COUNTED_BYTES = 128 * 2**20
-"""In the freeze the rows of a database's tables are counted, the smallest first, until they are this large together:
-more would make the freeze as long as the database is large."""
+"""In the freeze the rows of a database's changed tables are counted, the smallest first, until they are this large
+together: more would make the freeze as long as the database is large."""
 
 Counts = dict[Relation, int]
 
 
-def compare_row_counts(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, int]]:
-    """Compares the number of rows of tables on both sides, which stand still; not of the largest (``COUNTED_BYTES``).
+def verify_cutover(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, int]]:
+    """Compares each row that changed since it was proven equal, counts the rows of tables that changed, and proves once
+    more that nobody can have written to blue since the freeze.
 
-    Returns per database how many tables and rows were compared, and how many tables were too large for that.
+    Returns per database how many rows and tables had changed, and how many tables were counted. Raises ``DataDiffers``,
+    ``RowCountsDiffer``, or ``WritersRemain`` when a session turned up that the proof of the freeze had not seen.
+    """
+    compared = since.compare_rest(databases, plan, green)
+    counted = compare_row_counts(
+        databases, plan, green, {database: list(found) for database, found in compared.items()}
+    )
+    freeze.prove_again(databases.on(plan.blue, plan.home), plan)
+    return {
+        database: since.totals(found) | {"counted_tables": counted[database]} for database, found in compared.items()
+    }
+
+
+def compare_row_counts(
+    databases: Databases, plan: Plan, green: Cluster, changed: Mapping[str, Sequence[Relation]]
+) -> dict[str, int]:
+    """Compares the number of rows of changed tables on both sides, which stand still; not of large ones.
+
+    Returns how many tables were counted in each database.
     """
     left_s = time_left_s(databases, plan)
 
-    def compare(database: str) -> dict[str, int]:
-        on_blue, on_green, uncounted = count_rows(databases, plan, green, database, left_s)
+    def compare(database: str) -> int:
+        if not changed[database]:
+            return 0
+        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+        sizes = on_blue.query("sizes_of_tables", **_arrays(changed[database]))
+        small = [Relation(row["schema"], row["name"]) for row in sizes if row["bytes_so_far"] <= COUNTED_BYTES]
+        counts = databases.each([0, 1], lambda side: _row_counts((on_blue, on_green)[side], small, left_s))
         differing = [
-            f"{database}.{table}: {rows} on blue, {on_green.get(table, 'no table')} on green"
-            for table, rows in on_blue.items()
-            if on_green.get(table) != rows
+            f"{database}.{table}: {rows} on blue, {counts[1].get(table, 'no table')} on green"
+            for table, rows in counts[0].items()
+            if counts[1].get(table) != rows
         ]
         if differing:
             raise RowCountsDiffer(f"{len(differing)} tables differ. {'; '.join(differing[:20])}.")
-        return {"tables": len(on_blue), "rows": sum(on_blue.values()), "uncounted_tables": uncounted}
+        return len(small)
 
     return databases.each(plan.databases, compare)
-
-
-def count_rows(
-    databases: Databases, plan: Plan, green: Cluster, database: str, limit_s: float | None = None
-) -> tuple[Counts, Counts, int]:
-    """Rows of the tables on blue and on green, counted side by side, and how many tables are too large for that."""
-    tables = databases.on(plan.blue, database).query("replicated_tables")
-    small = [Relation(row["schema"], row["name"]) for row in tables if row["bytes_so_far"] <= COUNTED_BYTES]
-    sides = {"blue": plan.blue, "green": green}
-    counts = databases.each(
-        list(sides),
-        lambda side: _row_counts(databases.on(sides[side], database), small, limit_s or plan.freeze_budget_s),
-    )
-    return counts["blue"], counts["green"], len(tables) - len(small)
-
-
-def verify_cutover(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, int]]:
-    """Compares row counts, then proves once more that nobody can have written to blue since the freeze.
-
-    Raises ``RowCountsDiffer``, or ``WritersRemain`` when a session turned up that the proof of the freeze had not seen.
-    """
-    counts = compare_row_counts(databases, plan, green)
-    freeze.prove_again(databases.on(plan.blue, plan.home), plan)
-    return counts
 
 
 def _row_counts(session: Session, tables: Sequence[Relation], limit_s: float) -> Counts:
     try:
         with session.patience(limit_s):
-            rows = session.query(
-                "row_counts", schemas=[table.schema for table in tables], names=[table.name for table in tables]
-            )
+            rows = session.query("row_counts", **_arrays(tables))
     except SqlError as error:
         if error.sqlstate == QUERY_CANCELED:
             raise FreezeBudgetExceeded(
@@ -75,3 +74,7 @@ def _row_counts(session: Session, tables: Sequence[Relation], limit_s: float) ->
             ) from error
         raise
     return {Relation(row["schema"], row["name"]): row["row_count"] for row in rows}
+
+
+def _arrays(tables: Sequence[Relation]) -> dict[str, list[str]]:
+    return {"schemas": [table.schema for table in tables], "names": [table.name for table in tables]}

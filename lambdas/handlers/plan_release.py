@@ -24,6 +24,7 @@ def handler(state: State) -> Result:
         switchover_ttl_s=int(setting("SWITCHOVER_TTL_S")),
         max_lag_bytes=int(setting("MAX_LAG_BYTES")),
         max_lag_s=float(setting("MAX_LAG_S")),
+        verify_workers=int(setting("VERIFY_WORKERS")),
     )
     return plan_release(
         client("rds"),

@@ -1,4 +1,4 @@
-"""VerifyCutover: every table has as many rows on green as on blue, and blue is still frozen."""
+"""VerifyCutover: what changed since it was compared is equal on green, and blue is still frozen."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from .entry import Result, databases, entry
 @entry
 def handler(state: State) -> Result:
     plan = Plan.of(state)
-    counts = verify_cutover(databases(), plan, green(state))
-    return {"counts": counts, "left_s": whole_time_left_s(databases(), plan)}
+    compared = verify_cutover(databases(), plan, green(state))
+    return {"compared": compared, "left_s": whole_time_left_s(databases(), plan)}

@@ -30,7 +30,7 @@ def _functions(states: dict[str, Any], within: str = "", caught: str = "") -> It
     for name, state in states.items():
         top = within or name
         after = next((c["Next"] for c in state.get("Catch", []) if "States.ALL" in c["ErrorEquals"]), caught)
-        for branch in state.get("Branches", []):
+        for branch in (*state.get("Branches", []), *filter(None, [state.get("ItemProcessor")])):
             yield from _functions(branch["States"], top, after)
         if str(state.get("Resource", "")).startswith("${"):
             errors = [error for retry in state.get("Retry", []) for error in retry["ErrorEquals"]]

@@ -16,6 +16,7 @@ from bluegreen.lsn import Lsn
 from bluegreen.model import Cluster, Plan, Record
 from bluegreen.postgres import Credentials, Databases
 from bluegreen.quoting import identifier
+from bluegreen.verify import live
 from local.host import reserve_address, working_folder
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
@@ -153,6 +154,7 @@ def lab(server_folder: Path, version: int, request: pytest.FixtureRequest) -> It
 def following(lab: Lab) -> Lab:
     """Green in step with blue, ready for the freeze."""
     lab.follow()
+    live.start(lab.databases, lab.plan, lab.green)
     replication.commit_synchronously(lab.databases, lab.plan, lab.green)
     return lab
 

@@ -23,7 +23,10 @@ STEPS: dict[str, Step] = {
     "VerifyCutover": verification.verify_cutover,
     "OpenGreen": switchover.open_green,
 }
-UNPREPARED = {"sequence_states", "replicated_tables", "starting_sessions"}
+UNPREPARED = {"sequence_states", "starting_sessions", "flush_log", "insert_lsn"} | {
+    "keys_of_full_identity",
+    "unsettled_rows",
+}
 """Without parameters, so they cannot be prepared; rehearsing runs them."""
 
 
@@ -55,8 +58,8 @@ def test_every_statement_of_the_freeze_was_rehearsed(following: Lab, monkeypatch
     assert unplanned == []
 
 
-def test_a_rehearsal_changes_nothing(lab: Lab) -> None:
-    lab.follow()
+def test_a_rehearsal_changes_nothing(following: Lab) -> None:
+    lab = following
     tables = ("freeze_record", "sentinel", "opening")
 
     def everything() -> list[Any]:

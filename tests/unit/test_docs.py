@@ -15,7 +15,11 @@ DOCS = [Path("README.md"), *sorted(Path("docs").rglob("*.md"))]
 
 
 def states(definition: dict[str, Any]) -> set[str]:
-    inner = (branch for state in definition["States"].values() for branch in state.get("Branches", []))
+    inner = (
+        branch
+        for state in definition["States"].values()
+        for branch in (*state.get("Branches", []), *filter(None, [state.get("ItemProcessor")]))
+    )
     return set(definition["States"]).union(*map(states, inner))
 
 

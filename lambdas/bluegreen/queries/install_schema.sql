@@ -47,7 +47,8 @@ BEGIN
     FOR schema, name, last_value IN
         SELECT n.nspname, c.relname, pg_sequence_last_value(c.oid)
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND c.oid >= 16384 AND (wanted IS NULL OR c.oid = ANY (wanted))
+        WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND c.oid >= 16384 AND n.nspname <> 'bluegreen'
+            AND (wanted IS NULL OR c.oid = ANY (wanted))
     LOOP
         is_called := true;
         IF last_value IS NULL THEN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .. import lag
 from ..errors import DataDiffers, ReplicationLagging
@@ -31,6 +32,14 @@ class Verification:
     def chunks_left(self) -> int:
         """Chunks and undivided tables."""
         return sum(progress.chunks_left for progress in self.databases.values())
+
+    def to_state(self) -> dict[str, Any]:
+        """In numbers, for the state machine."""
+        return {
+            "chunks_left": self.chunks_left,
+            "rows_left": sum(progress.rows_left for progress in self.databases.values()),
+            "rows": {database: progress.rows_done for database, progress in self.databases.items()},
+        }
 
 
 def start(databases: Databases, plan: Plan, green: Cluster) -> None:

@@ -15,18 +15,17 @@ from .comparing import Comparison, Settle, compare_chunk, compare_keys, nothing
 from .queue import NAMED, Queue, described
 from .tables import Table
 
-Counts = dict[str, dict[str, int]]
 Found = dict[Relation, Comparison]
 
 
-def compare_changed(databases: Databases, plan: Plan, green: Cluster) -> Counts:
+def compare_changed(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
     """Compares what changed on either side since it was last compared, and lets the recorders forget that.
 
-    Returns per database how many rows and tables that were, and how many rows kept changing while they were looked at:
-    these are left for the next time. Raises ``DataDiffers`` for what is not equal.
+    Returns what came out for each table of each database that changed. Rows that kept changing while they were looked
+    at are left for the next time. Raises ``DataDiffers`` for what is not equal.
     """
 
-    def compare(database: str) -> dict[str, int]:
+    def compare(database: str) -> Found:
         queue = Queue(databases.on(green, database))
         settle = live.settle(databases, plan, green, database)
         settle()  # else what blue changed just now would be in green's log the next time
@@ -38,12 +37,12 @@ def compare_changed(databases: Databases, plan: Plan, green: Cluster) -> Counts:
             for relation, comparison in found.items():
                 queue.leave(relation, comparison.unsettled)
         recorder.forget(databases, plan, green, database, upto)
-        return _counts(found)
+        return found
 
     return databases.each(plan.databases, compare)
 
 
-def compare_rest(databases: Databases, plan: Plan, green: Cluster) -> Counts:
+def compare_rest(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
     """In the freeze, when green is drained: compares whatever was not proven equal before, which then has to be equal.
 
     What it takes depends on what changed since the last time and not on how much there is. Raises
@@ -51,7 +50,7 @@ def compare_rest(databases: Databases, plan: Plan, green: Cluster) -> Counts:
     """
     left_s = time_left_s(databases, plan)
 
-    def compare(database: str) -> dict[str, int]:
+    def compare(database: str) -> Found:
         on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
         try:
             with on_blue.patience(left_s), on_green.patience(left_s):
@@ -64,9 +63,16 @@ def compare_rest(databases: Databases, plan: Plan, green: Cluster) -> Counts:
                 ) from error
             raise
         _require_equal(database, found)
-        return _counts(found)
+        return found
 
     return databases.each(plan.databases, compare)
+
+
+def rehearse(databases: Databases, plan: Plan, green: Cluster, database: str) -> None:
+    """Does all of ``compare_rest`` that changes nothing, so that it is not done for the first time in the freeze."""
+    _since(databases, plan, green, database)
+    live.look(databases, plan, green, database, [])
+    Queue(databases.on(green, database)).unsettled()
 
 
 def _since(databases: Databases, plan: Plan, green: Cluster, database: str) -> tuple[Changes, recorder.Positions]:
@@ -129,7 +135,8 @@ def _require_equal(database: str, found: Found) -> None:
     live.require_equal({database: (differing, tuple(names[:NAMED]))})
 
 
-def _counts(found: Found) -> dict[str, int]:
+def totals(found: Found) -> dict[str, int]:
+    """In numbers: tables and rows that had changed, and rows that kept changing."""
     return {
         "tables": len(found),
         "rows": sum(comparison.rows for comparison in found.values()),
