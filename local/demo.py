@@ -173,7 +173,10 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "FreezeBlue": lambda s: f"{s['freeze']['roles']} roles, {s['freeze']['sessions_ended']} sessions ended",
     "SyncSequences": lambda s: f"{sum(s.values())} sequences",
     "WaitForDrain": lambda s: f"drained in {1000 * max(s['drained']['drain_s'].values()):.0f} ms",
-    "VerifyCutover": lambda s: f"{sum(d['rows'] for d in s['verified']['counts'].values())} rows counted on both sides",
+    "SumUpVerification": lambda s: f"{sum(s['compared']['rows'].values())} rows compared",
+    "VerifyCutover": lambda s: (
+        f"{sum(d['rows'] for d in s['verified']['compared'].values())} rows that changed since compared again"
+    ),
     "OpenGreen": lambda s: f"{s['opening']['roles']} roles may connect to green",
     "CompleteRelease": lambda s: f"freeze to open {s['summary']['freeze_to_open_ms']:.0f} ms",
 }

@@ -66,7 +66,7 @@ def summary(plan: Plan, state: State, record: Row) -> dict[str, Any]:
         "databases": switchover
         and {
             database: {
-                "rows_compared": state["verified"]["rows"][database],
+                "rows_compared": state["compared"]["rows"][database],
                 "rows_compared_in_freeze": switchover["compared"][database]["rows"],
                 "sequences": switchover["sequences"][database],
                 "drain_s": round(switchover["drain_s"][database], 4),

@@ -81,7 +81,7 @@ def request_text(
             f" {1000 * (measured.lag_s or 0):.0f} ms from blue to green"
         )
         lines.append(
-            f"    all {state['verified']['rows'][measured.database]} rows compared and equal,"
+            f"    all {state['compared']['rows'][measured.database]} rows compared and equal,"
             f" and the {changed[measured.database]['rows']} that changed meanwhile"
         )
     lines += [

@@ -134,7 +134,7 @@ def test_the_comparison_goes_on_until_no_chunk_is_left(machine: Machine) -> None
     release, _ = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
     assert machine.calls["CompareChunks"] == 3 * len(RESULTS["BeginVerification"]["workers"])
-    assert machine.events["GatherEvidence"]["verified"] == {"chunks_left": 0, "rows": {"app": 1000}}
+    assert machine.events["GatherEvidence"]["compared"] == {"chunks_left": 0, "rows": {"app": 1000}}
     assert machine.events["CompareChunks"].keys() == {"plan", "green", "worker"}
 
 
