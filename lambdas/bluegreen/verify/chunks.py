@@ -1,0 +1,145 @@
+"""A table as ranges of its key, found without reading all of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from ..postgres import Session
+from ..quoting import identifier
+from .row_hash import ALIAS, text_of
+from .tables import BLUE, Column, Side, Table
+
+CHUNK_ROWS = 100_000
+CHUNK_BYTES = 256 * 2**20
+"""Rows may be wide, and a chunk is one statement."""
+
+SAMPLED_PAGES = 30
+"""Of each chunk, when the table has to be sampled: the sizes of chunks then are within some 20 % of each other."""
+
+SAMPLED_ROWS = 60
+
+MIN_DENSITY = 0.2
+"""From how many rows per value on the ranges of an integer key are computed instead of sampled: they hold at most as
+many rows as values."""
+
+Key = tuple[str, ...]
+"""The text of a key's columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The rows of a table from one key, included, to another, excluded; None is the end of the table."""
+
+    lower: Key | None = None
+    upper: Key | None = None
+    row_estimate: int = 0
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Self:
+        """A chunk as JSON has it.
+
+        >>> Chunk.of({"lower": ["1"], "upper": None, "row_estimate": 5})
+        Chunk(lower=('1',), upper=None, row_estimate=5)
+        """
+        ends = {end: None if state[end] is None else tuple(state[end]) for end in ("lower", "upper")}
+        return cls(**{**state, **ends})
+
+    def to_state(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def condition(self, table: Table, side: Side) -> tuple[str, dict[str, str]]:
+        """SQL that is true of the chunk's rows, and its parameters."""
+        conditions = ["true"]
+        parameters: dict[str, str] = {}
+        for end, operator in (("lower", ">="), ("upper", "<")):
+            if (key := getattr(self, end)) is not None:
+                conditions.append(_bound(table, side, end, operator))
+                parameters |= {f"{end}{place}": value for place, value in enumerate(key)}
+        return " AND ".join(conditions), parameters
+
+
+def _bound(table: Table, side: Side, end: str, operator: str) -> str:
+    columns = [f"{ALIAS}.{identifier(column.name)}" for column in table.key_columns]
+    values = [f":{end}{place}::{column.types[side]}" for place, column in enumerate(table.key_columns)]
+    if len(columns) > 1 and all(schema == "pg_catalog" for schema in table.operators):
+        return f"({', '.join(columns)}) {operator} ({', '.join(values)})"
+    # the same written out, since a row comparison finds operators by the search path only
+    written = ""
+    for column, value, schema in reversed(list(zip(columns, values, table.operators, strict=True))):
+        outer, equal = operator[0], f"OPERATOR({identifier(schema)}.=)"
+        if not written:
+            written = f"{column} OPERATOR({identifier(schema)}.{operator}) {value}"
+        else:
+            written = (
+                f"({column} OPERATOR({identifier(schema)}.{outer}=) {value}"
+                f" AND ({column} OPERATOR({identifier(schema)}.{outer}) {value}"
+                f" OR {column} {equal} {value} AND {written}))"
+            )
+    return written
+
+
+def plan_chunks(
+    blue: Session, table: Table, chunk_rows: int = CHUNK_ROWS, chunk_bytes: int = CHUNK_BYTES
+) -> Iterator[Chunk]:
+    """The chunks of a table in the order of its key; together they hold every row, also those that are yet to come."""
+    count = math.ceil(max(table.row_estimate / chunk_rows, table.bytes / chunk_bytes, 1))
+    each = table.row_estimate // count
+    lower: Key | None = None
+    for boundary in _boundaries(blue, table, count) if table.key and count > 1 else ():
+        yield Chunk(lower, boundary, each)
+        lower = boundary
+    yield Chunk(lower, None, each)
+
+
+def _boundaries(session: Session, table: Table, count: int) -> Iterator[Key]:
+    if len(table.key) == 1 and table.key_columns[0].native in ("int2", "int4", "int8"):
+        name = identifier(table.key[0])
+        (ends,) = session.run(f"SELECT min({name}) AS low, max({name}) AS high FROM {table.source(BLUE)}")  # noqa: S608
+        low, high = ends["low"], ends["high"]
+        if low is None:
+            return
+        values = high - low + 1
+        if table.row_estimate >= MIN_DENSITY * values:
+            for number in range(1, min(count, values)):
+                yield (str(low + values * number // count),)
+            return
+    yield from _sampled(session, table, count)
+
+
+def _sampled(session: Session, table: Table, count: int) -> Iterator[Key]:
+    """Boundaries between rows of some pages, taken at random."""
+    (size,) = session.run(
+        "SELECT sum(pg_relation_size(relid)) / current_setting('block_size')::int AS pages FROM"
+        " (SELECT :name::regclass AS relid UNION SELECT relid FROM pg_partition_tree(:name::regclass)) tree",
+        name=f"{identifier(table.relation.schema)}.{identifier(table.relation.name)}",
+    )
+    pages = max(1.0, float(size["pages"]))
+    share = min(1.0, count * SAMPLED_PAGES / pages)
+    kept = min(1.0, count * SAMPLED_ROWS / max(1.0, table.row_estimate * share))
+    columns = table.key_columns
+    order = ", ".join(
+        f"{ALIAS}.{identifier(column.name)} USING OPERATOR({identifier(schema)}.<)"
+        for column, schema in zip(columns, table.operators, strict=True)
+    )
+    rows = session.run(
+        f"SELECT key FROM (SELECT {key_text(columns, BLUE)} AS key, row_number() OVER (ORDER BY {order}) AS place,"  # noqa: S608
+        f" count(*) OVER () AS total FROM {_sampled_source(table)} WHERE random() <= :kept) sample"
+        " WHERE place * :count / total <> (place - 1) * :count / total AND place > 1 ORDER BY place",
+        percent=100 * share,
+        kept=kept,
+        count=count,
+    )
+    yield from (tuple(row["key"]) for row in rows)
+
+
+def _sampled_source(table: Table) -> str:
+    return f"{table.source(BLUE)} TABLESAMPLE SYSTEM (:percent)"
+
+
+def key_text(columns: tuple[Column, ...], side: Side) -> str:
+    """SQL for an array of the texts of a key's columns."""
+    return f"ARRAY[{', '.join(text_of(column, side) for column in columns)}]"

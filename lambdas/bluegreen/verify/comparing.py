@@ -1,0 +1,199 @@
+"""One chunk, or given keys, on both sides, while both may change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..postgres import Session
+from . import reading
+from .chunks import Chunk, Key
+from .reading import Print
+from .tables import BLUE, GREEN, Side, Table
+
+T = TypeVar("T")
+
+Settle = Callable[[], None]
+"""Returns when green has replayed all that blue had committed when it was called."""
+
+LOOKS = 5
+"""How often a key is read on both sides before it counts as unsettled."""
+
+NAMED = 100
+"""How many rows of a chunk are named with what differs in them. When more than these differ, nobody reads on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A column in which a row differs; ``*`` when one side has no such row, or has it another number of times.
+
+    The values are shortened; None is NULL, or a value that was asked to be left out.
+    """
+
+    key: Key
+    column: str
+    blue: str | None
+    green: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came out for a chunk or for given keys."""
+
+    rows: int
+    """Rows that were compared, as blue has them."""
+    differences: tuple[Difference, ...] = ()
+    differing_rows: int = 0
+    """At least so many: when ``NAMED`` are found, the rest is not looked at any more."""
+    unsettled: tuple[Key, ...] = ()
+    """Keys of rows that were changing at every look, so nothing is known about them."""
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether all rows are proven equal."""
+        return not self.differing_rows and not self.unsettled
+
+
+def at_once(blue: Session, green: Session, work: Callable[[Session, Side], T]) -> tuple[T, T]:
+    """Does the same on both sides, side by side."""
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(work, green, GREEN)
+        return work(blue, BLUE), other.result()
+
+
+def nothing() -> None:
+    """Settles databases that stand still."""
+
+
+def compare_chunk(
+    blue: Session, green: Session, table: Table, chunk: Chunk, settle: Settle = nothing, *, with_values: bool = True
+) -> Comparison:
+    """Compares the rows of a chunk.
+
+    Its sums are compared first, and once more after settling. Then the rows whose hashes differ are found, and looked
+    at again by their keys: sides that are read at different moments, or sort text in different ways, differ in a chunk
+    without differing in a row.
+    """
+
+    def total(session: Session, side: Side) -> Print:
+        return reading.total(session, table, side, chunk)
+
+    on_blue, on_green = at_once(blue, green, total)
+    if on_blue != on_green and settle is not nothing:
+        settle()
+        on_blue, on_green = at_once(blue, green, total)
+    if on_blue == on_green:
+        return Comparison(on_blue[0])
+    rows = on_blue[0]
+    buckets = _different(*at_once(blue, green, lambda session, side: reading.buckets(session, table, side, chunk)))
+    found = at_once(blue, green, lambda session, side: reading.rows_of(session, table, side, chunk, sorted(buckets)))
+    return _judge(blue, green, table, chunk, sorted(_different(*found)), rows, settle, with_values)
+
+
+def compare_keys(
+    blue: Session,
+    green: Session,
+    table: Table,
+    keys: Sequence[Key],
+    settle: Settle = nothing,
+    *,
+    with_values: bool = True,
+) -> Comparison:
+    """Compares the rows with the given keys, which may be absent; the table must have a key."""
+    return _judge(blue, green, table, Chunk(), keys, None, settle, with_values)
+
+
+def _judge(
+    blue: Session,
+    green: Session,
+    table: Table,
+    chunk: Chunk,
+    keys: Sequence[Key],
+    rows: int | None,
+    settle: Settle,
+    with_values: bool,
+) -> Comparison:
+    """Looks at keys again and again until each is in step, or differs while neither side changes it.
+
+    A key is in step when a look at green finds what an earlier look at blue found.
+    """
+    differing: list[Key] = []
+    unsettled: list[Key] = []
+    counted = 0
+    for start in range(0, len(keys), reading.KEYS):
+        batch = keys[start : start + reading.KEYS]
+        different, open_keys, found = _look(blue, green, table, chunk, batch, settle)
+        differing += different
+        unsettled += open_keys
+        counted += found
+        if len(differing) >= NAMED:
+            break
+    named = differing[:NAMED]
+    on_blue, on_green = at_once(blue, green, lambda session, side: reading.details(session, table, side, chunk, named))
+    differences = []
+    for key in named:
+        left, right = on_blue.get(key, reading.ABSENT), on_green.get(key, reading.ABSENT)
+        if found_here := _differences(table, key, left, right, with_values=with_values):
+            differences += found_here
+        else:
+            unsettled.append(key)  # it changed just now
+    return Comparison(
+        counted if rows is None else rows,
+        tuple(differences),
+        len(differing) - len({*named} & {*unsettled}),
+        tuple(unsettled),
+    )
+
+
+def _look(
+    blue: Session, green: Session, table: Table, chunk: Chunk, keys: Sequence[Key], settle: Settle
+) -> tuple[list[Key], list[Key], int]:
+    """The keys that differ, those that stayed unsettled, and how many rows blue has."""
+    seen: dict[Key, set[Print | None]] = {key: set() for key in keys}
+    before: dict[Key, tuple[Print | None, Print | None]] = {}
+    differing: list[Key] = []
+    rows = 0
+    left = list(keys)
+    for look in range(LOOKS):
+        on_blue = reading.rows_by_key(blue, table, BLUE, chunk, left)
+        settle()
+        on_green = reading.rows_by_key(green, table, GREEN, chunk, left)
+        rows = rows if look else sum(count for count, _ in on_blue.values())
+        still: list[Key] = []
+        for key in left:
+            pair = on_blue.get(key), on_green.get(key)
+            seen[key].add(pair[0])
+            if pair[1] in seen[key]:
+                continue
+            (differing if before.get(key) == pair else still).append(key)
+            before[key] = pair
+        if not (left := still):
+            break
+    return differing, left, rows
+
+
+def _different(blue: Mapping[Any, T], green: Mapping[Any, T]) -> set[Any]:
+    return {key for key in blue.keys() | green.keys() if blue.get(key) != green.get(key)}
+
+
+def _differences(
+    table: Table, key: Key, blue: reading.Details, green: reading.Details, *, with_values: bool
+) -> list[Difference]:
+    if blue.count != green.count:
+        name = key if table.key or not with_values else ((blue if blue.count else green).row,)
+        return [Difference(name, "*", _rows(blue.count), _rows(green.count))]
+    if not blue.count:
+        return []
+    return [
+        Difference(key, column.name, *((left, right) if with_values else (None, None)))
+        for column, hash_on_blue, hash_on_green, left, right in zip(
+            table.columns, blue.hashes, green.hashes, blue.texts, green.texts, strict=True
+        )
+        if hash_on_blue != hash_on_green
+    ]
+
+
+def _rows(count: int) -> str:
+    return {0: "no row", 1: "one row"}.get(count, f"{count} rows")
