@@ -22,14 +22,14 @@ COLUMNS_PER_CHAIN = 100
 """Of a wider table several chains are made, each from the key on: calls nested in calls need stack."""
 
 _NATIVE = {
-    "bool": ("false", "hashint4extended({x}::int4, {seed})"),
-    "int2": ("0", "hashint2extended({x}, {seed})"),
-    "int4": ("0", "hashint4extended({x}, {seed})"),
+    "bool": ("'f'", "hashint4extended({x}::int4, {seed})"),
+    "int2": ("'0'", "hashint2extended({x}, {seed})"),
+    "int4": ("'0'", "hashint4extended({x}, {seed})"),
     # hashint8 folds the value to 32 bits first: 1 and 2^32 would be the same
-    "int8": ("0", "hashint8extended({x}, {x} # {seed})"),
-    "oid": ("0", "hashoidextended({x}, {seed})"),
-    "float4": ("0", "hashfloat4extended({x}, {seed} # CASE WHEN {x} = '0' THEN {text} ELSE 0 END)"),
-    "float8": ("0", "hashfloat8extended({x}, {seed} # CASE WHEN {x} = '0' THEN {text} ELSE 0 END)"),
+    "int8": ("'0'", "hashint8extended({x}, {x} # {seed})"),
+    "oid": ("'0'", "hashoidextended({x}, {seed})"),
+    "float4": ("'0'", "hashfloat4extended({x}, {seed} # CASE WHEN {x} = '0' THEN {text} ELSE 0 END)"),
+    "float8": ("'0'", "hashfloat8extended({x}, {seed} # CASE WHEN {x} = '0' THEN {text} ELSE 0 END)"),
     "text": ("''", 'hashtextextended({x} COLLATE "C", {seed})'),
     "varchar": ("''", 'hashtextextended({x} COLLATE "C", {seed})'),
     "bpchar": ("''", 'hashbpcharextended({x} COLLATE "C", {seed})'),
@@ -79,15 +79,16 @@ def text_of(column: Column, side: Side) -> str:
 
 
 def _column_hash(column: Column, side: Side, seed: str) -> str:
-    value, null, template = text_of(column, side), "''", _AS_TEXT
-    text = ""
+    """The hash of a column; never NULL, which a sum would pass over."""
+    raw, null, template = _value(column, side), "''", _AS_TEXT
+    value = text = text_of(column, side)
     if column.native:
         null, template = _NATIVE[column.native]
-        text, value = _AS_TEXT.format(x=value, seed="0"), _value(column, side)
+        value = raw
     if column.is_nullable:
-        seed = f"({seed} # CASE WHEN {_value(column, side)} IS NULL THEN 1::int8 ELSE 0 END)"
-        value = f"coalesce({value}, {null})"
-    return template.format(x=value, seed=seed, text=text)
+        seed = f"({seed} # CASE WHEN {raw} IS NULL THEN 1::int8 ELSE 0 END)"
+        value, text = f"coalesce({value}, {null})", f"coalesce({text}, '')"
+    return template.format(x=value, seed=seed, text=_AS_TEXT.format(x=text, seed="0"))
 
 
 def _value(column: Column, side: Side) -> str:
