@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -87,8 +88,11 @@ def compare_chunk(
     if on_blue == on_green:
         return Comparison(on_blue[0])
     rows = on_blue[0]
-    buckets = _different(*at_once(blue, green, lambda session, side: reading.buckets(session, table, side, chunk)))
-    found = at_once(blue, green, lambda session, side: reading.rows_of(session, table, side, chunk, sorted(buckets)))
+    parts = None
+    if rows > reading.FEW_ROWS:
+        sums = at_once(blue, green, lambda session, side: reading.buckets(session, table, side, chunk))
+        parts = sorted(_different(*sums))
+    found = at_once(blue, green, lambda session, side: reading.rows_of(session, table, side, chunk, parts))
     return _judge(blue, green, table, chunk, sorted(_different(*found)), rows, settle, with_values)
 
 
@@ -132,17 +136,17 @@ def _judge(
             break
     named = differing[:NAMED]
     on_blue, on_green = at_once(blue, green, lambda session, side: reading.details(session, table, side, chunk, named))
-    differences = []
+    differences: dict[Key, list[Difference]] = {}
     for key in named:
         left, right = on_blue.get(key, reading.ABSENT), on_green.get(key, reading.ABSENT)
         if found_here := _differences(table, key, left, right, with_values=with_values):
-            differences += found_here
+            differences[found_here[0].key] = found_here  # 1.5 and 1.50 are keys of one row
         else:
             unsettled.append(key)  # it changed just now
     return Comparison(
         counted if rows is None else rows,
-        tuple(differences),
-        len(differing) - len({*named} & {*unsettled}),
+        tuple(itertools.chain.from_iterable(differences.values())),
+        len(differing) - len(named) + len(differences),
         tuple(unsettled),
     )
 
@@ -181,13 +185,11 @@ def _different(blue: Mapping[Any, T], green: Mapping[Any, T]) -> set[Any]:
 def _differences(
     table: Table, key: Key, blue: reading.Details, green: reading.Details, *, with_values: bool
 ) -> list[Difference]:
+    name = blue.name or green.name if table.key or with_values else key
     if blue.count != green.count:
-        name = key if table.key or not with_values else ((blue if blue.count else green).row,)
         return [Difference(name, "*", _rows(blue.count), _rows(green.count))]
-    if not blue.count:
-        return []
     return [
-        Difference(key, column.name, *((left, right) if with_values else (None, None)))
+        Difference(name, column.name, *((left, right) if with_values else (None, None)))
         for column, hash_on_blue, hash_on_green, left, right in zip(
             table.columns, blue.hashes, green.hashes, blue.texts, green.texts, strict=True
         )

@@ -18,6 +18,9 @@ KEYS = 5000
 BUCKETS = 256
 """Into how many parts a chunk that differs is divided, to find where."""
 
+FEW_ROWS = 2000
+"""So few are read one by one at once."""
+
 SHOWN = 60
 """Characters of a value that are shown."""
 
@@ -27,43 +30,48 @@ Print = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """Everything about one key: how many rows it has, the hash and the shortened text of each column."""
+    """Everything about one key: what names its rows, how many these are, the hash and shortened text of each column."""
 
+    name: Key
     count: int
-    hashes: tuple[int, ...]
-    texts: tuple[str | None, ...]
-    row: str = ""
+    hashes: tuple[int, ...] = ()
+    texts: tuple[str | None, ...] = ()
 
 
-ABSENT = Details(0, (), ())
+ABSENT = Details((), 0)
 
 
 def total(session: Session, table: Table, side: Side, chunk: Chunk) -> Print:
     """The fingerprint of a chunk."""
-    (row,) = _select(session, f"count(*) AS count, sum({row_hash(table, side)})::text AS sum", table, side, chunk)
+    condition, bounds = chunk.condition(table, side)
+    what = f"count(*) AS count, sum({row_hash(table, side)})::text AS sum"
+    (row,) = session.run(f"SELECT {what} FROM {table.source(side)} WHERE {condition}", **bounds)  # noqa: S608
     return row["count"], row["sum"] or "0"
 
 
 def buckets(session: Session, table: Table, side: Side, chunk: Chunk) -> dict[int, Print]:
     """The fingerprint of each part of a chunk; a row's part is decided by the hash of its key."""
-    what = f"{_bucket(table, side)} AS bucket, count(*) AS count, sum({row_hash(table, side)})::text AS sum"
-    rows = _select(session, what, table, side, chunk, rest="GROUP BY 1")
-    return {row["bucket"]: (row["count"], row["sum"]) for row in rows}
+    hashed, bounds = _hashed(table, side, chunk)
+    sql = f"SELECT (part & {BUCKETS - 1})::int AS bucket, {_PRINT} FROM ({hashed}) q GROUP BY 1"  # noqa: S608
+    return {row["bucket"]: (row["count"], row["sum"]) for row in session.run(sql, **bounds)}
 
 
-def rows_of(session: Session, table: Table, side: Side, chunk: Chunk, parts: Sequence[int]) -> dict[Key, Print]:
-    """The rows in some parts of a chunk by their keys; without a key, by their hashes."""
-    chosen = f"{_bucket(table, side)} = ANY (:parts::int[])"
-    return _by_key(session, table, side, chunk, f"AND {chosen}", parts=list(parts))
+def rows_of(session: Session, table: Table, side: Side, chunk: Chunk, parts: Sequence[int] | None) -> dict[Key, Print]:
+    """The rows of a chunk, or of some parts of it, by their keys; without a key, by their hashes."""
+    key = key_text(table.key_columns, side) if table.key else "NULL"
+    hashed, bounds = _hashed(table, side, chunk, f"{key} AS key")
+    chosen, parameters = "", {}
+    if parts is not None:
+        chosen, parameters = f"WHERE part & {BUCKETS - 1} = ANY (:parts::int8[])", {"parts": list(parts)}
+    return _by_key(session, table, f"FROM ({hashed}) q {chosen}", **bounds, **parameters)
 
 
 def rows_by_key(session: Session, table: Table, side: Side, chunk: Chunk, keys: Sequence[Key]) -> dict[Key, Print]:
     """The rows with some keys, by these; those without rows are left out."""
     if not table.key:
-        hashes = [int(key[0]) for key in keys]
-        return _by_key(
-            session, table, side, chunk, f"AND {row_hash(table, side)} = ANY (:hashes::int8[])", hashes=hashes
-        )
+        hashed, bounds = _hashed(table, side, chunk)
+        chosen = f"FROM ({hashed}) q WHERE hash = ANY (:hashes::int8[])"
+        return _by_key(session, table, chosen, hashes=[int(key[0]) for key in keys], **bounds)
     what = f"q.n, count(*) AS count, sum({row_hash(table, side)})::text AS sum"
     rows = _lookup(session, what, table, side, keys, rest="GROUP BY q.n")
     return {keys[row["n"] - 1]: (row["count"], row["sum"]) for row in rows}
@@ -73,58 +81,45 @@ def details(session: Session, table: Table, side: Side, chunk: Chunk, keys: Sequ
     """The columns of the rows with some keys."""
     if not keys:
         return {}
+    texts = f"ARRAY[{', '.join(_shown(text_of(column, side)) for column in table.columns)}]::text[]"
     if not table.key:
-        return _details_by_hash(session, table, side, chunk, keys)
+        hashed, bounds = _hashed(table, side, chunk, f"array_to_string({texts}, ', ', 'NULL') AS row")
+        sql = f"SELECT hash, min(row) AS row, count(*) FROM ({hashed}) q WHERE hash = ANY (:hashes::int8[]) GROUP BY 1"  # noqa: S608
+        rows = session.run(sql, hashes=[int(key[0]) for key in keys], **bounds)
+        return {(str(row["hash"]),): Details((row["row"],), row["count"]) for row in rows}
     hashes = ", ".join(columns_hash([column], side) for column in table.columns)
-    texts = ", ".join(_shown(text_of(column, side)) for column in table.columns)
-    what = f"q.n, count(*) OVER (PARTITION BY q.n) AS count, ARRAY[{hashes}] AS hashes, ARRAY[{texts}] AS texts"
-    rows = _lookup(session, what, table, side, keys)
-    return {keys[row["n"] - 1]: Details(row["count"], tuple(row["hashes"]), tuple(row["texts"])) for row in rows}
-
-
-def _details_by_hash(
-    session: Session, table: Table, side: Side, chunk: Chunk, keys: Sequence[Key]
-) -> dict[Key, Details]:
-    hashed = row_hash(table, side)
-    texts = ", ".join(_shown(text_of(column, side)) for column in table.columns)
-    rows = _select(
-        session,
-        f"{hashed} AS hash, count(*) AS count, min(array_to_string(ARRAY[{texts}]::text[], ', ', 'NULL')) AS row",
-        table,
-        side,
-        chunk,
-        rest=f"AND {hashed} = ANY (:hashes::int8[]) GROUP BY 1",
-        hashes=[int(key[0]) for key in keys],
+    what = (
+        f"q.n, {key_text(table.key_columns, side)} AS name, count(*) OVER (PARTITION BY q.n) AS count,"
+        f" ARRAY[{hashes}] AS hashes, {texts} AS texts"
     )
-    return {(str(row["hash"]),): Details(row["count"], (), (), row["row"]) for row in rows}
+    return {
+        keys[row["n"] - 1]: Details(tuple(row["name"]), row["count"], tuple(row["hashes"]), tuple(row["texts"]))
+        for row in _lookup(session, what, table, side, keys)
+    }
 
 
-def _by_key(session: Session, table: Table, side: Side, chunk: Chunk, rest: str, **parameters: Any) -> dict[Key, Print]:
-    hashed = row_hash(table, side)
-    key = key_text(table.key_columns, side) if table.key else f"ARRAY[({hashed})::text]"
-    what = f"{key} AS key, count(*) AS count, sum({hashed})::text AS sum"
-    rows = _select(session, what, table, side, chunk, rest=f"{rest} GROUP BY 1", **parameters)
+_PRINT = "count(*) AS count, sum(hash)::text AS sum"
+
+
+def _hashed(table: Table, side: Side, chunk: Chunk, *more: str) -> tuple[str, dict[str, str]]:
+    """SQL for the rows of a chunk with their hashes, and its parameters."""
+    condition, bounds = chunk.condition(table, side)
+    part = columns_hash(table.key_columns, side, seed=1) if table.key else row_hash(table, side)
+    what = ", ".join((f"{row_hash(table, side)} AS hash", f"{part} AS part", *more))
+    return f"SELECT {what} FROM {table.source(side)} WHERE {condition}", bounds  # noqa: S608
+
+
+def _by_key(session: Session, table: Table, found: str, **parameters: Any) -> dict[Key, Print]:
+    key = "key" if table.key else "ARRAY[hash::text]"
+    rows = session.run(f"SELECT {key} AS key, {_PRINT} {found} GROUP BY 1", **parameters)
     return {tuple(row["key"]): (row["count"], row["sum"]) for row in rows}
 
 
-def _bucket(table: Table, side: Side) -> str:
-    hashed = columns_hash(table.key_columns, side, seed=1) if table.key else row_hash(table, side)
-    return f"(({hashed}) & {BUCKETS - 1})::int"
-
-
 def _shown(text: str) -> str:
+    short = f"left(v, {SHOWN}) || '… (' || octet_length(v) || ' bytes)'"
     return (
-        f"CASE WHEN length({text}) > {SHOWN}"
-        f" THEN left({text}, {SHOWN}) || '… (' || length({text}) || ' characters)' ELSE {text} END"
+        f"(SELECT CASE WHEN octet_length(v) > {4 * SHOWN} THEN {short} ELSE v END FROM (SELECT {text} AS v OFFSET 0) s)"  # noqa: S608
     )
-
-
-def _select(
-    session: Session, what: str, table: Table, side: Side, chunk: Chunk, rest: str = "", **parameters: Any
-) -> list[dict[str, Any]]:
-    condition, bounds = chunk.condition(table, side)
-    sql = f"SELECT {what} FROM {table.source(side)} WHERE {condition} {rest}"  # noqa: S608
-    return session.run(sql, **bounds, **parameters)
 
 
 def _lookup(
