@@ -40,7 +40,8 @@ def writing(lab: Lab) -> Iterator[None]:
                 connection.run(next(statements))
 
     sweep = (
-        f"UPDATE busy SET n = n + 1, at = clock_timestamp() WHERE id = {n % ROWS}; INSERT INTO busy_log VALUES ({n}, 'y');"
+        f"UPDATE busy SET n = n + 1, at = clock_timestamp() WHERE id = {n % ROWS};"
+        f" INSERT INTO busy_log VALUES ({n}, 'y');"
         f" DELETE FROM busy WHERE id = {ROWS + n - 50}; INSERT INTO busy VALUES ({ROWS + n}, 0)"
         for n in itertools.count(1)
     )

@@ -109,11 +109,9 @@ def servers(server_folder: Path) -> Iterator[dict[int, Server]]:
     with ExitStack() as stack:
         made = {}
         for version in VERSIONS:
-            reservation = stack.enter_context(reserve_address())
+            address, port = stack.enter_context(reserve_address()).getsockname()
             settings = {"log_statement": "none", "fsync": "off"}
-            server = Server.create(
-                server_folder / f"verify-{version}", version, *reservation.getsockname(), parameters=settings
-            )
+            server = Server.create(server_folder / f"verify-{version}", version, address, port, settings)
             stack.callback(server.remove)
             made[version] = server
         yield made

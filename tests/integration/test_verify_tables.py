@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -15,6 +16,7 @@ from bluegreen.verify.catalog import read_catalog
 from bluegreen.verify.chunks import Chunk, plan_chunks
 from bluegreen.verify.comparing import Difference, compare_chunk, compare_keys
 from bluegreen.verify.tables import BLUE, Side
+from local.cli import main
 from local.host import reserve_address
 from local.postgres.servers import Server
 from tests.integration.pairs import compare, sides, table_of
@@ -75,11 +77,9 @@ def servers(server_folder: Path) -> Iterator[tuple[Server, Server]]:
     with ExitStack() as stack:
         made = []
         for version, own in ((16, ON_BLUE), (18, ON_GREEN)):
-            reservation = stack.enter_context(reserve_address())
+            address, port = stack.enter_context(reserve_address()).getsockname()
             settings = {"log_statement": "none", "fsync": "off", "max_wal_size": "2GB"}
-            server = Server.create(
-                server_folder / f"tables-{version}", version, *reservation.getsockname(), parameters=settings
-            )
+            server = Server.create(server_folder / f"tables-{version}", version, address, port, settings)
             stack.callback(server.remove)
             server.execute("postgres", "CREATE DATABASE tables")
             server.execute("tables", BOTH + own + FILL_PARTS)
@@ -218,3 +218,23 @@ def test_a_whole_run_and_a_run_under_pressure(servers: tuple[Server, Server]) ->
     report = whole.Run(connect, store, workers=1, pressure=lambda: next(reasons))()
     assert (report.stopped, report.chunks) == ("the lag grows", 2)
     assert store.claim() is not None
+
+
+def dsn(server: Server) -> str:
+    return f"postgresql://rdsadmin@/tables?host={quote(str(server.sockets), safe='')}&port={server.port}"
+
+
+def test_the_command_line(servers: tuple[Server, Server], capsys: pytest.CaptureFixture[str]) -> None:
+    blue, green = map(dsn, servers)
+    assert main(["verify", blue, green, "--tables", "public.dense,public.keyless"]) == 0
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "10,006 rows compared" in output.err
+    assert main(["verify", blue, green, "--json", "--max-rows-per-s", "1e6"]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert (result["equal"], result["differing_rows"], len(result["problems"])) == (False, 0, 3)
+    assert main(["verify", blue, "postgresql://nobody:hush@127.0.0.1:1/tables", "--json"]) == 2
+    output = capsys.readouterr()
+    assert json.loads(output.out)["equal"] is None
+    assert "hush" not in output.out + output.err
+    assert main(["verify", blue, green, "--tables", "public.no_such"]) == 2
