@@ -13,6 +13,7 @@ from urllib.parse import quote
 from rich.console import Console
 from rich.markup import escape
 
+from local import verify
 from local.aws.deploy import DeployError
 from local.demo import demo
 from local.host import HostError
@@ -25,6 +26,7 @@ EPILOG = """
 examples:
   python -m local demo                release a database under write load; asks before writes are frozen
   python -m local up --load shop.sql  keep everything running, to drive it with the AWS CLI and psql
+  python -m local verify DSN DSN      compare all rows of any two databases
 """
 
 
@@ -73,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--into", metavar="NAME", help="the database to load into (default: the first)")
     up.add_argument("--port", type=_port, default=0, help="port of the AWS endpoint (default: a free one)")
+    verify.add_command(commands)
     return root
 
 
@@ -98,13 +101,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit status."""
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
-    console = Console(stderr=options.command == "up", highlight=False)
+    console = Console(stderr=options.command != "demo", highlight=False)
     try:
+        if options.command == "verify":
+            return verify.verify(console, options)
         if options.command == "demo":
             return demo(console, options.output, options.blue_version, approve_unasked=options.yes)
         return up(console, options)
     except KeyboardInterrupt:
-        console.print("[yellow]Interrupted; everything was stopped and removed.[/yellow]")
+        left = "" if options.command == "verify" else "; everything was stopped and removed"
+        console.print(f"[yellow]Interrupted{left}.[/yellow]")
         return 130
     except (DeployError, HostError, LoadError, OSError, ServerError, UsageError) as error:
         console.print(escape(str(error)), style="red")

@@ -1,123 +1,107 @@
-"""All rows are compared while writes go on, and in the freeze what changed since, on real servers."""
+"""Blue is written to while it is compared with a green that follows: nothing is reported but what differs."""
 
 from __future__ import annotations
 
+import itertools
 import threading
-from contextlib import closing, suppress
-from dataclasses import replace
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
-import pytest
+from bluegreen import lag
+from bluegreen.postgres import Session
+from bluegreen.verify.chunks import Chunk, plan_chunks
+from bluegreen.verify.comparing import Comparison, Difference, Settle, compare_chunk, compare_keys
+from bluegreen.verify.tables import Table, fix_output
+from tests.integration.conftest import APP, Lab
+from tests.integration.pairs import table_of
 
-from bluegreen import freeze, switchover
-from bluegreen.errors import DataDiffers
-from bluegreen.verify import live, since
-from bluegreen.verify.live import Verification
-from bluegreen.verify.queue import Queue
-from tests.integration.conftest import APP, DATABASES, Lab
+ROWS = 3000
+HOT = 5
 
-WORK_S = 60
-
-
-def compare_all(lab: Lab) -> Verification:
-    """The way of the state machine: begin, let workers work until nothing is left, look."""
-    live.start(lab.databases, lab.plan, lab.green)
-    verification = live.progress(lab.databases, lab.plan, lab.green)
-    while verification.chunks_left:
-        for worker in (0, 1):
-            live.compare(lab.databases, lab.plan, lab.green, worker, WORK_S)
-        verification = live.progress(lab.databases, lab.plan, lab.green)
-    return verification
-
-
-def into_the_freeze(lab: Lab) -> None:
-    freeze.freeze_blue(lab.databases, lab.plan)
-    switchover.drain(lab.databases, lab.plan, lab.green)
+TABLES = f"""
+CREATE TABLE busy (id int PRIMARY KEY, n int NOT NULL, at timestamptz NOT NULL DEFAULT now());
+INSERT INTO busy SELECT n, 0 FROM generate_series(1, {ROWS}) n;
+CREATE TABLE busy_log (n int, t text);
+ALTER TABLE busy_log REPLICA IDENTITY FULL;
+INSERT INTO busy_log SELECT n % 10, 'x' FROM generate_series(1, 100) n;
+ANALYZE
+"""
 
 
-def test_all_is_compared_while_writes_go_on_and_in_the_freeze_only_what_changed(following: Lab) -> None:
-    lab = following
-    stop, rows = threading.Event(), 1000
+@contextmanager
+def writing(lab: Lab) -> Iterator[None]:
+    """Two writers: one goes through all rows, one changes a few of them all the time. Without a pause."""
+    stop = threading.Event()
 
-    def write() -> None:
+    def write(statements: Iterator[str]) -> None:
         with closing(lab.as_writer(lab.blue_server)) as connection:
             while not stop.is_set():
-                connection.run("INSERT INTO orders (note) VALUES ('live')")
-                connection.run("UPDATE orders SET note = note || '.' WHERE id <= 3")
+                connection.run(next(statements))
 
-    writer = threading.Thread(target=write)
-    writer.start()
+    sweep = (
+        f"UPDATE busy SET n = n + 1, at = clock_timestamp() WHERE id = {n % ROWS};"
+        f" INSERT INTO busy_log VALUES ({n}, 'y');"
+        f" DELETE FROM busy WHERE id = {ROWS + n - 50}; INSERT INTO busy VALUES ({ROWS + n}, 0)"
+        for n in itertools.count(1)
+    )
+    hot = (f"UPDATE busy SET n = n + 1 WHERE id = {-(n % HOT)}" for n in itertools.count())
+    threads = [threading.Thread(target=write, args=(statements,)) for statements in (sweep, hot)]
+    for thread in threads:
+        thread.start()
     try:
-        verification = compare_all(lab)
-        assert verification.databases[APP].rows_done >= rows
-        assert verification.databases[APP].differing_rows == 0
-        changed = since.compare_changed(lab.databases, lab.plan, lab.green)
-        assert 3 <= since.totals(changed[APP])["rows"] < verification.databases[APP].rows_done
+        yield
     finally:
         stop.set()
-        writer.join()
-    since.compare_changed(lab.databases, lab.plan, lab.green)
-    lab.blue_server.execute(APP, "UPDATE orders SET note = 'last' WHERE id = 5")
-    into_the_freeze(lab)
-    rest = since.compare_rest(lab.databases, lab.plan, lab.green)
-    assert since.totals(rest[APP]) == {"tables": 1, "rows": 1, "unsettled": 0}
+        for thread in threads:
+            thread.join()
 
 
-def test_what_was_compared_holds_until_a_recorder_is_lost(following: Lab) -> None:
-    lab = following
-    rows = {database: progress.rows_done for database, progress in compare_all(lab).databases.items()}
-    assert compare_all(lab).chunks_left == 0
-    lab.databases.on(lab.plan.blue, APP).query("drop_slot", slot=lab.plan.recorder(APP))
-    live.start(lab.databases, lab.plan, lab.green)
-    begun = live.progress(lab.databases, lab.plan, lab.green)
-    assert all(progress.rows_done == 0 and progress.chunks_left for progress in begun.databases.values())
-    assert {database: each.rows_done for database, each in compare_all(lab).databases.items()} == rows
-    assert set(rows) == set(DATABASES)
+def settled(lab: Lab) -> Settle:
+    """Waits for a sentinel."""
+    blue, green = lab.databases.on(lab.plan.blue, APP), lab.databases.on(lab.green, APP)
+
+    def settle() -> None:
+        assert lag.sentinel_round_trip_s(blue, green, lab.plan.release_id) is not None
+
+    return settle
 
 
-@pytest.mark.parametrize("moment", ["before", "after", "frozen"])
-def test_a_row_that_somebody_changes_on_green_is_found_at_every_moment(following: Lab, moment: str) -> None:
-    lab = following
+def compare_all(blue: Session, green: Session, table: Table, settle: Settle) -> list[Comparison]:
+    return [compare_chunk(blue, green, table, chunk, settle) for chunk in plan_chunks(blue, table, 500)]
+
+
+def test_a_comparison_while_blue_is_written_to(lab: Lab) -> None:
+    lab.blue_server.execute(APP, TABLES)
+    lab.blue_server.execute(APP, f"INSERT INTO busy SELECT -n, 0 FROM generate_series(0, {HOT - 1}) n")
+    lab.follow()
     assert lab.green_server
-    change = "UPDATE orders SET note = 'Seed 7' WHERE id = 7"  # one bit of one letter
-    if moment == "before":
-        lab.green_server.execute(APP, change)
-        with pytest.raises(DataDiffers, match=r"1 rows differ, such as public.orders \(7\): note\."):
-            compare_all(lab)
-        return
-    compare_all(lab)
-    if moment == "after":
-        lab.green_server.execute(APP, change)
-        with pytest.raises(DataDiffers, match=r"public.orders \(7\): note"):
-            since.compare_changed(lab.databases, lab.plan, lab.green)
-    into_the_freeze(lab)
-    if moment == "frozen":
-        lab.green_server.execute(APP, change)
-    with pytest.raises(DataDiffers, match=r"public.orders \(7\): note"):
-        since.compare_rest(lab.databases, lab.plan, lab.green)
+    settle = settled(lab)
+    with (
+        closing(Session(lab.blue_server.connect(APP), "blue")) as blue,
+        closing(Session(lab.green_server.connect(APP), "green")) as green,
+    ):
+        fix_output(blue)
+        fix_output(green)
+        busy, log = table_of(blue, green, "busy"), table_of(blue, green, "busy_log")
+        hot = {(str(-n),) for n in range(HOT)}
+        with writing(lab):
+            began = time.monotonic()
+            while time.monotonic() - began < 1:
+                comparisons = compare_all(blue, green, busy, settle)
+                assert [c.differences for c in comparisons] == [()] * len(comparisons)
+                assert {key for c in comparisons for key in c.unsettled} <= hot
+            assert compare_chunk(blue, green, log, Chunk(), settle).differences == ()
 
-
-def test_a_change_that_green_skipped_is_found(following: Lab) -> None:
-    lab = following
-    assert lab.green_server
-    compare_all(lab)
-    # An update whose row is not there is skipped by the apply worker without an error.
-    lab.green_server.execute(APP, "DELETE FROM orders WHERE id = 9")
-    since_deletion = lab.blue_server.execute(APP, "UPDATE orders SET note = 'skipped' WHERE id = 9 RETURNING id")
-    assert since_deletion == [[9]]
-    with pytest.raises(DataDiffers, match=r"public.orders \(9\): \*"):
-        since.compare_changed(lab.databases, lab.plan, lab.green)
-
-
-def test_a_worker_that_dies_leaves_its_chunk_to_the_next(following: Lab) -> None:
-    lab = following
-    live.start(lab.databases, lab.plan, lab.green)
-    plan = replace(lab.plan, databases=(APP,))
-    live.compare(lab.databases, plan, lab.green, 0, 0)  # no time: nothing is begun
-    before = live.progress(lab.databases, plan, lab.green)
-    queue = Queue(lab.databases.on(lab.green, APP))
-    with suppress(KeyboardInterrupt), queue.take() as work:
-        assert work
-        raise KeyboardInterrupt
-    assert live.progress(lab.databases, plan, lab.green) == before
-    live.compare(lab.databases, plan, lab.green, 0, WORK_S)
-    assert live.progress(lab.databases, plan, lab.green).chunks_left == 0
+            # what was lost on green is found among all that changes
+            lab.green_server.execute(APP, "DELETE FROM busy WHERE id = 1500")
+            lab.blue_server.execute(APP, "INSERT INTO busy_log VALUES (-1, 'lost')")
+            settle()
+            lab.green_server.execute(APP, "DELETE FROM busy_log WHERE n = -1")
+            found = [d for c in compare_all(blue, green, busy, settle) for d in c.differences]
+            assert found == [Difference(("1500",), "*", "one row", "no row")]
+            in_log = compare_chunk(blue, green, log, Chunk(), settle)
+            assert in_log.differences == (Difference(("-1, lost",), "*", "one row", "no row"),)
+        settle()
+        assert compare_keys(blue, green, busy, sorted(hot), settle).is_equal
+        assert compare_chunk(blue, green, busy, Chunk(("1501",), None), settle).is_equal

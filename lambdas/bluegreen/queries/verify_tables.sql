@@ -7,6 +7,13 @@ WITH RECURSIVE resolved (type, base, typmod) AS (
     FROM resolved r JOIN pg_type t ON t.oid = r.base AND t.typtype = 'd'
 ), domains AS (
     SELECT r.* FROM resolved r JOIN pg_type t ON t.oid = r.base AND t.typtype <> 'd'
+), attributes AS (
+    SELECT a.*, NOT a.attnotnull OR EXISTS (  -- PostgreSQL 18 knows NOT NULL that old rows break
+               SELECT FROM pg_constraint k
+               WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY (k.conkey)
+           ) AS is_nullable
+    FROM pg_attribute a
+    WHERE a.attnum > 0 AND NOT a.attisdropped
 )
 SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS is_partitioned, size.row_estimate, size.bytes,
        shape.columns, coalesce(key.key, '[]') AS key
@@ -27,16 +34,16 @@ CROSS JOIN LATERAL (
                'native', CASE base.typnamespace WHEN 'pg_catalog'::regnamespace THEN base.typname END,
                'has_typmod', coalesce(d.typmod, a.atttypmod) >= 0,
                'is_domain', d.type IS NOT NULL,
-               'is_nullable', NOT a.attnotnull,
+               'is_nullable', a.is_nullable,
                'generated', a.attgenerated,
                'output', format('%I.%I', outn.nspname, out.proname)
            ) ORDER BY a.attnum), '[]') AS columns
-    FROM pg_attribute a
+    FROM attributes a
     LEFT JOIN domains d ON d.type = a.atttypid
     JOIN pg_type base ON base.oid = coalesce(d.base, a.atttypid)
     JOIN pg_proc out ON out.oid = base.typoutput
     JOIN pg_namespace outn ON outn.oid = out.pronamespace
-    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE a.attrelid = c.oid
 ) shape
 LEFT JOIN LATERAL (
     SELECT json_agg(json_build_object('name', a.attname, 'operators', opn.nspname) ORDER BY k.place) AS key
@@ -46,8 +53,8 @@ LEFT JOIN LATERAL (
         WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
           AND i.indpred IS NULL AND i.indexprs IS NULL AND am.amname = 'btree'
           AND NOT EXISTS (
-              SELECT FROM pg_attribute a
-              WHERE a.attrelid = c.oid AND NOT a.attnotnull
+              SELECT FROM attributes a
+              WHERE a.attrelid = c.oid AND a.is_nullable
                 AND a.attnum IN (SELECT attnum FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS part (attnum, place)
                                    WHERE place <= i.indnkeyatts))
         ORDER BY i.indisreplident DESC, i.indisprimary DESC, i.indnkeyatts, i.indexrelid

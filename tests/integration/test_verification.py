@@ -1,0 +1,123 @@
+"""All rows are compared while writes go on, and in the freeze what changed since, on real servers."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing, suppress
+from dataclasses import replace
+
+import pytest
+
+from bluegreen import freeze, switchover
+from bluegreen.errors import DataDiffers
+from bluegreen.verify import live, since
+from bluegreen.verify.live import Verification
+from bluegreen.verify.queue import Queue
+from tests.integration.conftest import APP, DATABASES, Lab
+
+WORK_S = 60
+
+
+def compare_all(lab: Lab) -> Verification:
+    """The way of the state machine: begin, let workers work until nothing is left, look."""
+    live.start(lab.databases, lab.plan, lab.green)
+    verification = live.progress(lab.databases, lab.plan, lab.green)
+    while verification.chunks_left:
+        for worker in (0, 1):
+            live.compare(lab.databases, lab.plan, lab.green, worker, WORK_S)
+        verification = live.progress(lab.databases, lab.plan, lab.green)
+    return verification
+
+
+def into_the_freeze(lab: Lab) -> None:
+    freeze.freeze_blue(lab.databases, lab.plan)
+    switchover.drain(lab.databases, lab.plan, lab.green)
+
+
+def test_all_is_compared_while_writes_go_on_and_in_the_freeze_only_what_changed(following: Lab) -> None:
+    lab = following
+    stop, rows = threading.Event(), 1000
+
+    def write() -> None:
+        with closing(lab.as_writer(lab.blue_server)) as connection:
+            while not stop.is_set():
+                connection.run("INSERT INTO orders (note) VALUES ('live')")
+                connection.run("UPDATE orders SET note = note || '.' WHERE id <= 3")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        verification = compare_all(lab)
+        assert verification.databases[APP].rows_done >= rows
+        assert verification.databases[APP].differing_rows == 0
+        changed = since.compare_changed(lab.databases, lab.plan, lab.green)
+        assert 3 <= since.totals(changed[APP])["rows"] < verification.databases[APP].rows_done
+    finally:
+        stop.set()
+        writer.join()
+    since.compare_changed(lab.databases, lab.plan, lab.green)
+    lab.blue_server.execute(APP, "UPDATE orders SET note = 'last' WHERE id = 5")
+    into_the_freeze(lab)
+    rest = since.compare_rest(lab.databases, lab.plan, lab.green)
+    assert since.totals(rest[APP]) == {"tables": 1, "rows": 1, "unsettled": 0}
+
+
+def test_what_was_compared_holds_until_a_recorder_is_lost(following: Lab) -> None:
+    lab = following
+    rows = {database: progress.rows_done for database, progress in compare_all(lab).databases.items()}
+    assert compare_all(lab).chunks_left == 0
+    lab.databases.on(lab.plan.blue, APP).query("drop_slot", slot=lab.plan.recorder(APP))
+    live.start(lab.databases, lab.plan, lab.green)
+    begun = live.progress(lab.databases, lab.plan, lab.green)
+    assert all(progress.rows_done == 0 and progress.chunks_left for progress in begun.databases.values())
+    assert {database: each.rows_done for database, each in compare_all(lab).databases.items()} == rows
+    assert set(rows) == set(DATABASES)
+
+
+@pytest.mark.parametrize("moment", ["before", "after", "frozen"])
+def test_a_row_that_somebody_changes_on_green_is_found_at_every_moment(following: Lab, moment: str) -> None:
+    lab = following
+    assert lab.green_server
+    change = "UPDATE orders SET note = 'Seed 7' WHERE id = 7"  # one bit of one letter
+    if moment == "before":
+        lab.green_server.execute(APP, change)
+        with pytest.raises(DataDiffers, match=r"1 rows differ, such as public.orders \(7\): note\."):
+            compare_all(lab)
+        return
+    compare_all(lab)
+    if moment == "after":
+        lab.green_server.execute(APP, change)
+        with pytest.raises(DataDiffers, match=r"public.orders \(7\): note"):
+            since.compare_changed(lab.databases, lab.plan, lab.green)
+    into_the_freeze(lab)
+    if moment == "frozen":
+        lab.green_server.execute(APP, change)
+    with pytest.raises(DataDiffers, match=r"public.orders \(7\): note"):
+        since.compare_rest(lab.databases, lab.plan, lab.green)
+
+
+def test_a_change_that_green_skipped_is_found(following: Lab) -> None:
+    lab = following
+    assert lab.green_server
+    compare_all(lab)
+    # An update whose row is not there is skipped by the apply worker without an error.
+    lab.green_server.execute(APP, "DELETE FROM orders WHERE id = 9")
+    since_deletion = lab.blue_server.execute(APP, "UPDATE orders SET note = 'skipped' WHERE id = 9 RETURNING id")
+    assert since_deletion == [[9]]
+    with pytest.raises(DataDiffers, match=r"public.orders \(9\): \*"):
+        since.compare_changed(lab.databases, lab.plan, lab.green)
+
+
+def test_a_worker_that_dies_leaves_its_chunk_to_the_next(following: Lab) -> None:
+    lab = following
+    live.start(lab.databases, lab.plan, lab.green)
+    plan = replace(lab.plan, databases=(APP,))
+    live.compare(lab.databases, plan, lab.green, 0, 0)  # no time: nothing is begun
+    before = live.progress(lab.databases, plan, lab.green)
+    queue = Queue(lab.databases.on(lab.green, APP))
+    with suppress(KeyboardInterrupt), queue.take() as work:
+        assert work
+        raise KeyboardInterrupt
+    assert live.progress(lab.databases, plan, lab.green) == before
+    live.compare(lab.databases, plan, lab.green, 0, WORK_S)
+    assert live.progress(lab.databases, plan, lab.green).chunks_left == 0
