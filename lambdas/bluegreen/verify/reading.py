@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +78,13 @@ def rows_by_key(session: Session, table: Table, side: Side, chunk: Chunk, keys: 
     return {keys[row["n"] - 1]: (row["count"], row["sum"]) for row in rows}
 
 
+def total_by_key(session: Session, table: Table, side: Side, keys: Sequence[Key]) -> Print:
+    """The fingerprint of all rows with some keys together."""
+    what = f"count(*) AS count, coalesce(sum({row_hash(table, side)}), 0)::text AS sum"
+    (row,) = _lookup(session, what, table, side, keys)
+    return row["count"], row["sum"]
+
+
 def details(session: Session, table: Table, side: Side, chunk: Chunk, keys: Sequence[Key]) -> dict[Key, Details]:
     """The columns of the rows with some keys."""
     if not keys:
@@ -126,9 +134,10 @@ def _lookup(
     session: Session, what: str, table: Table, side: Side, keys: Iterable[Key], rest: str = ""
 ) -> list[dict[str, Any]]:
     columns = table.key_columns
-    arrays = {f"k{place}": list(values) for place, values in enumerate(zip(*keys, strict=True))}
+    # As JSON, which is made and read ten times as fast as PostgreSQL's own form of an array.
+    given_keys = {f"k{place}": json.dumps(values) for place, values in enumerate(zip(*keys, strict=True))}
     names = ", ".join(f"k{place}" for place in range(len(columns)))
-    given = ", ".join(f":k{place}::text[]" for place in range(len(columns)))
+    given = ", ".join(f"ARRAY(SELECT json_array_elements_text(:k{place}::json))" for place in range(len(columns)))
     matches = " AND ".join(
         f"{ALIAS}.{identifier(column.name)} OPERATOR({identifier(schema)}.=) q.k{place}::{column.types[side]}"
         for place, (column, schema) in enumerate(zip(columns, table.operators, strict=True))
@@ -137,4 +146,4 @@ def _lookup(
         f"SELECT {what} FROM unnest({given}) WITH ORDINALITY AS q ({names}, n)"  # noqa: S608
         f" JOIN {table.source(side)} ON {matches} {rest}"
     )
-    return session.run(sql, **arrays)
+    return session.run(sql, **given_keys)
