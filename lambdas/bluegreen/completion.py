@@ -20,7 +20,7 @@ def clear_away(databases: Databases, plan: Plan, green: Cluster) -> Row:
     needed again. That green was opened is noted there first, for green forgets it with its schema.
     """
     home = databases.on(plan.blue, plan.home)
-    if replication.is_prepared(databases, plan, green):
+    if replication.made_schema(databases.on(green, plan.home), plan):
         opening = databases.on(green, plan.home).one("opening", switchover_id=plan.switchover_id)
         if opening["outcome"] != "open":
             raise SwitchoverAborted(f"{plan.switchover_id} was aborted: there is nothing to complete.")

@@ -170,6 +170,14 @@ def drop_subscriptions(databases: Databases, plan: Plan, green: Cluster) -> None
     databases.each(plan.databases, drop)
 
 
+def end_replication(databases: Databases, plan: Plan, green: Cluster) -> None:
+    """Green follows blue no longer: no subscription is left, no slot on either, no publication on green."""
+    drop_subscriptions(databases, plan, green)
+    for cluster in (plan.blue, green):
+        drop_slots(databases, plan, cluster)
+    drop_publications(databases, plan, green)
+
+
 def drop_slots(databases: Databases, plan: Plan, cluster: Cluster) -> None:
     """Drops the release's slots on a cluster, ending whoever still reads them."""
 

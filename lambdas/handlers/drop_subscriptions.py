@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from bluegreen.model import Plan, State, green
-from bluegreen.replication import drop_publications, drop_slots, drop_subscriptions
+from bluegreen.replication import end_replication
 
 from .entry import Result, databases, entry
 
 
 @entry
 def handler(state: State) -> Result:
-    plan, target = Plan.of(state), green(state)
-    drop_subscriptions(databases(), plan, target)
-    drop_slots(databases(), plan, plan.blue)
-    drop_slots(databases(), plan, target)
-    drop_publications(databases(), plan, target)
+    plan = Plan.of(state)
+    end_replication(databases(), plan, green(state))
     return {"dropped": len(plan.databases)}

@@ -25,8 +25,7 @@ def open_green(lab: Lab) -> None:
 
 
 def end_replication(lab: Lab) -> None:
-    replication.drop_subscriptions(lab.databases, lab.plan, lab.green)
-    replication.drop_slots(lab.databases, lab.plan, lab.plan.blue)
+    replication.end_replication(lab.databases, lab.plan, lab.green)
 
 
 def complete(lab: Lab) -> None:

@@ -30,14 +30,6 @@ from tests.waiting import eventually
 ORDERS = Relation("public", "orders")
 
 
-def drop_all(lab: Lab) -> None:
-    """As the state DropSubscriptions does."""
-    replication.drop_subscriptions(lab.databases, lab.plan, lab.green)
-    for side in (lab.plan.blue, lab.green):
-        replication.drop_slots(lab.databases, lab.plan, side)
-    replication.drop_publications(lab.databases, lab.plan, lab.green)
-
-
 def test_at_every_moment_of_a_switchover_at_most_one_side_lets_the_application_in(following: Lab) -> None:
     lab = following
     readiness.recheck(lab.databases, lab.plan, lab.green)
@@ -47,7 +39,7 @@ def test_at_every_moment_of_a_switchover_at_most_one_side_lets_the_application_i
     opening = switchover.open_green(lab.databases, lab.plan, lab.green)
     assert opening.roles == (WRITER,)
     assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (False, True)
-    drop_all(lab)
+    replication.end_replication(lab.databases, lab.plan, lab.green)
     completion.clear_away(lab.databases, lab.plan, lab.green)
     assert (lets_in(lab, lab.blue_server), lets_in(lab, lab.green_server)) == (False, True)
     assert leftovers(lab) == {"slots": [], "publications": [[], []], "roles": [], "schemas": [[["bluegreen"]]] * 2}
@@ -70,7 +62,7 @@ def test_every_step_of_the_switchover_can_run_twice(following: Lab) -> None:
     opened = switchover.open_green(lab.databases, lab.plan, lab.green)
     assert switchover.open_green(lab.databases, lab.plan, lab.green) == opened
     for _ in range(2):
-        drop_all(lab)
+        replication.end_replication(lab.databases, lab.plan, lab.green)
     completion.clear_away(lab.databases, lab.plan, lab.green)
     completion.clear_away(lab.databases, lab.plan, lab.green)
 
