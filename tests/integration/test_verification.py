@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 
 from bluegreen import freeze, switchover
 from bluegreen.errors import DataDiffers
+from bluegreen.postgres import Databases
 from bluegreen.verify import live, since
 from bluegreen.verify.live import Verification
 from bluegreen.verify.queue import Queue
@@ -121,3 +123,20 @@ def test_a_worker_that_dies_leaves_its_chunk_to_the_next(following: Lab) -> None
     assert live.progress(lab.databases, plan, lab.green) == before
     live.compare(lab.databases, plan, lab.green, 0, WORK_S)
     assert live.progress(lab.databases, plan, lab.green).chunks_left == 0
+
+
+def test_two_attempts_to_begin_make_one_recorder(following: Lab) -> None:
+    lab = following
+    for side in (lab.plan.blue, lab.green):
+        lab.databases.on(side, APP).query("drop_slot", slot=lab.plan.recorder(APP))
+
+    def begin(_: int) -> list[str]:
+        databases = Databases(lab.databases.credentials, "disable")
+        with closing(databases):
+            live.start(databases, lab.plan, lab.green)
+            [slot] = databases.on(lab.plan.blue, APP).query("slot", slot=lab.plan.recorder(APP))
+        return [slot["confirmed_flush_lsn"]]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(begin, range(4)))
+    assert found == [found[0]] * 4, "the first one's stays: later ones would not know what changed in between"

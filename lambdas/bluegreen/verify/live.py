@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,12 +43,30 @@ class Verification:
         }
 
 
+@contextmanager
+def alone(databases: Databases, plan: Plan, green: Cluster) -> Iterator[None]:
+    """One at a time: a second attempt that begins while the first goes on waits, or raises ``DatabaseUnavailable``."""
+    locks = Databases(databases.credentials, databases.tls, f"{databases.application_name} lock")
+    try:
+        session = locks.on(green, plan.home)
+        with session.transaction(lock=f"{plan.sql_name} verification"):
+            session.run("SET LOCAL idle_in_transaction_session_timeout = 0")
+            yield
+    finally:
+        locks.close()
+
+
 def start(databases: Databases, plan: Plan, green: Cluster) -> None:
     """Makes recorders and queues, unless they stand: then what was compared before still holds.
 
-    The queues come last, and go first: what was compared holds only for as long as the recorders have been there.
+    The queues come last, and go first: what was compared holds only for as long as the recorders have been there. Two
+    attempts at once would make a recorder that is younger than the comparison.
     """
+    with alone(databases, plan, green):
+        _start(databases, plan, green)
 
+
+def _start(databases: Databases, plan: Plan, green: Cluster) -> None:
     def is_ready(database: str) -> bool:
         return recorder.stands(databases, plan, green, database) and Queue(databases.on(green, database)).is_there()
 
