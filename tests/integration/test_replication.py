@@ -46,20 +46,6 @@ def check(lab: Lab) -> dict[str, Any]:
 NOTHING: dict[str, object] = {"slots": [], "publications": [[], []], "roles": [], "schemas": [[], []]}
 
 
-def test_a_fit_blue_passes_and_is_counted(lab: Lab) -> None:
-    inventory = check(lab)["inventory"]
-    assert inventory[APP]["tables"] == 3
-    assert inventory[CRM]["sequences"] == 6
-
-
-@pytest.mark.parametrize("lab", [{"max_replication_slots": "1", "rds.logical_replication": "off"}], indirect=True)
-def test_every_unfit_parameter_is_named_at_once_with_its_remedy(lab: Lab) -> None:
-    with pytest.raises(BlueUnfit) as raised:
-        check(lab)
-    assert "max_replication_slots is 1 and 1 of it is free; 2 are needed" in str(raised.value)
-    assert "rds.logical_replication = 1" in str(raised.value)
-
-
 @pytest.mark.parametrize(
     ("ddl", "is_usable"),
     [
@@ -87,24 +73,6 @@ def test_replica_identity_is_judged_as_postgresql_judges_it(lab: Lab, ddl: str, 
             lab.blue_server.execute(APP, "UPDATE t SET a = 2")
 
 
-@pytest.mark.parametrize(
-    "ddl",
-    [
-        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
-        " CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f();"
-        " ALTER TABLE orders ENABLE ALWAYS TRIGGER stamp",
-        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
-        " CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f();"
-        " ALTER TABLE orders ENABLE REPLICA TRIGGER stamp",
-        "CREATE RULE stamp AS ON INSERT TO orders DO ALSO NOTIFY stamped; ALTER TABLE orders ENABLE ALWAYS RULE stamp",
-    ],
-)
-def test_what_would_fire_on_green_as_well_is_refused(lab: Lab, ddl: str) -> None:
-    lab.blue_server.execute(CRM, ddl)
-    with pytest.raises(BlueUnfit, match=r"orders \((TRIGGER|RULE) stamp\)"):
-        check(lab)
-
-
 def test_a_schema_of_our_name_that_is_not_ours_is_refused_and_never_dropped(lab: Lab) -> None:
     lab.blue_server.execute(APP, "CREATE SCHEMA bluegreen; CREATE TABLE bluegreen.precious (id int PRIMARY KEY)")
     with pytest.raises(BlueUnfit, match='ALTER SCHEMA "bluegreen" RENAME'):
@@ -116,14 +84,6 @@ def test_a_schema_of_our_name_that_is_not_ours_is_refused_and_never_dropped(lab:
 def test_our_own_schema_is_no_obstacle_to_a_second_look(lab: Lab) -> None:
     lab.prepare()
     check(lab)
-
-
-def test_databases_that_take_no_connection_are_named(lab: Lab) -> None:
-    with_plan(lab, databases=(APP, "nowhere", "template0"))
-    with pytest.raises(BlueUnfit) as raised:
-        check(lab)
-    assert 'database "nowhere" does not exist' in str(raised.value)
-    assert 'database "template0"' in str(raised.value)
 
 
 def test_a_table_without_identity_is_never_published_and_blue_goes_on(lab: Lab) -> None:

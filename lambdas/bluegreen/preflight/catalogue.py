@@ -108,7 +108,7 @@ IN_EACH_DATABASE = (
         "warning",
         "Replication does not carry large objects: green has them as they were when it was cloned.",
         "keep them in bytea columns, or carry over yourself what changes between clone and cutover",
-        name="{count} large objects",
+        name="large objects: {count}",
         is_rechecked=True,
     ),
     Check(
@@ -291,7 +291,7 @@ OF_THE_SERVER = (
         "warning",
         "An RDS Proxy connects to blue; its clients follow its target and no DNS record.",
         "register green as the proxy's target right after the release",
-        name="{count} sessions of {name}",
+        name="sessions of {name}: {count}",
     ),
     Check(
         "few-free-connections",
@@ -336,7 +336,7 @@ TRIED = (
         "freeze-refused",
         "blocker",
         "The freeze was tried and rolled back: this is better known now than at night, after the approval.",
-        "{fix}",
+        "see NotReadyToFreeze in docs/runbook.md; for a role: GRANT {{role}} TO {{me}} WITH ADMIN OPTION",
         name="{error}",
     ),
     Check(

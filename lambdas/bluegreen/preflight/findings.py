@@ -35,8 +35,9 @@ class Check:
     """Whether it is looked for again right before the freeze: what would be lost on green, or write there."""
 
     def found(self, place: str, row: Row) -> Found:
-        """The object that a row of the check's query speaks of; a column ``database`` says where it is."""
-        return Found(self.id, str(row.get("database", place)), fill(self.name, row), fill(self.fix, row))
+        """The object that a row of the check's query speaks of; columns ``database`` and ``fix`` say it better."""
+        fix = row.get("fix") or fill(self.fix, row)
+        return Found(self.id, str(row.get("database", place)), fill(self.name, row), fix)
 
 
 @dataclass(frozen=True, slots=True, order=True)
