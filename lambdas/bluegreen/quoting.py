@@ -54,7 +54,7 @@ class _Filler(string.Formatter):
 def fill(template: str, values: Mapping[str, Any]) -> str:
     """Fills a template in; ``{x!i}`` quotes as an identifier, ``{x!l}`` as a literal, ``{x}`` not at all: for words.
 
-    >>> fill("ALTER {kind} {name!i} COMMENT {text!l}", {"kind": "TABLE", "name": 'a"b', "text": "it's"})
-    'ALTER TABLE "a""b" COMMENT \'it\'\'s\''
+    >>> print(fill("COMMENT ON {kind} {name!i} IS {text!l}", {"kind": "TABLE", "name": 'a"b', "text": "it's"}))
+    COMMENT ON TABLE "a""b" IS 'it''s'
     """
     return _Filler().vformat(template, (), values)

@@ -20,7 +20,7 @@ from bluegreen.errors import (
     SlotBlocked,
 )
 from bluegreen.postgres import load
-from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab, with_plan
+from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab
 from tests.waiting import eventually
 
 
