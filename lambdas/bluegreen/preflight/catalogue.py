@@ -1,4 +1,4 @@
-"""Everything that a look at blue looks for. ``docs/findings.md`` is made of it: ``python -m docs.findings``.
+"""Everything that a look at blue looks for. ``make findings`` makes docs/findings.md of it.
 
 A check of a database or of the server is one entry here and ``queries/findings/<id>.sql``, which returns a row for each
 object with the columns that the entry's templates name. Those of RDS are in ``rds.py``.
@@ -51,7 +51,7 @@ IN_EACH_DATABASE = (
         "pg-cron",
         "blocker",
         "Its jobs would run on green as well; this version cannot release the database that pg_cron is installed in.",
-        "DROP EXTENSION {name!i};",
+        "move its jobs to a database that is not released (cron.database_name, cron.schedule_in_database) and drop it here",
         name="{name}",
         is_rechecked=True,
     ),
