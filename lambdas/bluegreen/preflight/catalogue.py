@@ -51,7 +51,7 @@ IN_EACH_DATABASE = (
         "pg-cron",
         "blocker",
         "Its jobs would run on green as well; this version cannot release the database that pg_cron is installed in.",
-        "move its jobs to a database that is not released (cron.database_name, cron.schedule_in_database) and drop it here",
+        "keep it and its jobs in a database that is not released (cron.database_name, cron.schedule_in_database)",
         name="{name}",
         is_rechecked=True,
     ),
