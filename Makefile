@@ -35,7 +35,7 @@ synth: .venv/.done
 	python app.py
 
 findings: .venv/.done
-	PYTHONPATH=lambdas python -m local.findings > docs/findings.md
+	python -m local.findings > docs/findings.md
 
 lock: .venv/.done
 	pip install --quiet uv

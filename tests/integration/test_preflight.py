@@ -4,10 +4,12 @@ its fix is run as given, and makes it vanish."""
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from urllib.parse import quote
 
 import pg8000.native
 import pytest
@@ -17,6 +19,7 @@ from bluegreen.errors import BlueUnfit
 from bluegreen.postgres import Credentials, Databases
 from bluegreen.preflight.catalogue import BEFORE_ALL, CHECKS, OF_RDS
 from bluegreen.preflight.findings import Found
+from local.cli import main
 from local.postgres.roles import create_role
 from tests.integration.conftest import APP, CRM, WRITER, Lab, with_plan
 
@@ -326,6 +329,25 @@ def test_what_is_not_accepted_stops_a_release_and_what_is_goes_on_with_it(lab: L
     assert (checked["is_fit"], checked["subject"]) == (False, "Check of shop: not fit for a release")
     assert [finding["id"] for finding in checked["findings"]] == [*result["accepted"], *result["notes"]]
     assert "WARNING unlogged-table" in checked["text"]
+
+
+def test_the_command_line_shows_a_table_and_tells_by_its_status(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    blue, login = lab.blue_server, f"bluegreen_release:{lab.passwords['bluegreen_release']}"
+    at = f"postgresql://{login}@{blue.address}:{blue.port}"
+    dsns = [f"{at}/{quote(database, safe='')}" for database in (APP, CRM)]
+    assert main(["check", *dsns]) == 0
+    assert "1 note." in capsys.readouterr().out
+    blue.execute(CRM, 'CREATE UNLOGGED TABLE "[red]" (a int)')
+    assert main(["check", *dsns]) == 1
+    shown = capsys.readouterr().out
+    assert "unlogged-table" in shown
+    assert '"[red]" SET' in shown
+    assert main(["check", "--json", "--accept", "unlogged-table", *dsns]) == 0
+    (warning, _) = json.loads(capsys.readouterr().out)
+    assert warning["objects"][0]["fix"] == 'ALTER TABLE "public"."[red]" SET LOGGED;'
+    assert main(["check", f"{at}/nowhere"]) == 1
+    assert "database-out-of-reach" in capsys.readouterr().out
+    assert main(["check", f"postgresql://nobody@{blue.address}:{blue.port}/postgres"]) == 2
 
 
 def test_everything_in_the_catalogue_is_planted_somewhere() -> None:

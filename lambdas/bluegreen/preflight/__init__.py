@@ -14,7 +14,7 @@ from ..model import Plan, Relation
 from ..postgres import INVALID_CATALOG_NAME, OBJECT_NOT_IN_PREREQUISITE_STATE, Databases, Row, Session
 from ..quoting import identifier
 from .catalogue import BEFORE_ALL, BY_ID, CHECKS, IN_EACH_DATABASE, OF_THE_SERVER
-from .findings import Check, Finding, Found, gathered, stopping, tally, text_of
+from .findings import Check, Finding, Found, gathered, tally, text_of
 
 DEFAULT_CRON_DATABASE = "postgres"
 
@@ -42,7 +42,7 @@ class Report:
 
         Raises ``BlueUnfit`` with everything that stands in the way of a release.
         """
-        stops = stopping(self.findings, plan.accept)
+        stops = self.stopping(plan.accept)
         if plan.mode == "check":
             return {
                 "inventory": self.inventory,
@@ -55,6 +55,14 @@ class Report:
             raise BlueUnfit(_shortened(f"Blue cannot be released as it is: {tally(stops)}.\n{text_of(stops)}"))
         told = {severity: self._counts(severity) for severity in ("warning", "note")}
         return {"inventory": self.inventory, "accepted": told["warning"], "notes": told["note"]}
+
+    def stopping(self, accepted: Iterable[str]) -> list[Finding]:
+        """What a release must not go on with: blockers, and warnings that are not accepted."""
+        return [
+            each
+            for each in self.findings
+            if each.severity == "blocker" or (each.severity == "warning" and each.id not in set(accepted))
+        ]
 
     def _counts(self, severity: str) -> dict[str, int]:
         return {each.id: len(each.objects) for each in self.findings if each.severity == severity}

@@ -97,15 +97,6 @@ def gathered(checks: Sequence[Check], found: Iterable[Found]) -> list[Finding]:
     ]
 
 
-def stopping(findings: Iterable[Finding], accepted: Iterable[str]) -> list[Finding]:
-    """Those that a release must not go on with."""
-    return [each for each in findings if each.severity == "blocker" or _unaccepted(each, set(accepted))]
-
-
-def _unaccepted(finding: Finding, accepted: set[str]) -> bool:
-    return finding.severity == "warning" and finding.id not in accepted
-
-
 def text_of(findings: Iterable[Finding]) -> str:
     """Findings as people read them.
 
