@@ -66,7 +66,7 @@ def opening_findings(on_green: Session, plan: Plan, taken: Taken) -> list[str]:
 def _changes(databases: Databases, plan: Plan, green: Cluster, database: str) -> list[str]:
     """What was created in one database of blue since the clone."""
     on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-    findings = [f"{found.id} {found}" for found in preflight.found_again(on_blue, plan, database)]
+    findings = [f"{found.id} {found}: {found.fix}" for found in preflight.found_again(on_blue, plan, database)]
     tables = [{Relation(**row) for row in side.query("published_tables")} for side in (on_blue, on_green)]
     sequences = [{state.sequence for state in sequence_states(side)} for side in (on_blue, on_green)]
     for kind, (blue_has, green_has) in (("table", tables), ("sequence", sequences)):

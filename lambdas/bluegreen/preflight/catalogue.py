@@ -169,6 +169,14 @@ IN_EACH_DATABASE = (
         NOTHING_TO_DO,
     ),
     Check(
+        "partition-due",
+        "note",
+        "Its newest partition ends within two weeks, so a job will make the next: one that is made on blue after the "
+        "clone stops replication with its first row.",
+        "make the partitions for the time of the release before it begins",
+        name="{schema}.{name} (until {ends})",
+    ),
+    Check(
         "foreign-table",
         "note",
         "Green reads it from the same foreign server, which sees another client address.",
