@@ -3,6 +3,7 @@
 # make faults every fault in every state of a release (half an hour); the matrix is in build/faults/matrix.txt
 # make check  lint, types, tests
 # make synth  the CloudFormation templates, into cdk.out
+# make findings  docs/findings.md, from the catalogue of what is looked for on blue
 # make lock   resolve requirements.in again
 # make bench-switchover   how long clients cannot write, against a floor (5 minutes)
 # make bench-scaling      whether that grows with the database (half an hour, 25 GB of disk)
@@ -10,7 +11,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test faults check lint types synth lock clean bench-switchover bench-scaling
+.PHONY: findings demo test faults check lint types synth lock clean bench-switchover bench-scaling
 
 demo: .venv/.done
 	python -m local demo --yes
@@ -32,6 +33,9 @@ check: lint types test
 
 synth: .venv/.done
 	python app.py
+
+findings: .venv/.done
+	python -m local.findings > docs/findings.md
 
 lock: .venv/.done
 	pip install --quiet uv

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from rich.console import Console
 from rich.markup import escape
 
-from local import verify
+from local import check, verify
 from local.aws.deploy import DeployError
 from local.demo import demo
 from local.host import HostError
@@ -27,6 +27,7 @@ examples:
   python -m local demo                release a database under write load; asks before writes are frozen
   python -m local up --load shop.sql  keep everything running, to drive it with the AWS CLI and psql
   python -m local verify DSN DSN      compare all rows of any two databases
+  python -m local check DSN           find what would stop a release of a database
 """
 
 
@@ -76,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--into", metavar="NAME", help="the database to load into (default: the first)")
     up.add_argument("--port", type=_port, default=0, help="port of the AWS endpoint (default: a free one)")
     verify.add_command(commands)
+    check.add_command(commands)
     return root
 
 
@@ -105,6 +107,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "verify":
             return verify.verify(console, options)
+        if options.command == "check":
+            return check.check(console, options)
         if options.command == "demo":
             return demo(console, options.output, options.blue_version, approve_unasked=options.yes)
         return up(console, options)

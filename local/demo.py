@@ -153,11 +153,13 @@ def _lags(lags: list[dict[str, Any]]) -> str:
     return ", ".join(f"{lag['database']} {lag['lag_bytes']} bytes, {1000 * lag['lag_s']:.0f} ms behind" for lag in lags)
 
 
+def _counted(inventory: dict[str, Any]) -> str:
+    return f"{sum(facts['tables'] for facts in inventory.values())} tables in {len(inventory)} databases"
+
+
 FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "PlanRelease": lambda s: f"{s['plan']['blue']['identifier']} to {s['plan']['green_identifier']}",
-    "CheckBlue": lambda s: (
-        f"{sum(d['tables'] for d in s['inventory'].values())} tables in {len(s['inventory'])} databases"
-    ),
+    "CheckBlue": lambda s: _counted(s["check"]["inventory"]),
     "CreateReplicationUser": lambda s: str(s["replication_user"]["role"]),
     "CreatePublications": lambda s: str(s["publications"]["publication"]),
     "CreateSlots": lambda s: f"{len(s['slots'])} slots",

@@ -24,6 +24,7 @@ from stacks.grants import (
     function_name,
     lock,
     look_at_clusters,
+    look_for_obstacles,
     make_clone,
     plan,
     read_dns_change,
@@ -78,7 +79,7 @@ _forget_secret = replication_secrets("DeleteSecret")
 
 _OF_A_RELEASE = (
     Row("PlanRelease", 30, (plan, lock("PutItem", "GetItem"), look_at_clusters, read_record)),
-    Row("CheckBlue", 60, (database,)),
+    Row("CheckBlue", 60, (database, look_at_clusters, look_for_obstacles)),
     Row("CreateReplicationUser", 60, (database, replication_secrets("CreateSecret", "GetSecretValue", "TagResource"))),
     Row("CreatePublications", 120, (database,)),
     Row("CreateSlots", 180, (database,)),

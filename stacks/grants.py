@@ -74,6 +74,13 @@ def look_at_clusters(function: lambda_.Function, _shared: Shared) -> None:
     _allow(function, actions, *(_arn(function, "rds", kind, "*") for kind in ("cluster", "db")))
 
 
+def look_for_obstacles(function: lambda_.Function, _shared: Shared) -> None:
+    """What RDS is about to do to blue, quotas, and rules of security groups, which know no resource."""
+    actions = ["rds:DescribeBlueGreenDeployments", "rds:DescribePendingMaintenanceActions"]
+    _allow(function, actions, *(_arn(function, "rds", kind, "*") for kind in ("cluster", "db", "deployment")))
+    _allow(function, ["rds:DescribeAccountAttributes", "ec2:DescribeSecurityGroupRules"], "*")
+
+
 def make_clone(function: lambda_.Function, shared: Shared) -> None:
     """A cluster and its instances, of the groups that blue's are of, whose names follow no pattern."""
     groups = [_arn(function, "rds", kind, "*") for kind in ("cluster-pg", "pg", "subgrp", "og")]

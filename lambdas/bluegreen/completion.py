@@ -61,6 +61,8 @@ def summary(plan: Plan, state: State, record: Row) -> dict[str, Any]:
         "green": plan.green_identifier,
         "attempts": plan.attempt,
         "freeze_to_open_ms": round((opened - frozen).total_seconds() * 1000, 1),
+        "accepted_by": plan.requested_by if plan.accept else None,
+        "accepted": state["check"]["accepted"] if "check" in state else None,
         "roles": len(record["roles"]),
         "sessions_ended": state["freeze"]["sessions_ended"] if "freeze" in state else None,
         "databases": switchover

@@ -7,8 +7,7 @@
     │   ├── InputInvalid               the execution input breaks release-input.schema.json
     │   ├── ReleaseInProgress          another execution holds the cluster's lock
     │   ├── BlueNotFound               no such cluster, the writer record points at none, or no such record
-    │   ├── BlueUnfit                  blue cannot be released as it is: parameters, engine, status
-    │   ├── ReplicaIdentityMissing     publishing would make UPDATE and DELETE on blue fail
+    │   ├── BlueUnfit                  blue cannot be released as it is: see docs/findings.md
     │   ├── SlotBlocked                an open transaction keeps the slot from being created
     │   ├── CloneUnusable              green is not a clone of blue taken after its publication and slots
     │   ├── GreenFailed                Aurora gave up on green
@@ -64,10 +63,6 @@ class BlueNotFound(Refused):
 
 class BlueUnfit(Refused):
     """Blue cannot be released as it is; the message lists every reason with its remedy."""
-
-
-class ReplicaIdentityMissing(Refused):
-    """Tables without usable replica identity: publishing them would make blue's own UPDATE and DELETE fail."""
 
 
 class SlotBlocked(Refused):

@@ -74,7 +74,7 @@ def request_text(
         "Green is in step with blue:",
     ]
     for measured in lags:
-        facts = state["inventory"][measured.database]
+        facts = state["check"]["inventory"][measured.database]
         lines.append(
             f"  {measured.database}: {facts['tables']} tables, {facts['sequences']} sequences,"
             f" {facts['size_bytes'] / 1e9:.2f} GB; {measured.lag_bytes} bytes behind, a row takes"
@@ -86,6 +86,7 @@ def request_text(
         )
     lines += [
         f"Green is warm: {green_cache.sentence(state['warmth'])}.",
+        *_finding_lines(plan, state),
         "",
         "When you approve, blue stops taking writes at once. Green takes over when it is proven to hold everything.",
         f"That is expected to take {freeze_s:.1f} s, from what its parts take now.",
@@ -94,6 +95,19 @@ def request_text(
         f"Without an answer within {plan.approval_timeout_s} s the release is abandoned and green removed.",
     ]
     return "\n".join(lines)
+
+
+def _finding_lines(plan: Plan, state: State) -> list[str]:
+    """What was found on blue before the release, in numbers; docs/findings.md says what it means."""
+    told = (
+        (f"Warnings, accepted by {plan.requested_by}", state["check"].get("accepted")),
+        ("Notes", state["check"].get("notes")),
+    )
+    return [
+        f"{title}: {', '.join(f'{name} ({count})' for name, count in counts.items())}."
+        for title, counts in told
+        if counts
+    ]
 
 
 def _last_attempt(plan: Plan, state: State) -> list[str]:

@@ -55,6 +55,9 @@ class Warmth:
     tables_without_statistics: int = 0
     relations_loaded: int = 0
     bytes_loaded: int = 0
+    views_refreshed: int = 0
+    views_left: int = 0
+    """Materialized views that are as of the clone still: not permitted, too slow, or a function fails."""
     skipped: Counter[str] = field(default_factory=Counter)
 
     def to_state(self) -> dict[str, object]:
@@ -82,6 +85,12 @@ def sentence(warmth: State) -> str:
     ]
     if lacking := total["tables_without_statistics"]:
         clauses.append(f"{lacking} {'table has' if lacking == 1 else 'tables have'} none still")
+    if refreshed := total["views_refreshed"]:
+        clauses.append(
+            f"{refreshed} {'materialized view was' if refreshed == 1 else 'materialized views were'} refreshed"
+        )
+    if left := total["views_left"]:
+        clauses.append(f"{left} could not be, and {'is' if left == 1 else 'are'} as of the clone")
     if skipped:
         clauses.append(f"left cold: {', '.join(f'{reason} {count}' for reason, count in sorted(skipped.items()))}")
     return "; ".join(clauses)
@@ -126,7 +135,8 @@ def warm_green(
     buffer_share: float = BUFFER_SHARE,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Warmth]:
-    """Analyses what lacks statistics, then loads the relations that are hottest on blue, databases side by side.
+    """Refreshes materialized views, which are not replicated, analyses what lacks statistics, then loads the relations
+    that are hottest on blue; databases side by side.
 
     Of blue only its counters are read. A second run finds the statistics there and the blocks in the buffers.
     """
@@ -135,7 +145,14 @@ def warm_green(
     def in_time() -> bool:
         return clock() < deadline
 
-    warmths = databases.each(plan.databases, lambda name: _analyse(databases.on(green, name), in_time))
+    def prepare(database: str) -> Warmth:
+        session = databases.on(green, database)
+        refreshed, left = _refresh(session, in_time)
+        warmth = _analyse(session, in_time)
+        warmth.views_refreshed, warmth.views_left = refreshed, left
+        return warmth
+
+    warmths = databases.each(plan.databases, prepare)
     prewarm = databases.each(plan.databases, lambda name: _prewarm_schema(databases.on(green, name), plan))
 
     def look(database: str) -> list[HotRelation]:
@@ -156,6 +173,20 @@ def warm_green(
 
     databases.each(plan.databases, load)
     return warmths
+
+
+def _refresh(session: Session, in_time: Callable[[], bool]) -> tuple[int, int]:
+    """Refreshes materialized views, in the order in which they read one another; returns how many were and were not."""
+    views = session.query("materialized_views")
+    failures: Counter[str] = Counter()
+    refreshed = 0
+    with session.patience(STATEMENT_LIMIT_S):
+        for view in views:
+            if in_time():
+                with _forgiving(failures):
+                    session.run(f"REFRESH MATERIALIZED VIEW {identifier(view['schema'])}.{identifier(view['name'])}")
+                    refreshed += 1
+    return refreshed, len(views) - refreshed
 
 
 def _analyse(session: Session, in_time: Callable[[], bool]) -> Warmth:

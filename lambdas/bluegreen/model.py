@@ -99,6 +99,10 @@ class Plan:
     freeze_hook_timeout_s: int = LAMBDA_LIMIT_S
     verify_workers: int = 4
     """How many functions compare rows at a time before the approval; each has one session on blue and two on green."""
+    mode: str = "release"
+    """``release``, or ``check``: blue is looked at, and nothing else."""
+    accept: tuple[str, ...] = ()
+    """The warnings about blue (``preflight/catalogue.py``) that are known and no reason not to release."""
     attempt: int = 1
     """Which try at the switchover this is, from 1; each has its own freeze record and its own verdict."""
 
@@ -109,11 +113,12 @@ class Plan:
         fields["blue"] = Cluster(**fields["blue"])
         fields["records"] = tuple(map(Record.of, fields["records"]))
         fields["databases"] = tuple(fields["databases"])
+        fields["accept"] = tuple(fields.get("accept", ()))
         return cls(**fields)
 
     def to_state(self) -> dict[str, Any]:
         """The plan as JSON for the state machine."""
-        return asdict(self) | {"databases": list(self.databases)}
+        return asdict(self) | {"databases": list(self.databases), "accept": list(self.accept)}
 
     @property
     def record(self) -> Record:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -16,6 +17,7 @@ from . import aurora, dns, records
 from .errors import BlueNotFound, BlueUnfit, InputInvalid
 from .hosted_zones import read
 from .model import LAMBDA_LIMIT_S, Plan, Record, RecordKey, release_id
+from .preflight.catalogue import BY_ID
 
 ENGINE = "aurora-postgresql"
 
@@ -71,7 +73,11 @@ def plan_release(
     started_at: str,
     resolve: dns.Resolve = dns.addresses,
 ) -> Plan:
-    """Decides everything that can be decided before anything is touched, and takes the cluster's lock last."""
+    """Decides everything that can be decided before anything is touched, and takes the cluster's lock last.
+
+    A check takes no lock, so that no release is ever refused because of it; and it is refused while a release holds the
+    lock: it tries the freeze, which would make the real one wait, and the release's own traces are none of blue's.
+    """
     asked = validated(release_input)
     if asked.get("cluster", defaults.cluster_name) != defaults.cluster_name:
         raise InputInvalid(f"input.cluster must be {defaults.cluster_name}, which this state machine releases.")
@@ -100,6 +106,8 @@ def plan_release(
         freeze_hook_function_arn=defaults.freeze_hook_function_arn,
         freeze_hook_in_budget=defaults.freeze_hook_in_budget,
         freeze_hook_timeout_s=freeze_budget_s if defaults.freeze_hook_in_budget else LAMBDA_LIMIT_S,
+        mode=asked.get("mode", "release"),
+        accept=_accepted(asked.get("accept", ())),
     )
     if plan.freeze_method == "hook" and not plan.freeze_hook_function_arn:
         raise InputInvalid(
@@ -107,8 +115,24 @@ def plan_release(
         )
     _require_fit(blue, defaults)
     dns.require_at(found, plan.blue, resolve)
-    records.acquire_lock(dynamodb, lock_table, plan)
+    (records.require_unlocked if plan.mode == "check" else records.acquire_lock)(dynamodb, lock_table, plan)
     return plan
+
+
+def _accepted(ids: Sequence[str]) -> tuple[str, ...]:
+    for name in ids:
+        if name not in BY_ID:
+            near = difflib.get_close_matches(name, BY_ID, n=1)
+            raise InputInvalid(
+                f"input.accept: there is no finding {name}; "
+                + (f"did you mean {near[0]}?" if near else "all of them are in docs/findings.md.")
+            )
+        if BY_ID[name].severity == "blocker":
+            raise InputInvalid(
+                f"input.accept: {name} is a blocker, which nobody can accept: {BY_ID[name].why} The input"
+                ' {"mode": "check"} names the objects and what puts them right.'
+            )
+    return tuple(ids)
 
 
 def _find_blue(rds: Any, named: str | None, record: Record) -> aurora.Description:

@@ -74,7 +74,7 @@ class Credentials:
     password: str = field(repr=False)
 
 
-_QUERIES = {path.stem: path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("queries/*.sql")}
+_QUERIES = {path.stem: path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("queries/**/*.sql")}
 
 
 def load(name: str) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import string
+from collections.abc import Mapping
+from typing import Any
+
 
 def identifier(name: str) -> str:
     r"""Quotes a name for use in a statement's text.
@@ -35,3 +39,22 @@ def conninfo(**parameters: str | int) -> str:
     """
     escaped = {key: str(value).replace("\\", "\\\\").replace("'", "\\'") for key, value in parameters.items()}
     return " ".join(f"{key}='{value}'" for key, value in escaped.items())
+
+
+class _Filler(string.Formatter):
+    def convert_field(self, value: Any, conversion: str | None) -> Any:
+        match conversion:
+            case "i":
+                return identifier(value)
+            case "l":
+                return literal(value).strip()
+        return super().convert_field(value, conversion)
+
+
+def fill(template: str, values: Mapping[str, Any]) -> str:
+    """Fills a template in; ``{x!i}`` quotes as an identifier, ``{x!l}`` as a literal, ``{x}`` not at all: for words.
+
+    >>> print(fill("COMMENT ON {kind} {name!i} IS {text!l}", {"kind": "TABLE", "name": 'a"b', "text": "it's"}))
+    COMMENT ON TABLE "a""b" IS 'it''s'
+    """
+    return _Filler().vformat(template, (), values)

@@ -14,8 +14,6 @@ from .postgres import Databases, Session
 from .switchover import sequence_states
 from .verify import since
 
-DEFAULT_CRON_DATABASE = "postgres"
-
 
 def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
     """Raises ``NotReadyToFreeze`` with all findings, ``DataDiffers``, or lag's errors.
@@ -44,26 +42,15 @@ def writer_findings(on_blue: Session) -> list[str]:
         findings.append("the release's role cannot see what the sessions of others are: GRANT pg_monitor to it")
     return findings + [
         f"process {row['pid']} of {row['role']} in {row['database']} is {row['reason']}, so the release cannot end it"
-        for row in on_blue.query("unendable_sessions", aws_roles=list(AWS_ROLES))
+        for row in on_blue.query("session-out-of-reach", aws_roles=list(AWS_ROLES))
     ]
 
 
 def cron_findings(databases: Databases, plan: Plan) -> list[str]:
-    """Active jobs of pg_cron in the databases of the release. They are kept in one database, which may be another.
-
-    That pg_cron is installed in a database of the release is refused by ``preflight`` already.
-    """
-    setting = databases.on(plan.blue, plan.home).one("cron_database")["name"]
-    if setting is None:  # its library is not loaded: no job runs
-        return []
-    session = databases.find(plan.blue, setting or DEFAULT_CRON_DATABASE)
-    if session is None:  # pg_cron has no jobs without its database
-        return []
-    if not session.one("cron_installed")["is_installed"]:
-        return []
+    """Active jobs of pg_cron in the databases of the release."""
     return [
-        f"the pg_cron job {row['job']} of {row['role']} writes to {row['database']} at its times: deactivate it"
-        for row in session.query("cron_jobs", databases=list(plan.databases))
+        f"the pg_cron job {row['job']} of {row['role']} writes to {row['writes_to']} at its times: deactivate it"
+        for row in preflight.cron_jobs(databases, plan)
     ]
 
 
@@ -84,8 +71,7 @@ def opening_findings(on_green: Session, plan: Plan, taken: Taken) -> list[str]:
 def _changes(databases: Databases, plan: Plan, green: Cluster, database: str) -> list[str]:
     """What was created in one database of blue since the clone."""
     on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-    facts = on_blue.one("database_findings")
-    findings = [f"{database}: {text}" for text in preflight.database_findings(facts, plan)]
+    findings = [f"{found.id} {found}: {found.fix}" for found in preflight.found_again(on_blue, plan, database)]
     tables = [{Relation(**row) for row in side.query("published_tables")} for side in (on_blue, on_green)]
     sequences = [{state.sequence for state in sequence_states(side)} for side in (on_blue, on_green)]
     for kind, (blue_has, green_has) in (("table", tables), ("sequence", sequences)):

@@ -32,11 +32,21 @@ def acquire_lock(dynamodb: Any, table: str, plan: Plan) -> None:
         )
     except dynamodb.exceptions.ConditionalCheckFailedException as error:
         holder = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
-        arn = holder.get("execution_arn", {}).get("S", "an execution that has just ended")
-        raise ReleaseInProgress(
-            f"Cluster {plan.cluster_name} is being released by {arn}."
-            " Wait for it to end, or reject its approval request."
-        ) from error
+        raise _in_progress(plan, holder) from error
+
+
+def require_unlocked(dynamodb: Any, table: str, plan: Plan) -> None:
+    """Raises ``ReleaseInProgress`` naming the holder while somebody has the lock of a cluster; takes nothing."""
+    key = {"cluster": {"S": plan.cluster_name}}
+    if holder := dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item"):
+        raise _in_progress(plan, holder)
+
+
+def _in_progress(plan: Plan, holder: dict[str, Any]) -> ReleaseInProgress:
+    arn = holder.get("execution_arn", {}).get("S", "an execution that has just ended")
+    return ReleaseInProgress(
+        f"Cluster {plan.cluster_name} is being released by {arn}. Wait for it to end, or reject its approval request."
+    )
 
 
 def locked_plan(dynamodb: Any, table: str, cluster_name: str, execution_arn: str) -> Plan | None:

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from .errors import ReplicaIdentityMissing, SlotBlocked, SqlError
+from .errors import BlueUnfit, SlotBlocked, SqlError
 from .lsn import Lsn
 from .model import SCHEMA, Cluster, Plan
 from .postgres import OBJECT_IN_USE, QUERY_CANCELED, UNDEFINED_OBJECT, Credentials, Databases, Session
@@ -60,7 +60,7 @@ def create_publications(databases: Databases, plan: Plan) -> None:
             if session.query("publication", name=plan.sql_name):
                 return
             if tables := tables_without_identity(session):
-                raise ReplicaIdentityMissing(f"{database}: no usable replica identity: {', '.join(map(str, tables))}.")
+                raise BlueUnfit(f"{database}: no usable replica identity: {', '.join(map(str, tables))}.")
             session.query("install_schema")
             session.run(f"COMMENT ON SCHEMA {SCHEMA} IS {literal(plan.sql_name)}")
             session.run(f"CREATE PUBLICATION {name} FOR ALL TABLES")

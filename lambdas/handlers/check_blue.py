@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from bluegreen.model import Plan, State
-from bluegreen.preflight import check_blue
+from bluegreen.preflight import look_at_blue
+from bluegreen.preflight.rds import look_at_cluster
 
-from .entry import Result, databases, entry
+from .entry import Result, client, databases, entry, logger
 
 
 @entry
 def handler(state: State) -> Result:
-    return check_blue(databases(), Plan.of(state))
+    plan = Plan.of(state)
+    report = look_at_blue(databases(), plan, look_at_cluster(client("rds"), client("ec2"), plan))
+    for finding in report.findings:
+        objects = [f"{found}: {found.fix}" for found in finding.objects]
+        logger.info("found", extra={"finding": finding.id, "severity": finding.severity, "objects": objects})
+    return report.result(plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 
 import pytest
@@ -22,8 +23,8 @@ def test_a_table_without_replica_identity_is_named_and_stays_writable(running: W
     running.blue.execute("crm", 'CREATE TABLE "No Key" (a int); INSERT INTO "No Key" VALUES (1)')
     before = traces(running, running.blue, DATABASES)
     release = start(running)
-    assert release.wait()["error"] == "ReplicaIdentityMissing"
-    assert "crm.public.No Key" in release.failure()
+    assert release.wait()["error"] == "BlueUnfit"
+    assert "crm: public.No Key" in release.failure()
     assert traces(running, running.blue, DATABASES) == before
     assert running.blue.execute("crm", 'UPDATE "No Key" SET a = 2 RETURNING a') == [[2]]
     assert running.blue.execute("crm", 'DELETE FROM "No Key" RETURNING a') == [[2]]
@@ -40,6 +41,36 @@ def test_a_bad_parameter_is_named_with_its_remedy(running: World) -> None:
     assert traces(running, running.blue, DATABASES) == before
     running.blue.parameters["max_replication_slots"] = "20"
     running.blue.restart()
+
+
+def test_a_check_reports_everything_and_what_is_accepted_is_in_the_request(running: World) -> None:
+    running.blue.execute("crm", 'CREATE UNLOGGED TABLE "no trace" (a int)')
+    before = traces(running, running.blue, DATABASES)
+    check = start(running, {"mode": "check"})
+    output = json.loads(check.wait()["output"])
+    assert not output["is_fit"]
+    (warning,) = (finding for finding in output["findings"] if finding["severity"] != "note")
+    fix = 'ALTER TABLE "public"."no trace" SET LOGGED;'
+    assert (warning["id"], warning["objects"]) == (
+        "unlogged-table",
+        [{"in": "crm", "name": "public.no trace", "fix": fix}],
+    )
+    (mail,) = check.mails()
+    assert mail.subject == output["subject"] == "Check of shop: not fit for a release"
+    assert fix in mail.body
+
+    refused = start(running)
+    assert refused.wait()["error"] == "BlueUnfit"
+    assert fix in refused.failure()
+    assert traces(running, running.blue, DATABASES) == before
+
+    release = start(running, {"accept": ["unlogged-table"], "requested_by": "the DBA"})
+    assert "Warnings, accepted by the DBA: unlogged-table (1)." in release.wait_for_approval_request().body
+    assert start(running, {"mode": "check"}).wait()["error"] == "ReleaseInProgress"
+    release.answer("reject")
+    assert release.wait()["error"] == "ReleaseRejected"
+    assert traces(running, running.blue, DATABASES) == before
+    running.blue.execute("crm", 'DROP TABLE "no trace"')
 
 
 def test_an_open_transaction_that_blocks_the_slot_is_named(running: World) -> None:

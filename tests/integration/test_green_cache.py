@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from pg8000.exceptions import DatabaseError
 
 from bluegreen import green_cache, lag, replication
 from bluegreen.errors import DatabaseUnavailable, SqlError
@@ -198,3 +199,27 @@ def test_a_table_that_fails_costs_the_others_nothing_but_a_broken_server_is_an_e
     green.stop()
     with pytest.raises(DatabaseUnavailable):
         warm_green(lab.databases, lab.plan, lab.green)
+
+
+VIEWS = """
+CREATE FUNCTION divide(n bigint) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN 7 / (n - 1001); END';
+CREATE MATERIALIZED VIEW "z: first" AS SELECT count(*) AS rows FROM orders;
+CREATE VIEW between_them AS SELECT rows FROM "z: first";
+CREATE MATERIALIZED VIEW "a ""second"" of" AS SELECT rows FROM between_them;
+CREATE MATERIALIZED VIEW fails AS SELECT public.divide(rows) FROM "z: first";
+CREATE MATERIALIZED VIEW "never filled" AS SELECT 1 AS one WITH NO DATA;
+"""
+
+
+def test_materialized_views_are_refreshed_each_after_those_that_it_reads(lab: Lab) -> None:
+    lab.blue_server.execute(APP, VIEWS)
+    lab.clone()
+    assert lab.green_server
+    lab.green_server.execute(APP, "INSERT INTO orders (note) VALUES ('replicated')")
+    warmth = warm_green(lab.databases, lab.plan, lab.green)[APP]
+    assert lab.green_server.execute(APP, 'SELECT rows FROM "a ""second"" of"') == [[1001]]
+    assert (warmth.views_refreshed, warmth.views_left) == (2, 1)
+    said = green_cache.sentence({APP: warmth.to_state()})
+    assert "2 materialized views were refreshed; 1 could not be, and is as of the clone" in said
+    with pytest.raises(DatabaseError, match="has not been populated"):
+        lab.green_server.execute(APP, 'SELECT * FROM "never filled"')

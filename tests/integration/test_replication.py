@@ -6,6 +6,7 @@ import dataclasses
 import re
 import threading
 from contextlib import closing
+from typing import Any
 
 import pg8000.native
 import pytest
@@ -14,13 +15,12 @@ from bluegreen import adoption, lag, preflight, replication
 from bluegreen.errors import (
     BlueUnfit,
     CloneUnusable,
-    ReplicaIdentityMissing,
     ReplicationBroken,
     ReplicationLagging,
     SlotBlocked,
 )
 from bluegreen.postgres import load
-from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab, with_plan
+from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab
 from tests.waiting import eventually
 
 
@@ -38,21 +38,12 @@ def leftovers(lab: Lab) -> dict[str, object]:
     }
 
 
+def check(lab: Lab) -> dict[str, Any]:
+    """What CheckBlue goes on with."""
+    return preflight.look_at_blue(lab.databases, lab.plan).result(lab.plan)
+
+
 NOTHING: dict[str, object] = {"slots": [], "publications": [[], []], "roles": [], "schemas": [[], []]}
-
-
-def test_a_fit_blue_passes_and_is_counted(lab: Lab) -> None:
-    inventory = preflight.check_blue(lab.databases, lab.plan)
-    assert inventory[APP]["tables"] == 3
-    assert inventory[CRM]["sequences"] == 6
-
-
-@pytest.mark.parametrize("lab", [{"max_replication_slots": "1", "rds.logical_replication": "off"}], indirect=True)
-def test_every_unfit_parameter_is_named_at_once_with_its_remedy(lab: Lab) -> None:
-    with pytest.raises(BlueUnfit) as raised:
-        preflight.check_blue(lab.databases, lab.plan)
-    assert "max_replication_slots is 1 and 1 of it is free; 2 are needed" in str(raised.value)
-    assert "rds.logical_replication = 1" in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -82,50 +73,24 @@ def test_replica_identity_is_judged_as_postgresql_judges_it(lab: Lab, ddl: str, 
             lab.blue_server.execute(APP, "UPDATE t SET a = 2")
 
 
-@pytest.mark.parametrize(
-    "ddl",
-    [
-        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
-        " CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f();"
-        " ALTER TABLE orders ENABLE ALWAYS TRIGGER stamp",
-        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
-        " CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f();"
-        " ALTER TABLE orders ENABLE REPLICA TRIGGER stamp",
-        "CREATE RULE stamp AS ON INSERT TO orders DO ALSO NOTIFY stamped; ALTER TABLE orders ENABLE ALWAYS RULE stamp",
-    ],
-)
-def test_what_would_fire_on_green_as_well_is_refused(lab: Lab, ddl: str) -> None:
-    lab.blue_server.execute(CRM, ddl)
-    with pytest.raises(BlueUnfit, match=r"orders \((trigger|rule) stamp\)"):
-        preflight.check_blue(lab.databases, lab.plan)
-
-
 def test_a_schema_of_our_name_that_is_not_ours_is_refused_and_never_dropped(lab: Lab) -> None:
     lab.blue_server.execute(APP, "CREATE SCHEMA bluegreen; CREATE TABLE bluegreen.precious (id int PRIMARY KEY)")
-    with pytest.raises(BlueUnfit, match="rename or drop it"):
-        preflight.check_blue(lab.databases, lab.plan)
+    with pytest.raises(BlueUnfit, match='ALTER SCHEMA "bluegreen" RENAME'):
+        check(lab)
     replication.remove_from_blue(lab.databases, lab.plan)
     assert lab.blue_server.execute(APP, "SELECT count(*) FROM bluegreen.precious") == [[0]]
 
 
 def test_our_own_schema_is_no_obstacle_to_a_second_look(lab: Lab) -> None:
     lab.prepare()
-    preflight.check_blue(lab.databases, lab.plan)
-
-
-def test_databases_that_take_no_connection_are_named(lab: Lab) -> None:
-    with_plan(lab, databases=(APP, "nowhere", "template0"))
-    with pytest.raises(BlueUnfit) as raised:
-        preflight.check_blue(lab.databases, lab.plan)
-    assert 'database "nowhere" does not exist' in str(raised.value)
-    assert 'database "template0"' in str(raised.value)
+    check(lab)
 
 
 def test_a_table_without_identity_is_never_published_and_blue_goes_on(lab: Lab) -> None:
     lab.blue_server.execute(CRM, 'CREATE TABLE "no key" (a int); INSERT INTO "no key" VALUES (1)')
-    with pytest.raises(ReplicaIdentityMissing, match=re.escape(f"{CRM}.public.no key")):
-        preflight.check_blue(lab.databases, lab.plan)
-    with pytest.raises(ReplicaIdentityMissing, match=r"public\.no key"):
+    with pytest.raises(BlueUnfit, match=re.escape(f"{CRM}: public.no key")):
+        check(lab)
+    with pytest.raises(BlueUnfit, match=r"public\.no key"):
         replication.create_publications(lab.databases, lab.plan)
     assert lab.blue_server.execute(CRM, 'UPDATE "no key" SET a = 2 RETURNING a') == [[2]]
     assert lab.blue_server.execute(CRM, 'DELETE FROM "no key" RETURNING a') == [[2]]

@@ -34,6 +34,8 @@ WITHOUT_RESOURCE = {
     "logs:ListLogDeliveries": "no resource types; how Step Functions sends its log",
     "logs:PutResourcePolicy": "no resource types; how Step Functions sends its log",
     "logs:DescribeResourcePolicies": "no resource types; how Step Functions sends its log",
+    "rds:DescribeAccountAttributes": "no resource types",
+    "ec2:DescribeSecurityGroupRules": "no resource types that a read could be limited by",
     "logs:DescribeLogGroups": "asked for all groups; how Step Functions sends its log",
 }
 

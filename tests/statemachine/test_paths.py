@@ -29,6 +29,7 @@ FUNCTIONS = [name for name, state in TASKS.items() if "FunctionArn" in state["Re
 HAPPY = [
     "PlanRelease",
     "CheckBlue",
+    "DecideOnMode",
     "CreateReplicationUser",
     "CreatePublications",
     "CreateSlots",
@@ -136,6 +137,26 @@ def test_the_comparison_goes_on_until_no_chunk_is_left(machine: Machine) -> None
     assert machine.calls["CompareChunks"] == 3 * len(RESULTS["BeginVerification"]["workers"])
     assert machine.events["GatherEvidence"]["compared"] == {"chunks_left": 0, "rows": {"app": 1000}}
     assert machine.events["CompareChunks"].keys() == {"plan", "green", "worker"}
+
+
+def test_a_check_looks_at_blue_reports_and_ends(machine: Machine) -> None:
+    machine.results["PlanRelease"] = PLAN | {"mode": "check"}
+    machine.results["CheckBlue"] = {"is_fit": False, "subject": "Check of shop: not fit", "text": 'BLOCKER "it\'s" {}'}
+    release, states = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    assert states == ["PlanRelease", "CheckBlue", "DecideOnMode", "NotifyFindings", "BlueChecked"]
+    assert json.loads(release.describe()["output"]) == machine.results["CheckBlue"]
+    (mail,) = release.mails()
+    assert mail.subject == "Check of shop: not fit"
+    assert mail.body.startswith('BLOCKER "it\'s" {}\n')
+
+
+def test_a_check_that_fails_ends_as_a_release_that_does(machine: Machine) -> None:
+    machine.results["PlanRelease"] = PLAN | {"mode": "check"}
+    machine.faults["CheckBlue"] = ["SomethingIsWrong"]
+    release, states = machine.run()
+    assert release.failure().startswith("SomethingIsWrong")
+    assert states == ["PlanRelease", "CheckBlue", *way_out("CheckBlue")]
 
 
 def test_the_request_tells_what_was_found_and_how_to_answer(machine: Machine) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from bluegreen import errors
+from bluegreen.preflight import catalogue
+from local import findings
 
 DOCS = [Path("README.md"), *sorted(Path("docs").rglob("*.md"))]
 
@@ -57,6 +59,19 @@ def test_the_runbook_says_what_to_do_about_every_refusal() -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), target
+
+
+def test_the_page_of_findings_is_what_the_catalogue_says() -> None:
+    assert Path("docs/findings.md").read_text(encoding="utf-8") == findings.page(), "run: make findings"
+
+
+def test_every_finding_of_a_database_or_server_has_its_query_and_no_query_has_another_ones_name() -> None:
+    asked = {check.id for check in (*catalogue.BEFORE_ALL, *catalogue.IN_EACH_DATABASE, *catalogue.OF_THE_SERVER)}
+    queries = Path("lambdas/bluegreen/queries")
+    assert {path.stem for path in (queries / "findings").iterdir()} == asked
+    stems = [path.stem for path in queries.rglob("*.sql")]
+    assert len(stems) == len(set(stems))
+    assert len(catalogue.BY_ID) == len(catalogue.CHECKS)
 
 
 def test_every_error_of_the_hierarchy_is_drawn_in_its_docstring() -> None:

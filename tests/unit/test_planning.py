@@ -117,6 +117,11 @@ def test_planning_twice_is_the_same_plan(stack: Stack) -> None:
         ({"blue_cluster_identifier": "x; DROP"}, "input.blue_cluster_identifier"),
         ({"datebases": ["app"]}, "datebases"),
         ({"cluster": "other"}, "input.cluster"),
+        ({"mode": "dry"}, "input.mode"),
+        ({"accept": "unlogged-table"}, "input.accept"),
+        ({"accept": ["unlogged-tables"]}, "there is no finding unlogged-tables; did you mean unlogged-table?"),
+        ({"accept": ["Unlogged"]}, "input.accept[0]"),
+        ({"accept": ["table-without-replica-identity"]}, "table-without-replica-identity is a blocker"),
         ([], "input must be object"),
         ("release", "input must be object"),
         (None, "input must be object"),
@@ -150,6 +155,16 @@ def test_a_second_release_is_refused_naming_the_first(stack: Stack) -> None:
     records.release_lock(stack.dynamodb, "locks", "shop", FIRST)
     records.release_lock(stack.dynamodb, "locks", "shop", FIRST)
     stack.plan({}, SECOND)
+
+
+def test_a_check_takes_no_lock_and_waits_for_a_release_to_end(stack: Stack) -> None:
+    plan = stack.plan({"mode": "check", "accept": ["unlogged-table", "materialized-view"]})
+    assert (plan.mode, plan.accept) == ("check", ("unlogged-table", "materialized-view"))
+    assert Plan.of({"plan": json.loads(json.dumps(plan.to_state()))}) == plan
+    assert stack.lock() == []
+    stack.plan({}, SECOND)
+    with pytest.raises(ReleaseInProgress, match=SECOND):
+        stack.plan({"mode": "check"})
 
 
 def test_the_lock_carries_the_plan_for_its_holder_alone(stack: Stack) -> None:

@@ -22,6 +22,7 @@ from moto.rds.exceptions import (
 from moto.rds.models import DBCluster, DBInstance, RDSBackend, rds_backends
 from pg8000.exceptions import Error as Pg8000Error
 
+from local.aws.seams import rds_answers
 from local.aws.seams.knobs import Compute
 from local.aws.seams.rds_records import (
     CLONE_DEFAULTS,
@@ -41,6 +42,7 @@ _CLONE_OF = "clone_of"
 
 def install(aurora: Compute) -> Backend:
     """Put a backend for an embedded Aurora in the place of moto's own."""
+    rds_answers.install()
     backend = Backend(aurora)
     rds_backends[DEFAULT_ACCOUNT_ID][aurora.region] = backend
     return backend

@@ -1,0 +1,178 @@
+"""What must hold before blue is touched. All findings at once, each with its remedy; nothing on blue is changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import BlueUnfit, SqlError
+from ..freeze_methods import AWS_ROLES, try_freeze
+from ..lsn import Lsn
+from ..model import Plan, Relation
+from ..postgres import INVALID_CATALOG_NAME, OBJECT_NOT_IN_PREREQUISITE_STATE, Databases, Row, Session
+from ..quoting import identifier
+from .catalogue import BEFORE_ALL, BY_ID, CHECKS, IN_EACH_DATABASE, OF_THE_SERVER
+from .findings import Check, Finding, Found, gathered, tally, text_of
+
+DEFAULT_CRON_DATABASE = "postgres"
+
+LONG_TRANSACTION_S = 60
+"""A slot is not waited for as long as that; a transaction that is older already will hardly end in time."""
+
+SESSIONS_PER_DATABASE = 12
+"""Each of eleven functions keeps one open on every database of blue, and green's apply worker has one."""
+
+MUCH_WRITTEN_MB_S = 16.0
+
+TEXT_LIMIT = 16_000
+"""An execution's cause may have twice as many characters; a function's error has its stack trace beside the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found on blue, and what there is of it: tables, sequences and bytes of each database."""
+
+    findings: list[Finding]
+    inventory: dict[str, Row]
+
+    def result(self, plan: Plan) -> dict[str, Any]:
+        """What the state machine goes on with: figures only, or all of it when blue is only checked.
+
+        Raises ``BlueUnfit`` with everything that stands in the way of a release.
+        """
+        stops = self.stopping(plan.accept)
+        if plan.mode == "check":
+            return {
+                "inventory": self.inventory,
+                "is_fit": not stops,
+                "subject": f"Check of {plan.cluster_name[:40]}: {'not ' if stops else ''}fit for a release",
+                "text": self._text(plan),
+                "findings": [finding.to_state() for finding in self.findings],
+            }
+        if stops:
+            raise BlueUnfit(_shortened(f"Blue cannot be released as it is: {tally(stops)}.\n{text_of(stops)}"))
+        told = {severity: self._counts(severity) for severity in ("warning", "note")}
+        return {"inventory": self.inventory, "accepted": told["warning"], "notes": told["note"]}
+
+    def stopping(self, accepted: Iterable[str]) -> list[Finding]:
+        """What a release must not go on with: blockers, and warnings that are not accepted."""
+        return [
+            each
+            for each in self.findings
+            if each.severity == "blocker" or (each.severity == "warning" and each.id not in set(accepted))
+        ]
+
+    def _counts(self, severity: str) -> dict[str, int]:
+        return {each.id: len(each.objects) for each in self.findings if each.severity == severity}
+
+    def _text(self, plan: Plan) -> str:
+        accepted = [each.id for each in self.findings if each.id in plan.accept]
+        lines = [f"{plan.blue.identifier}, databases {', '.join(plan.databases)}: {tally(self.findings)}."]
+        if accepted:
+            lines.append(f"Accepted by {plan.requested_by}: {', '.join(accepted)}.")
+        return _shortened("\n".join([*lines, "", text_of(self.findings)]))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]}\n… the log of CheckBlue has all of it."
+
+
+def look_at_blue(databases: Databases, plan: Plan, found_in_aws: Iterable[Found] = ()) -> Report:
+    """Looks for everything in the catalogue."""
+    inventory: dict[str, Row] = {}
+    parameters = _parameters(plan)
+    found = list(found_in_aws)
+
+    def look(database: str) -> None:
+        try:
+            session = databases.on(plan.blue, database)
+        except SqlError as error:
+            if error.sqlstate not in (INVALID_CATALOG_NAME, OBJECT_NOT_IN_PREREQUISITE_STATE):
+                raise
+            found.append(BY_ID["database-out-of-reach"].found(database, {"error": error}))
+        else:
+            inventory[database] = session.one("database_inventory")
+            found.extend(_found(session, IN_EACH_DATABASE, database, parameters))
+
+    home = databases.find(plan.blue, plan.home)
+    wrong = _found(home, BEFORE_ALL, plan.blue.identifier, parameters) if home else []
+    if wrong:  # of such a server the rest cannot be asked
+        return Report(gathered(CHECKS, found + wrong), {})
+    if home:
+        started, lsn = time.monotonic(), Lsn.parse(home.one("insert_lsn")["lsn"])
+    databases.each(plan.databases, look)
+    if home:
+        found += _found(home, OF_THE_SERVER, plan.blue.identifier, parameters)
+        found += _refused(home, plan)
+        found += [BY_ID["cron-job"].found(row["kept_in"], row) for row in cron_jobs(databases, plan)]
+        found += _much_written(home, plan, lsn, started)
+    return Report(gathered(CHECKS, found), {name: inventory[name] for name in plan.databases if name in inventory})
+
+
+def found_again(session: Session, plan: Plan, database: str) -> list[Found]:
+    """What a database has right before the freeze that would be lost on green, or write there; but what is accepted."""
+    checks = [check for check in IN_EACH_DATABASE if check.is_rechecked and check.id not in plan.accept]
+    return _found(session, checks, database, _parameters(plan))
+
+
+def tables_without_identity(session: Session) -> list[Relation]:
+    """Tables of a database whose UPDATE and DELETE would fail once they are published."""
+    return [Relation(row["schema"], row["name"]) for row in session.query("table-without-replica-identity")]
+
+
+def cron_jobs(databases: Databases, plan: Plan) -> list[Row]:
+    """Active jobs of pg_cron in the databases of the release; they are kept in one database, which may be another."""
+    setting = databases.on(plan.blue, plan.home).one("cron_database")["name"]
+    if setting is None:  # its library is not loaded: no job runs
+        return []
+    kept_in = setting or DEFAULT_CRON_DATABASE
+    session = databases.find(plan.blue, kept_in)
+    if session is None or not session.one("cron_installed")["is_installed"]:
+        return []
+    return [row | {"kept_in": kept_in} for row in session.query("cron_jobs", databases=list(plan.databases))]
+
+
+def _parameters(plan: Plan) -> dict[str, Any]:
+    """What the catalogue's queries may ask for."""
+    return {
+        "release": plan.sql_name,
+        "databases": list(plan.databases),
+        "our_slots": [plan.slot(database) for database in plan.databases],
+        "aws_roles": list(AWS_ROLES),
+        "sessions": SESSIONS_PER_DATABASE * len(plan.databases),
+        "long_s": LONG_TRANSACTION_S,
+    }
+
+
+def _found(session: Session, checks: Sequence[Check], place: str, parameters: dict[str, Any]) -> list[Found]:
+    return [check.found(place, row) for check in checks for row in session.query(check.id, **parameters)]
+
+
+def _refused(home: Session, plan: Plan) -> list[Found]:
+    """What stands in the way of the freeze, by trying; a role that we may not alter with the grant that we lack."""
+    taken, texts = try_freeze(home, plan)
+    (me,) = home.run("SELECT current_user AS name")
+    supers = {row["name"] for row in home.run("SELECT rolname AS name FROM pg_roles WHERE rolsuper")}
+
+    def fix(text: str) -> str | None:
+        for role in taken.roles:
+            if text.startswith(f"blue cannot be frozen: role {role} ("):
+                who = identifier(role)
+                if role in supers:
+                    return f"ALTER ROLE {who} NOSUPERUSER;"
+                return f"GRANT {who} TO {identifier(me['name'])} WITH ADMIN OPTION;"
+        return None
+
+    check = BY_ID["freeze-refused"]
+    return [check.found(plan.blue.identifier, {"error": text, "fix": fix(text)}) for text in texts]
+
+
+def _much_written(home: Session, plan: Plan, first: Lsn, started: float) -> list[Found]:
+    """The write-ahead log that came to be while we looked."""
+    written_bytes = Lsn.parse(home.one("insert_lsn")["lsn"]) - first
+    rate = written_bytes / 1e6 / (time.monotonic() - started)
+    if rate < MUCH_WRITTEN_MB_S:
+        return []
+    return [BY_ID["much-written"].found(plan.blue.identifier, {"rate": round(rate)})]

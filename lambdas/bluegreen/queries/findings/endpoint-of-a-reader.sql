@@ -1,0 +1,1 @@
+SELECT 'in recovery' AS state WHERE pg_is_in_recovery()

@@ -1,0 +1,1 @@
+SELECT pubname AS name FROM pg_publication WHERE pubname <> :release

@@ -1,0 +1,1 @@
+SELECT extname AS name FROM pg_extension WHERE extname = 'pg_cron'

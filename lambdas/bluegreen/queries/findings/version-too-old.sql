@@ -1,0 +1,1 @@
+SELECT current_setting('server_version') AS version WHERE current_setting('server_version_num')::int < 150000

@@ -1,0 +1,58 @@
+"""``make findings``: docs/findings.md, made of the catalogue of what a look at blue looks for."""
+
+from __future__ import annotations
+
+import re
+
+from bluegreen.preflight.catalogue import BEFORE_ALL, IN_EACH_DATABASE, OF_RDS, OF_THE_SERVER, TRIED
+from bluegreen.preflight.findings import SEVERITIES, Check
+
+HEAD = """\
+# Findings
+
+What `CheckBlue` looks for before a release touches blue. It names everything at once, each object with what puts it
+right. The input `{"mode": "check"}` does only this: it takes no lock, changes nothing, and is refused while a release
+is under way. The result is the execution's output, and a mail.
+
+- A **blocker** ends the release.
+- A **warning** does too, unless the input accepts it: `{"accept": ["unlogged-table"]}`. What was accepted, and by whom
+  (`requested_by`), is in the request for approval and in the release's summary.
+- A **note** is only told.
+
+Those marked with ↻ are looked for again right before the freeze. A fix that ends in a semicolon is a statement; the
+finding has it with all names filled in and quoted, to be run as it is in the database that is named with it.
+
+Not looked for, because it shows only when green is there: whether green can reach blue. Its subscription connects in
+`CreateSubscriptions`, and fails with the address. Nor whether storage has room for the log that slots retain: an Aurora
+volume grows by itself.
+
+This page is made of `lambdas/bluegreen/preflight/catalogue.py` by `make findings`.
+"""
+
+SECTIONS = {
+    "Before all else": BEFORE_ALL,
+    "In each database": IN_EACH_DATABASE,
+    "On the server": OF_THE_SERVER,
+    "By trying": TRIED,
+    "At RDS and EC2": OF_RDS,
+}
+
+
+def page() -> str:
+    """The page as it has to be."""
+    parts = [HEAD]
+    for title, checks in SECTIONS.items():
+        parts.append(f"\n## {title}\n\n| finding | severity | why it matters | fix |\n|---|---|---|---|\n")
+        parts += [_row(check) for severity in SEVERITIES for check in checks if check.severity == severity]
+    return "".join(parts)
+
+
+def _row(check: Check) -> str:
+    again = " ↻" if check.is_rechecked else ""
+    fix = re.sub(r"\{(\w+)(![il])?\}", r"<\1>", check.fix)
+    shown = f"`{fix}`" if fix.endswith(";") or fix.startswith("aws ") else fix.replace("<", "&lt;")
+    return f"| `{check.id}` | {check.severity}{again} | {check.why} | {shown} |\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
