@@ -97,6 +97,8 @@ class Plan:
     freeze_hook_in_budget: bool = True
     """Whether the freeze budget counts from the moment at which the customer's function is called."""
     freeze_hook_timeout_s: int = LAMBDA_LIMIT_S
+    repair_drift: bool = False
+    """Whether tables and columns that are created on blue during the release are created on green as well."""
     attempt: int = 1
     """Which try at the switchover this is, from 1; each has its own freeze record and its own verdict."""
 

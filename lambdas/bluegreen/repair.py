@@ -1,0 +1,201 @@
+"""Repair of drift in place: tables, sequences and columns that were created on blue are created on green as well.
+
+A row of a table that green has not, or in a column that green has not, stops the apply worker, which disables the
+subscription (``disable_on_error``) and has not moved beyond that transaction. So it can go on when green has them, and
+nothing is lost. A table is then followed with ``copy_data = true``: the copy holds what blue has when it is made, and
+the apply worker skips the changes of that table up to there, so each row comes exactly once, whether it was written
+before, meanwhile or after. What rows hold in a column that they had not when they were written is not in the stream;
+PostgreSQL keeps it beside the table if it is one constant, and else the column cannot be repaired.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from . import ddl, drift, lag
+from .drift import Difference, Drift
+from .errors import ReplicationBroken, ReplicationLagging, SchemaDrifted, SqlError
+from .fingerprint import Fingerprint, Key
+from .model import Cluster, Plan, Relation
+from .postgres import Databases, Session
+from .quoting import identifier
+
+COPY_WAIT_S = 5.0
+"""How long one call waits for the copies of new tables; then it is asked again."""
+
+_POLL_INTERVAL_S = 0.05
+
+_ORDER = (
+    "SEQUENCE",
+    "TABLE",
+    "COLUMN",
+    "DEFAULT",
+    "NOT NULL",
+    "OWNER",
+    "STORAGE",
+    "COMPRESSION",
+    "CONSTRAINT",
+    "INDEX",
+)
+"""What has to be there before what; the rest comes after these."""
+
+_MAY_BE_PART = frozenset(
+    (*_ORDER, "STATISTICS", "GRANT", "GRANT OPTION", "COLUMN GRANT", "REVOKED", "OWNED BY", "TRIGGER")
+)
+_MAY_BE_PROPERTY = ("parameters", "replica identity")
+
+
+def check_drift(databases: Databases, plan: Plan, green: Cluster) -> dict[str, int]:
+    """Repairs what may be repaired, and returns how many statements that took in each database.
+
+    Raises ``SchemaDrifted`` for what may not, ``ReplicationLagging`` while new tables are copied, and
+    ``ReplicationBroken`` when replication does not work although nothing is left to repair.
+    """
+    drifts = drift.find(databases, plan, green)
+    made = dict.fromkeys(plan.databases, 0)
+    if any(each.differences for each in drifts.values()):
+        plans = {database: _statements(databases, plan, database, each) for database, each in drifts.items()}
+        made = databases.each(plan.databases, lambda name: _perform(databases, plan, green, name, plans[name]))
+        drift.require_none(drift.find(databases, plan, green))
+    if plan.repair_drift:
+        _follow_new_tables(databases, plan, green)
+    problems = databases.each(
+        plan.databases,
+        lambda name: lag.health_problems(databases.on(plan.blue, name), databases.on(green, name), plan, name),
+    )
+    if broken := [f"{name}: {'; '.join(texts)}" for name, texts in problems.items() if texts]:
+        raise ReplicationBroken(f"Replication does not work. {'. '.join(broken)}.")
+    return made
+
+
+def repaired(session: Session) -> list[str]:
+    """The statements by which green followed blue so far."""
+    return [str(row["statement"]) for row in session.query("repairs")]
+
+
+def _statements(databases: Databases, plan: Plan, database: str, found: Drift) -> list[tuple[str, str]]:
+    """Each statement that green needs, with the role that has to run it. All of it is repaired, or nothing."""
+    on_blue = databases.on(plan.blue, database)
+    statements: list[tuple[int, str, str]] = []
+    refused = []
+    for difference in found.differences:
+        made = list(_repair(on_blue, difference, found.on_blue)) if plan.repair_drift else [None]
+        owner = _owner(difference.key, found.on_blue)
+        if owner is None or None in made:
+            refused.append(f"{database}: {difference}")
+        else:
+            statements += [(rank, owner, sql) for rank, sql in filter(None, made)]
+    if refused:
+        why = " (a release with repair_drift creates tables and columns)" if not plan.repair_drift else ""
+        raise SchemaDrifted(drift.told(drift.shortened(refused), why))
+    return [(owner, sql) for _, owner, sql in sorted(statements, key=lambda each: each[0])]
+
+
+def _owner(key: Key, on_blue: Fingerprint) -> str | None:
+    return on_blue.get(Key("OWNER", "", key.part_of or key.address))
+
+
+def _repair(on_blue: Session, difference: Difference, there: Fingerprint) -> Iterator[tuple[int, str] | None]:
+    """The statements that repair a difference, each with its place among all; None for what cannot be repaired."""
+    key = difference.key
+    if difference.side != "blue" or difference.verb != "created" or difference.on_green is not None:
+        yield None
+    elif key.kind == "COLUMN":
+        yield from _added_column(on_blue, key, there)
+    elif key.kind in ("TABLE", "SEQUENCE"):
+        for part, sql in ddl.creation(key, there):
+            is_allowed = part.kind in _MAY_BE_PART or (part.kind == "PROPERTY" and part.identity in _MAY_BE_PROPERTY)
+            yield (_place(part, there[part]), sql) if is_allowed and sql is not None else None
+    else:
+        yield None
+
+
+def _place(key: Key, definition: str) -> int:
+    if definition.startswith("PARTITION OF "):
+        return _ORDER.index("TABLE") + 1
+    is_last = key.kind not in _ORDER or definition.startswith("FOREIGN KEY")
+    return len(_ORDER) + 1 if is_last else 2 * _ORDER.index(key.kind) - 1 if key.kind != "SEQUENCE" else -1
+
+
+def _added_column(on_blue: Session, key: Key, there: Fingerprint) -> Iterator[tuple[int, str] | None]:
+    """Rows that were there get the value that they have on blue; the default for later rows comes after that."""
+    facts = on_blue.query("added_column", relation=key.part_of.removeprefix("TABLE "), column=ddl.column_name(key))
+    if not facts or not facts[0]["is_known"]:
+        yield None
+        return
+    value, default = (
+        facts[0]["value"],
+        Key("DEFAULT", f"{key.part_of} ALTER COLUMN {ddl.column_name(key)}", key.address),
+    )
+    yield _place(key, ""), f"ALTER {key.part_of} ADD COLUMN {ddl.column_clause(key, there, value)}"
+    if value is not None:
+        after = f"SET DEFAULT {there[default]}" if default in there else "DROP DEFAULT"
+        yield _place(default, ""), f"ALTER {default.identity} {after}"
+    for part in there:
+        if part.part_of == key.address and part.kind not in ("DEFAULT", "NOT NULL"):
+            sql = ddl.create(part, there) if part.kind in _MAY_BE_PART else None
+            yield (_place(part, ""), sql) if sql is not None else None
+
+
+def _perform(databases: Databases, plan: Plan, green: Cluster, database: str, statements: list[tuple[str, str]]) -> int:
+    """Makes green like blue and lets its apply worker go on, in one transaction."""
+    if not statements:
+        return 0
+    session = databases.on(green, database)
+    try:  # the words of the statements are PostgreSQL's, quoted by it
+        with session.transaction(lock=plan.sql_name):
+            for owner, sql in statements:
+                session.run(f"SET LOCAL ROLE {owner}; {sql}; RESET ROLE")
+                session.query("note_repair", statement=sql)
+            _enable(session, plan)
+    except SqlError as error:
+        raise SchemaDrifted(f"{database}: green could not be made like blue again: {error}") from error
+    return len(statements)
+
+
+def _enable(session: Session, plan: Plan) -> None:
+    if not session.one("subscription", name=plan.sql_name)["enabled"]:
+        session.run(f"ALTER SUBSCRIPTION {identifier(plan.sql_name)} ENABLE")
+
+
+def _follow_new_tables(databases: Databases, plan: Plan, green: Cluster) -> None:
+    """Has the tables copied that green does not follow yet; only for that green's role may read blue's tables."""
+    home, role = databases.on(plan.blue, plan.home), identifier(plan.replication_role)
+    missing = databases.each(plan.databases, lambda name: _not_followed(databases, plan, green, name))
+    if any(missing.values()):
+        home.run(f"GRANT pg_read_all_data TO {role}")
+    for database, tables in missing.items():
+        if tables:
+            session = databases.on(green, database)
+            _enable(session, plan)
+            session.run(f"ALTER SUBSCRIPTION {identifier(plan.sql_name)} REFRESH PUBLICATION WITH (copy_data = true)")
+    deadline = time.monotonic() + COPY_WAIT_S
+    while copied := _being_copied(databases, plan, green):
+        if time.monotonic() > deadline:
+            raise ReplicationLagging(f"New tables are being copied to green: {', '.join(copied)}.")
+        time.sleep(_POLL_INTERVAL_S)
+    if home.query("may_read_all", role=plan.replication_role):
+        home.run(f"REVOKE pg_read_all_data FROM {role}")
+    databases.each(
+        plan.databases,
+        lambda name: databases.on(green, name).query("note_overcome_errors", name=plan.sql_name),
+    )
+
+
+def _not_followed(databases: Databases, plan: Plan, green: Cluster, database: str) -> set[Relation]:
+    published = databases.on(plan.blue, database).query("published_tables")
+    followed = databases.on(green, database).query("tables_in_subscription", name=plan.sql_name)
+    return {Relation(**row) for row in published} - {Relation(row["schema"], row["name"]) for row in followed}
+
+
+def _being_copied(databases: Databases, plan: Plan, green: Cluster) -> list[str]:
+    """Tables that are not followed yet. One that was disabled copies nothing: health tells why."""
+    return [
+        f"{database}.{Relation(row['schema'], row['name'])}"
+        for database in plan.databases
+        for session in [databases.on(green, database)]
+        if session.one("subscription", name=plan.sql_name)["enabled"]
+        for row in session.query("tables_in_subscription", name=plan.sql_name)
+        if not row["is_ready"]
+    ]
