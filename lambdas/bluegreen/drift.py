@@ -52,8 +52,8 @@ class Difference:
 
     @property
     def _is_shown(self) -> bool:
-        is_hidden = self.key.kind in ("PASSWORD", "USER MAPPING")
-        return self.verb == "changed" and self.remedy is None and not is_hidden
+        is_hash = self.key.kind in ("PASSWORD", "USER MAPPING", "SETTING")
+        return self.verb == "changed" and self.remedy is None and not is_hash
 
 
 @dataclass(frozen=True, slots=True)

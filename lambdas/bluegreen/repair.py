@@ -18,7 +18,7 @@ from .drift import Difference, Drift
 from .errors import ReplicationBroken, ReplicationLagging, SchemaDrifted, SqlError
 from .fingerprint import Fingerprint, Key
 from .model import Cluster, Plan, Relation
-from .postgres import Databases, Session
+from .postgres import INSUFFICIENT_PRIVILEGE, Databases, Session
 from .quoting import identifier
 
 COPY_WAIT_S = 5.0
@@ -106,7 +106,8 @@ def _repair(on_blue: Session, difference: Difference, there: Fingerprint) -> Ite
     elif key.kind in ("TABLE", "SEQUENCE"):
         for part, sql in ddl.creation(key, there):
             is_allowed = part.kind in _MAY_BE_PART or (part.kind == "PROPERTY" and part.identity in _MAY_BE_PROPERTY)
-            yield (_place(part, there[part]), sql) if is_allowed and sql is not None else None
+            if sql != "":  # an identity column's sequence comes with it
+                yield (_place(part, there[part]), sql) if is_allowed and sql is not None else None
     else:
         yield None
 
@@ -146,12 +147,25 @@ def _perform(databases: Databases, plan: Plan, green: Cluster, database: str, st
     try:  # the words of the statements are PostgreSQL's, quoted by it
         with session.transaction(lock=plan.sql_name):
             for owner, sql in statements:
-                session.run(f"SET LOCAL ROLE {owner}; {sql}; RESET ROLE")
+                _run_as(session, owner, sql)
                 session.query("note_repair", statement=sql)
             _enable(session, plan)
     except SqlError as error:
         raise SchemaDrifted(f"{database}: green could not be made like blue again: {error}") from error
     return len(statements)
+
+
+def _run_as(session: Session, owner: str, sql: str) -> None:
+    """Runs a statement as the owner, so that it needs no superuser and the owner's default privileges hold; or as
+    ourselves, when it was not the owner either who could do that on blue."""
+    session.run("SAVEPOINT as_owner")
+    try:
+        session.run(f"SET LOCAL ROLE {owner}; {sql}; RESET ROLE")
+    except SqlError as error:
+        if error.sqlstate != INSUFFICIENT_PRIVILEGE:
+            raise
+        session.run("ROLLBACK TO as_owner")
+        session.run(sql)
 
 
 def _enable(session: Session, plan: Plan) -> None:

@@ -26,12 +26,11 @@ UNION ALL
 -- From 16 on a membership says by itself what it gives; before, the member's INHERIT did.
 SELECT 'MEMBERSHIP', quote_ident(g.rolname), 'ROLE ' || r.identity,
        concat_ws(', ', CASE WHEN bool_or(m.admin_option) THEN 'ADMIN TRUE' END,
-                 CASE WHEN r.rolinherit AND NOT bool_or(coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)) THEN 'INHERIT FALSE'
-                      WHEN NOT r.rolinherit AND bool_or((to_jsonb(m) ->> 'inherit_option')::boolean) THEN 'INHERIT TRUE' END,
+                 CASE WHEN NOT bool_or(coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, r.rolinherit)) THEN 'INHERIT FALSE' END,
                  CASE WHEN NOT bool_or(coalesce((to_jsonb(m) ->> 'set_option')::boolean, true)) THEN 'SET FALSE' END), 0
 FROM pg_auth_members m JOIN role r ON r.oid = m.member JOIN pg_roles g ON g.oid = m.roleid
 WHERE g.rolname <> :own
-GROUP BY g.rolname, r.identity, r.rolinherit
+GROUP BY g.rolname, r.identity
 UNION ALL
 -- A setting with a dot in its name is an application's own, and may be a secret: only its hash is kept.
 SELECT 'SETTING', s.name,

@@ -319,6 +319,7 @@ UNION ALL
 SELECT 'CAST', format('(%s AS %s)', c.castsource::regtype, c.casttarget::regtype), '',
        concat_ws(' ', nullif(c.castfunc, 0)::regprocedure, c.castcontext, c.castmethod), 0
 FROM pg_cast c WHERE c.oid >= 16384 AND c.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_cast'::regclass)
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_cast'::regclass AND d.objid = c.oid AND d.deptype = 'i')
 UNION ALL
 SELECT 'USER MAPPING', format('FOR %s SERVER %I', coalesce(quote_ident(pg_get_userbyid(nullif(u.umuser, 0))), 'PUBLIC'), u.srvname), 'SERVER ' || quote_ident(u.srvname),
        encode(sha256(convert_to(coalesce(u.umoptions::text, ''), 'UTF8')), 'hex'), 0  -- options hold passwords
