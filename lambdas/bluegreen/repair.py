@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from . import ddl, drift, lag
 from .drift import Difference, Drift
@@ -21,8 +22,8 @@ from .model import Cluster, Plan, Relation
 from .postgres import INSUFFICIENT_PRIVILEGE, Databases, Session
 from .quoting import identifier
 
-COPY_WAIT_S = 5.0
-"""How long one call waits for the copies of new tables; then it is asked again."""
+WAIT_S = 5.0
+"""How long one call waits for rows to come; then it is asked again."""
 
 _POLL_INTERVAL_S = 0.05
 
@@ -46,26 +47,37 @@ _MAY_BE_PART = frozenset(
 _MAY_BE_PROPERTY = ("parameters", "replica identity")
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement for green, as the role that owns the object; ``column_default`` names the default that it sets
+    when older rows have come."""
+
+    place: int
+    sql: str
+    owner: str = ""
+    column_default: str | None = None
+
+
 def check_drift(databases: Databases, plan: Plan, green: Cluster) -> dict[str, int]:
     """Repairs what may be repaired, and returns how many statements that took in each database.
 
-    Raises ``SchemaDrifted`` for what may not, ``ReplicationLagging`` while new tables are copied, and
+    Raises ``SchemaDrifted`` for what may not, ``ReplicationLagging`` while that takes its time, and
     ``ReplicationBroken`` when replication does not work although nothing is left to repair.
     """
     drifts = drift.find(databases, plan, green)
-    made = dict.fromkeys(plan.databases, 0)
-    if any(each.differences for each in drifts.values()):
-        plans = {database: _statements(databases, plan, database, each) for database, each in drifts.items()}
-        made = databases.each(plan.databases, lambda name: _perform(databases, plan, green, name, plans[name]))
-        drift.require_none(drift.find(databases, plan, green))
+    plans = {database: _statements(databases, plan, green, database, each) for database, each in drifts.items()}
+    made = databases.each(plan.databases, lambda name: _perform(databases, plan, green, name, plans[name]))
     if plan.repair_drift:
         _follow_new_tables(databases, plan, green)
+        _await_repairs(databases, plan, green)
     problems = databases.each(
         plan.databases,
         lambda name: lag.health_problems(databases.on(plan.blue, name), databases.on(green, name), plan, name),
     )
     if broken := [f"{name}: {'; '.join(texts)}" for name, texts in problems.items() if texts]:
         raise ReplicationBroken(f"Replication does not work. {'. '.join(broken)}.")
+    if any(each.differences for each in drifts.values()):
+        drift.require_none(drift.find(databases, plan, green))
     return made
 
 
@@ -74,29 +86,32 @@ def repaired(session: Session) -> list[str]:
     return [str(row["statement"]) for row in session.query("repairs")]
 
 
-def _statements(databases: Databases, plan: Plan, database: str, found: Drift) -> list[tuple[str, str]]:
-    """Each statement that green needs, with the role that has to run it. All of it is repaired, or nothing."""
+def _statements(databases: Databases, plan: Plan, green: Cluster, database: str, found: Drift) -> list[Statement]:
+    """Each statement that green needs. All of it is repaired, or nothing."""
     on_blue = databases.on(plan.blue, database)
-    statements: list[tuple[int, str, str]] = []
+    waiting = {row["column_default"] for row in databases.on(green, database).query("pending_repairs")}
+    statements: list[Statement] = []
     refused = []
     for difference in found.differences:
+        if difference.key.kind == "DEFAULT" and difference.key.identity in waiting:
+            continue
         made = list(_repair(on_blue, difference, found.on_blue)) if plan.repair_drift else [None]
         owner = _owner(difference.key, found.on_blue)
         if owner is None or None in made:
             refused.append(f"{database}: {difference}")
         else:
-            statements += [(rank, owner, sql) for rank, sql in filter(None, made)]
+            statements += [replace(each, owner=owner) for each in made if each is not None]
     if refused:
         why = " (a release with repair_drift creates tables and columns)" if not plan.repair_drift else ""
         raise SchemaDrifted(drift.told(drift.shortened(refused), why))
-    return [(owner, sql) for _, owner, sql in sorted(statements, key=lambda each: each[0])]
+    return sorted(statements, key=lambda each: each.place)
 
 
 def _owner(key: Key, on_blue: Fingerprint) -> str | None:
     return on_blue.get(Key("OWNER", "", key.part_of or key.address))
 
 
-def _repair(on_blue: Session, difference: Difference, there: Fingerprint) -> Iterator[tuple[int, str] | None]:
+def _repair(on_blue: Session, difference: Difference, there: Fingerprint) -> Iterator[Statement | None]:
     """The statements that repair a difference, each with its place among all; None for what cannot be repaired."""
     key = difference.key
     if difference.side != "blue" or difference.verb != "created" or difference.on_green is not None:
@@ -107,7 +122,7 @@ def _repair(on_blue: Session, difference: Difference, there: Fingerprint) -> Ite
         for part, sql in ddl.creation(key, there):
             is_allowed = part.kind in _MAY_BE_PART or (part.kind == "PROPERTY" and part.identity in _MAY_BE_PROPERTY)
             if sql != "":  # an identity column's sequence comes with it
-                yield (_place(part, there[part]), sql) if is_allowed and sql is not None else None
+                yield Statement(_place(part, there[part]), sql) if is_allowed and sql is not None else None
     else:
         yield None
 
@@ -119,8 +134,9 @@ def _place(key: Key, definition: str) -> int:
     return len(_ORDER) + 1 if is_last else 2 * _ORDER.index(key.kind) - 1 if key.kind != "SEQUENCE" else -1
 
 
-def _added_column(on_blue: Session, key: Key, there: Fingerprint) -> Iterator[tuple[int, str] | None]:
-    """Rows that were there get the value that they have on blue; the default for later rows comes after that."""
+def _added_column(on_blue: Session, key: Key, there: Fingerprint) -> Iterator[Statement | None]:
+    """Rows that were there get the value that they have on blue, and so do those that were written before the column
+    was there and have not come yet: PostgreSQL gives them green's default. So the real one has to wait for them."""
     facts = on_blue.query("added_column", relation=key.part_of.removeprefix("TABLE "), column=ddl.column_name(key))
     if not facts or not facts[0]["is_known"]:
         yield None
@@ -129,26 +145,37 @@ def _added_column(on_blue: Session, key: Key, there: Fingerprint) -> Iterator[tu
         facts[0]["value"],
         Key("DEFAULT", f"{key.part_of} ALTER COLUMN {ddl.column_name(key)}", key.address),
     )
-    yield _place(key, ""), f"ALTER {key.part_of} ADD COLUMN {ddl.column_clause(key, there, value)}"
+    yield Statement(_place(key, ""), f"ALTER {key.part_of} ADD COLUMN {ddl.column_clause(key, there, value)}")
     if value is not None:
         after = f"SET DEFAULT {there[default]}" if default in there else "DROP DEFAULT"
-        yield _place(default, ""), f"ALTER {default.identity} {after}"
+        yield Statement(_place(default, ""), f"ALTER {default.identity} {after}", column_default=default.identity)
     for part in there:
         if part.part_of == key.address and part.kind not in ("DEFAULT", "NOT NULL"):
             sql = ddl.create(part, there) if part.kind in _MAY_BE_PART else None
-            yield (_place(part, ""), sql) if sql is not None else None
+            yield Statement(_place(part, ""), sql) if sql is not None else None
 
 
-def _perform(databases: Databases, plan: Plan, green: Cluster, database: str, statements: list[tuple[str, str]]) -> int:
-    """Makes green like blue and lets its apply worker go on, in one transaction."""
+def _perform(databases: Databases, plan: Plan, green: Cluster, database: str, statements: list[Statement]) -> int:
+    """Makes green like blue and lets its apply worker go on, in one transaction.
+
+    The sentinel is committed after the column was added, and so after every row that was written without it.
+    """
     if not statements:
         return 0
     session = databases.on(green, database)
-    try:  # the words of the statements are PostgreSQL's, quoted by it
+    beat = databases.on(plan.blue, database).one("write_sentinel", release_id=plan.release_id)["beat"]
+    try:
         with session.transaction(lock=plan.sql_name):
-            for owner, sql in statements:
-                _run_as(session, owner, sql)
-                session.query("note_repair", statement=sql)
+            for each in statements:
+                if each.column_default is None:
+                    _run_as(session, each.owner, each.sql)
+                session.query(
+                    "note_repair",
+                    statement=each.sql,
+                    owner=each.owner,
+                    column_default=each.column_default,
+                    beat=beat if each.column_default is not None else None,
+                )
             _enable(session, plan)
     except SqlError as error:
         raise SchemaDrifted(f"{database}: green could not be made like blue again: {error}") from error
@@ -156,7 +183,7 @@ def _perform(databases: Databases, plan: Plan, green: Cluster, database: str, st
 
 
 def _run_as(session: Session, owner: str, sql: str) -> None:
-    """Runs a statement as the owner, so that it needs no superuser and the owner's default privileges hold; or as
+    """Runs a statement, in PostgreSQL's own words, as the owner, so that it needs no superuser and the owner's default privileges hold; or as
     ourselves, when it was not the owner either who could do that on blue."""
     session.run("SAVEPOINT as_owner")
     try:
@@ -184,10 +211,15 @@ def _follow_new_tables(databases: Databases, plan: Plan, green: Cluster) -> None
             session = databases.on(green, database)
             _enable(session, plan)
             session.run(f"ALTER SUBSCRIPTION {identifier(plan.sql_name)} REFRESH PUBLICATION WITH (copy_data = true)")
-    deadline = time.monotonic() + COPY_WAIT_S
-    while copied := _being_copied(databases, plan, green):
+
+
+def _await_repairs(databases: Databases, plan: Plan, green: Cluster) -> None:
+    """Waits until new tables are copied and new columns have their defaults; takes back what was needed for it."""
+    home, role = databases.on(plan.blue, plan.home), identifier(plan.replication_role)
+    deadline = time.monotonic() + WAIT_S
+    while awaited := _being_copied(databases, plan, green) + _set_defaults(databases, plan, green):
         if time.monotonic() > deadline:
-            raise ReplicationLagging(f"New tables are being copied to green: {', '.join(copied)}.")
+            raise ReplicationLagging(f"Green is being made like blue again: {', '.join(drift.shortened(awaited))}.")
         time.sleep(_POLL_INTERVAL_S)
     if home.query("may_read_all", role=plan.replication_role):
         home.run(f"REVOKE pg_read_all_data FROM {role}")
@@ -195,6 +227,21 @@ def _follow_new_tables(databases: Databases, plan: Plan, green: Cluster) -> None
         plan.databases,
         lambda name: databases.on(green, name).query("note_overcome_errors", name=plan.sql_name),
     )
+
+
+def _set_defaults(databases: Databases, plan: Plan, green: Cluster) -> list[str]:
+    """Sets the defaults of new columns for which all older rows have come, and returns the statements that wait."""
+    waiting = []
+    for database in plan.databases:
+        session = databases.on(green, database)
+        for row in session.query("pending_repairs"):
+            if lag.arrived(session, plan.release_id, row["beat"]):
+                with session.transaction(lock=plan.sql_name):
+                    if session.query("end_repair", statement=row["statement"]):
+                        _run_as(session, row["owner"], row["statement"])
+            elif session.one("subscription", name=plan.sql_name)["enabled"]:
+                waiting.append(f"{database}: {row['statement']}")
+    return waiting
 
 
 def _not_followed(databases: Databases, plan: Plan, green: Cluster, database: str) -> set[Relation]:

@@ -32,7 +32,7 @@ CREATE TABLE bluegreen.adoption (
 );
 
 -- Green only: what it was cloned with (fingerprint.py), and the DDL by which it followed blue since then (repair.py), with
--- the number of errors that its subscription had met until that helped.
+-- the number of errors that its subscription had met until that helped. A default waits until a sentinel has arrived.
 CREATE TABLE bluegreen.fingerprint (
     kind text NOT NULL,
     identity text NOT NULL,
@@ -41,7 +41,11 @@ CREATE TABLE bluegreen.fingerprint (
 );
 CREATE TABLE bluegreen.repair (
     statement text NOT NULL,
-    repaired_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    owner text NOT NULL,
+    column_default text,
+    not_before_beat bigint,
+    noted_at timestamptz NOT NULL,
+    done_at timestamptz,
     apply_errors bigint
 );
 

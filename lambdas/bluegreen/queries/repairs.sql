@@ -1,2 +1,2 @@
 -- The DDL by which green followed blue since the clone.
-SELECT statement FROM bluegreen.repair ORDER BY repaired_at
+SELECT statement FROM bluegreen.repair ORDER BY noted_at
