@@ -42,13 +42,13 @@ def creation(key: Key, there: Fingerprint) -> list[tuple[Key, str | None]]:
     """What makes an object with all its parts as it is there; None for a part that cannot be derived."""
     made = [(key, create(key, there))]
     for part in there:
-        if part.part_of == key.address and (key.kind, part.kind) not in _COME_WITH:
-            made += creation(part, there)
+        if part.part_of == key.address:
+            made += creation(part, there)[(key.kind, part.kind) in _COME_WITH :]
     return made
 
 
 _COME_WITH = frozenset((("TABLE", "COLUMN"), ("COLUMN", "DEFAULT"), ("COLUMN", "NOT NULL"), ("COLUMN", "IDENTITY")))
-"""Parts that are named in the statement of what they are part of."""
+"""Parts that are named in the statement of what they are part of, unlike their own parts."""
 
 
 def columns(table: Key, there: Fingerprint) -> list[Key]:

@@ -27,18 +27,7 @@ WAIT_S = 5.0
 
 _POLL_INTERVAL_S = 0.05
 
-_ORDER = (
-    "SEQUENCE",
-    "TABLE",
-    "COLUMN",
-    "DEFAULT",
-    "NOT NULL",
-    "OWNER",
-    "STORAGE",
-    "COMPRESSION",
-    "CONSTRAINT",
-    "INDEX",
-)
+_ORDER = ("SEQUENCE", "TABLE", "PARTITION", "COLUMN", "OWNER", "STORAGE", "COMPRESSION", "CONSTRAINT", "INDEX")
 """What has to be there before what; the rest comes after these."""
 
 _MAY_BE_PART = frozenset(
@@ -64,9 +53,7 @@ def check_drift(databases: Databases, plan: Plan, green: Cluster) -> dict[str, i
     Raises ``SchemaDrifted`` for what may not, ``ReplicationLagging`` while that takes its time, and
     ``ReplicationBroken`` when replication does not work although nothing is left to repair.
     """
-    drifts = drift.find(databases, plan, green)
-    plans = {database: _statements(databases, plan, green, database, each) for database, each in drifts.items()}
-    made = databases.each(plan.databases, lambda name: _perform(databases, plan, green, name, plans[name]))
+    made = make_like_blue(databases, plan, green)
     if plan.repair_drift:
         _follow_new_tables(databases, plan, green)
         _await_repairs(databases, plan, green)
@@ -76,9 +63,20 @@ def check_drift(databases: Databases, plan: Plan, green: Cluster) -> dict[str, i
     )
     if broken := [f"{name}: {'; '.join(texts)}" for name, texts in problems.items() if texts]:
         raise ReplicationBroken(f"Replication does not work. {'. '.join(broken)}.")
-    if any(each.differences for each in drifts.values()):
+    if any(made.values()):
         drift.require_none(drift.find(databases, plan, green))
     return made
+
+
+def make_like_blue(databases: Databases, plan: Plan, green: Cluster) -> dict[str, int]:
+    """Creates on green what was created on blue, and returns how many statements that took in each database.
+
+    Before there is a subscription nothing else is needed: it begins at the clone, and so brings all rows of newer
+    tables. Raises ``SchemaDrifted`` for what may not be repaired.
+    """
+    drifts = drift.find(databases, plan, green)
+    plans = {database: _statements(databases, plan, green, database, each) for database, each in drifts.items()}
+    return databases.each(plan.databases, lambda name: _perform(databases, plan, green, name, plans[name]))
 
 
 def repaired(session: Session) -> list[str]:
@@ -128,10 +126,8 @@ def _repair(on_blue: Session, difference: Difference, there: Fingerprint) -> Ite
 
 
 def _place(key: Key, definition: str) -> int:
-    if definition.startswith("PARTITION OF "):
-        return _ORDER.index("TABLE") + 1
-    is_last = key.kind not in _ORDER or definition.startswith("FOREIGN KEY")
-    return len(_ORDER) + 1 if is_last else 2 * _ORDER.index(key.kind) - 1 if key.kind != "SEQUENCE" else -1
+    kind = "PARTITION" if definition.startswith("PARTITION OF ") else key.kind
+    return _ORDER.index(kind) if kind in _ORDER and not definition.startswith("FOREIGN KEY ") else len(_ORDER)
 
 
 def _added_column(on_blue: Session, key: Key, there: Fingerprint) -> Iterator[Statement | None]:
@@ -141,10 +137,8 @@ def _added_column(on_blue: Session, key: Key, there: Fingerprint) -> Iterator[St
     if not facts or not facts[0]["is_known"]:
         yield None
         return
-    value, default = (
-        facts[0]["value"],
-        Key("DEFAULT", f"{key.part_of} ALTER COLUMN {ddl.column_name(key)}", key.address),
-    )
+    value = facts[0]["value"]
+    default = Key("DEFAULT", f"{key.part_of} ALTER COLUMN {ddl.column_name(key)}", key.address)
     yield Statement(_place(key, ""), f"ALTER {key.part_of} ADD COLUMN {ddl.column_clause(key, there, value)}")
     if value is not None:
         after = f"SET DEFAULT {there[default]}" if default in there else "DROP DEFAULT"
@@ -183,8 +177,8 @@ def _perform(databases: Databases, plan: Plan, green: Cluster, database: str, st
 
 
 def _run_as(session: Session, owner: str, sql: str) -> None:
-    """Runs a statement, in PostgreSQL's own words, as the owner, so that it needs no superuser and the owner's default privileges hold; or as
-    ourselves, when it was not the owner either who could do that on blue."""
+    """Runs a statement, in PostgreSQL's own words, as the owner, so that it needs no superuser and the owner's default
+    privileges hold; or as ourselves, when it was not the owner either who could do that on blue."""
     session.run("SAVEPOINT as_owner")
     try:
         session.run(f"SET LOCAL ROLE {owner}; {sql}; RESET ROLE")
@@ -196,7 +190,7 @@ def _run_as(session: Session, owner: str, sql: str) -> None:
 
 
 def _enable(session: Session, plan: Plan) -> None:
-    if not session.one("subscription", name=plan.sql_name)["enabled"]:
+    if any(not row["enabled"] for row in session.query("subscription", name=plan.sql_name)):
         session.run(f"ALTER SUBSCRIPTION {identifier(plan.sql_name)} ENABLE")
 
 
