@@ -161,15 +161,15 @@ def _perform(databases: Databases, plan: Plan, green: Cluster, database: str, st
     try:
         with session.transaction(lock=plan.sql_name):
             for each in statements:
-                if each.column_default is None:
-                    _run_as(session, each.owner, each.sql)
-                session.query(
+                is_noted = session.query(
                     "note_repair",
                     statement=each.sql,
                     owner=each.owner,
                     column_default=each.column_default,
                     beat=beat if each.column_default is not None else None,
                 )
+                if is_noted and each.column_default is None:
+                    _run_as(session, each.owner, each.sql)
             _enable(session, plan)
     except SqlError as error:
         raise SchemaDrifted(f"{database}: green could not be made like blue again: {error}") from error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -164,6 +166,10 @@ CHANGES = [
         "ROLE latecomer was created on blue: CREATE ROLE latecomer NOSUPERUSER INHERIT NOCREATEROLE CREATEDB",
     ),
     (
+        "ALTER ROLE was_nologin PASSWORD 'new secret'",
+        "PASSWORD of ROLE was_nologin was created on blue: set it on green as well: ALTER ROLE was_nologin PASSWORD …",
+    ),
+    (
         "ALTER ROLE was_nologin BYPASSRLS",
         "ALTER ROLE was_nologin NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB NOREPLICATION BYPASSRLS",
     ),
@@ -203,8 +209,7 @@ def test_whatever_changes_on_blue_is_named_with_the_statement_and_nothing_else_i
     lab.follow()
     assert found(lab) == []
     drift.require_none(drift.find(lab.databases, lab.plan, lab.green))
-    for change, _ in CHANGES:
-        lab.blue_server.execute(APP, change)
+    lab.blue_server.execute(APP, "; ".join(change for change, _ in CHANGES))
     assert lab.green_server
     lab.green_server.execute(APP, "CREATE INDEX by_hand ON orders (note); ALTER TABLE orders ALTER note SET NOT NULL")
     expected = [text for _, text in CHANGES] + [
@@ -261,6 +266,15 @@ def check_until_copied(lab: Lab) -> dict[str, int]:
 
     eventually(checked)
     return made[0]
+
+
+def broken(lab: Lab) -> str:
+    """What is wrong with replication although all that can be repaired has been."""
+    try:
+        check_until_copied(lab)
+    except ReplicationBroken as error:
+        return str(error)
+    return ""
 
 
 @contextmanager
@@ -327,7 +341,10 @@ def test_tables_and_columns_made_on_blue_under_load_come_to_green_with_each_row_
             ):
                 assert text in str(raised.value)
             with_plan(lab, repair_drift=True)
-            assert check_until_copied(lab)[APP] > 10
+            other = dataclasses.replace(lab, databases=dataclasses.replace(lab.databases, _sessions={}))
+            with ThreadPoolExecutor() as pool, closing(other.databases):
+                made = [pool.submit(check_until_copied, each) for each in (lab, other)]
+                assert max(each.result()[APP] for each in made) > 10
     for rows in ("SELECT * FROM orders ORDER BY id", 'SELECT * FROM "late :x" ORDER BY id', "TABLE measured"):
         expected = sorted(map(str, lab.blue_server.execute(APP, rows)))
         eventually(lambda: sorted(map(str, green.execute(APP, rows))) == expected)  # noqa: B023 - done with at once
@@ -337,6 +354,13 @@ def test_tables_and_columns_made_on_blue_under_load_come_to_green_with_each_row_
     on_blue, on_green = (lab.databases.on(side, APP) for side in (lab.plan.blue, lab.green))
     assert on_blue.query("may_read_all", role=lab.plan.replication_role) == []
     assert any(sql.startswith('CREATE TABLE public."late :x"') for sql in repair.repaired(on_green))
+    # What is broken for another reason stays broken, and is said to be.
+    row = "INSERT INTO orders OVERRIDING SYSTEM VALUE VALUES (50000, 'conflicting')"
+    for server in (green, lab.blue_server):
+        server.execute(APP, row)
+    lab.blue_server.execute(APP, "CREATE TABLE last (a int PRIMARY KEY)")
+    eventually(lambda: green.execute(APP, "SELECT bool_or(NOT subenabled) FROM pg_subscription") == [[True]])
+    eventually(lambda: "disabled" in broken(lab))
     # What rows hold that were there before cannot be known: then nothing at all is done.
     lab.blue_server.execute(APP, "CREATE TABLE later (a int PRIMARY KEY)")
     lab.blue_server.execute(APP, "ALTER TABLE goods ADD COLUMN u uuid DEFAULT gen_random_uuid()")
@@ -364,30 +388,3 @@ def test_what_is_made_on_blue_between_the_clone_and_the_subscription_comes_by_re
     assert lab.green_server.execute(APP, "SELECT a FROM early ORDER BY a") == [[1], [2]]
     last = "SELECT note, weight FROM orders ORDER BY id DESC LIMIT 2"
     assert lab.green_server.execute(APP, last) == [["with", 8], ["without", 7]]
-
-
-def test_replication_that_is_broken_for_another_reason_is_not_repaired(lab: Lab) -> None:
-    with_plan(lab, repair_drift=True, databases=(APP,))
-    lab.follow()
-    assert lab.green_server
-    lab.green_server.execute(APP, "INSERT INTO orders OVERRIDING SYSTEM VALUE VALUES (5000, 'not from blue')")
-    lab.blue_server.execute(APP, "INSERT INTO orders OVERRIDING SYSTEM VALUE VALUES (5000, 'from blue')")
-    lab.blue_server.execute(APP, "CREATE TABLE late (a int PRIMARY KEY)")
-
-    def broken() -> bool:
-        try:
-            repair.check_drift(lab.databases, lab.plan, lab.green)
-        except ReplicationLagging:
-            return False
-        except ReplicationBroken as error:
-            return "disabled" in str(error)
-        return False
-
-    eventually(broken)
-
-
-def test_a_password_that_was_changed_on_blue_is_found_and_not_told(lab: Lab) -> None:
-    lab.follow()
-    lab.blue_server.execute(APP, f"ALTER ROLE {ROLE} PASSWORD 'another one'")
-    (line,) = found(lab)
-    assert line == f"PASSWORD of ROLE {ROLE} was changed on blue: set it on green as well: ALTER ROLE {ROLE} PASSWORD …"
