@@ -165,6 +165,7 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "CreateSlots": lambda s: f"{len(s['slots'])} slots",
     "WaitForGreen": lambda s: f"green answers at {s['green']['host']}",
     "AdoptClone": lambda s: f"start LSN {s['adoption']['start_lsn']}",
+    "CheckDrift": lambda s: f"{sum(s['drift'].values())} statements repaired",
     "WaitForCatchUp": lambda s: _lags(list(s["lag"].values())),
     "WarmGreen": lambda s: (
         f"{sum(d['tables_analysed'] for d in s['warmth'].values())} tables analysed,"

@@ -87,6 +87,7 @@ _OF_A_RELEASE = (
     Row("WaitForGreen", 30, (look_at_clusters,)),
     Row("AdoptClone", 120, (database,)),
     Row("CreateSubscriptions", 120, (database, replication_secrets("GetSecretValue"))),
+    Row("CheckDrift", 120, (database,)),
     Row("WaitForCatchUp", 60, (database,)),
     Row("BeginVerification", 120, (database,)),
     Row("CompareChunks", 840, (database,)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import fingerprint
 from .errors import CloneUnusable, SqlError
 from .freeze import fence
 from .lsn import Lsn
@@ -42,10 +43,12 @@ def guard(start: Lsn, confirmed: Lsn, blue_now: Lsn, stamps: tuple[str | None, s
 def adopt_clone(databases: Databases, plan: Plan, green: Cluster) -> Lsn:
     """Makes the clone green, and returns the position at which replication into it has to begin.
 
+    Its fingerprint is kept before anything is changed: it is blue as of the clone, to tell later what has drifted.
     The start is read first, before anything restarts or changes the clone, and kept there (``bluegreen.adoption``) in
     the transaction that drops the copied publication, so that a second attempt finds it again. The copied slots are
     dropped on green only: unread, they would hold its log for ever and make an engine upgrade fail.
     """
+    databases.each(plan.databases, lambda database: fingerprint.keep(databases.on(green, database), plan, database))
     fence(databases.on(green, plan.home), plan)
     databases.each(plan.databases, lambda database: roll_back_prepared(databases.on(green, database)))
     starts = databases.each(plan.databases, lambda database: _adopt_database(databases, plan, green, database))

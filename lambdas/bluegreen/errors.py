@@ -12,6 +12,7 @@
     │   ├── CloneUnusable              green is not a clone of blue taken after its publication and slots
     │   ├── GreenFailed                Aurora gave up on green
     │   ├── ReplicationBroken          a subscription is disabled, erring, or misses tables
+    │   ├── SchemaDrifted              schema, roles or settings differ between blue and green
     │   ├── NotReadyToFreeze           something changed since the approval
     │   ├── WritersRemain              sessions or prepared transactions outlive the freeze
     │   ├── FreezeBudgetExceeded       the switchover took longer than it may
@@ -79,6 +80,10 @@ class GreenFailed(Refused):
 
 class ReplicationBroken(Refused):
     """A subscription is disabled, reports errors, or does not follow every published table."""
+
+
+class SchemaDrifted(Refused):
+    """What replication does not carry is not the same on both sides; the message lists it with the statements."""
 
 
 class NotReadyToFreeze(Refused):

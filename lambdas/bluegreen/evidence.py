@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import Any
 
-from . import green_cache, lag
+from . import drift, fingerprint, green_cache, lag, repair
 from .completion import explanation
 from .errors import FreezeBudgetExceeded
 from .model import Cluster, Lag, Plan, State
@@ -36,14 +36,15 @@ class Evidence:
 
 
 def gather(databases: Databases, plan: Plan, green: Cluster, state: State) -> Evidence:
-    """Measures the lag once more, and what the freeze will take, and writes the request."""
+    """Looks for drift, compares what changed, measures lag and what the freeze will take, and writes the request."""
+    drift.require_none(drift.find(databases, plan, green))
     changed = {name: since.totals(found) for name, found in since.compare_changed(databases, plan, green).items()}
     lags = lag.measure(databases, plan, green)
     lag.require_small(lags, plan.max_lag_bytes, plan.max_lag_s)
     freeze_s = expected_freeze_s(databases, plan, green, max(measured.lag_s or 0 for measured in lags))
     return Evidence(
         subject=f"Approve release {plan.release_id} of {plan.cluster_name[:40]}?",
-        text=request_text(plan, green, state, lags, changed, freeze_s),
+        text=request_text(plan, green, state, lags, changed, freeze_s, drift_lines(databases, plan, green)),
         answer="""'{"decision": "approve", "approver": "YOUR NAME"}'""",
         lag=[asdict(measured) for measured in lags],
         expected_freeze_s=round(freeze_s, 3),
@@ -57,8 +58,29 @@ def _record_lines(plan: Plan) -> list[str]:
     return [f"{title:<14}{line}" for title, line in zip_longest(["Record:"], lines, fillvalue="")]
 
 
+def drift_lines(databases: Databases, plan: Plan, green: Cluster) -> list[str]:
+    """What the approver should know of what is not replicated: that it is the same, and what was done for that."""
+    made = [
+        f"  {database}: {' '.join(statement.split())[:200]}"
+        for database in plan.databases
+        for statement in repair.repaired(databases.on(green, database))
+    ]
+    sees_passwords = fingerprint.sees_passwords(databases.on(plan.blue, plan.home))
+    passwords = "and passwords " if sees_passwords else "(passwords cannot be compared) "
+    lines = [f"Schema, roles, grants, settings {passwords}are the same on both sides."]
+    return lines + (
+        ["What was created on blue meanwhile was created on green:", *drift.shortened(made)] if made else []
+    )
+
+
 def request_text(
-    plan: Plan, green: Cluster, state: State, lags: list[Lag], changed: dict[str, dict[str, int]], freeze_s: float
+    plan: Plan,
+    green: Cluster,
+    state: State,
+    lags: list[Lag],
+    changed: dict[str, dict[str, int]],
+    freeze_s: float,
+    drift_lines: list[str],
 ) -> str:
     """The approval request as the release lead reads it."""
     lines = [
@@ -85,6 +107,7 @@ def request_text(
             f" and the {changed[measured.database]['rows']} that changed meanwhile"
         )
     lines += [
+        *drift_lines,
         f"Green is warm: {green_cache.sentence(state['warmth'])}.",
         *_finding_lines(plan, state),
         "",

@@ -103,6 +103,8 @@ class Plan:
     """``release``, or ``check``: blue is looked at, and nothing else."""
     accept: tuple[str, ...] = ()
     """The warnings about blue (``preflight/catalogue.py``) that are known and no reason not to release."""
+    repair_drift: bool = False
+    """Whether tables and columns that are created on blue during the release are created on green as well."""
     attempt: int = 1
     """Which try at the switchover this is, from 1; each has its own freeze record and its own verdict."""
 

@@ -105,6 +105,7 @@ def plan_release(
         freeze_method=asked.get("freeze_method", defaults.freeze_method),
         freeze_hook_function_arn=defaults.freeze_hook_function_arn,
         freeze_hook_in_budget=defaults.freeze_hook_in_budget,
+        repair_drift=asked.get("repair_drift", False),
         freeze_hook_timeout_s=freeze_budget_s if defaults.freeze_hook_in_budget else LAMBDA_LIMIT_S,
         mode=asked.get("mode", "release"),
         accept=_accepted(asked.get("accept", ())),

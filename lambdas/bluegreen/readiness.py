@@ -6,12 +6,11 @@ freeze, its end, and the opening of green are made in a transaction each, and ro
 
 from __future__ import annotations
 
-from . import lag, preflight
+from . import drift, lag, preflight
 from .errors import NotReadyToFreeze
 from .freeze_methods import AWS_ROLES, Taken, method_of, refusals, try_freeze
-from .model import Cluster, Plan, Relation
+from .model import Cluster, Plan
 from .postgres import Databases, Session
-from .switchover import sequence_states
 from .verify import since
 
 
@@ -25,7 +24,8 @@ def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
     taken, refused = try_freeze(on_blue, plan)
     findings += refused
     findings += opening_findings(on_green, plan, taken)
-    databases.each(plan.databases, lambda database: findings.extend(_changes(databases, plan, green, database)))
+    databases.each(plan.databases, lambda database: findings.extend(_features(databases, plan, database)))
+    findings += drift.findings(drift.find(databases, plan, green))
     if findings:
         raise NotReadyToFreeze(f"Blue cannot be frozen yet: {'; '.join(sorted(findings))}.")
     lag.require_small(lag.measure(databases, plan, green), plan.max_lag_bytes, plan.max_lag_s)
@@ -59,7 +59,6 @@ def opening_findings(on_green: Session, plan: Plan, taken: Taken) -> list[str]:
     method = method_of(plan)
     findings = [f"green is not fenced any more: {name} can log in" for name in method.prove(on_green, plan)]
     missing = [row["name"] for row in on_green.query("missing_roles", roles=sorted(taken.names))]
-    findings += [f"role {name} was created on blue after the clone: create it on green as well" for name in missing]
     with on_green.trial(lock=plan.sql_name):
         changes = method.unfreeze(taken.without(missing))
         refused = [f"green could not be opened: {text}" for text in refusals(on_green, changes)]
@@ -68,12 +67,7 @@ def opening_findings(on_green: Session, plan: Plan, taken: Taken) -> list[str]:
     return findings + refused
 
 
-def _changes(databases: Databases, plan: Plan, green: Cluster, database: str) -> list[str]:
-    """What was created in one database of blue since the clone."""
-    on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-    findings = [f"{found.id} {found}: {found.fix}" for found in preflight.found_again(on_blue, plan, database)]
-    tables = [{Relation(**row) for row in side.query("published_tables")} for side in (on_blue, on_green)]
-    sequences = [{state.sequence for state in sequence_states(side)} for side in (on_blue, on_green)]
-    for kind, (blue_has, green_has) in (("table", tables), ("sequence", sequences)):
-        findings += [f"{kind} {database}.{missing} exists on blue only" for missing in blue_has - green_has]
-    return findings
+def _features(databases: Databases, plan: Plan, database: str) -> list[str]:
+    """What one database of blue has come to use since the clone that the release does not carry over."""
+    found = preflight.found_again(databases.on(plan.blue, database), plan, database)
+    return [f"{each.id} {each}: {each.fix}" for each in found]

@@ -46,9 +46,9 @@ def test_everything_that_stands_in_the_way_is_named_at_once(following: Lab) -> N
     with pytest.raises(NotReadyToFreeze) as raised:
         readiness.recheck(lab.databases, lab.plan, lab.green)
     for finding in (
-        "role latecomer was created on blue",
-        f"sequence {APP}.public.later",
-        f"table {APP}.public.late",
+        f"{APP}: ROLE latecomer was created on blue: CREATE ROLE latecomer",
+        f"{APP}: SEQUENCE public.later was created on blue: CREATE SEQUENCE public.later",
+        f"{APP}: TABLE public.late was created on blue: CREATE TABLE public.late",
         f"other-subscription {CRM}: other",
         f"the pg_cron job nightly of x writes to {CRM}",
         f"the pg_cron job 2 of x writes to {APP}",

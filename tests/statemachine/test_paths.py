@@ -37,6 +37,7 @@ HAPPY = [
     "WaitForGreen",
     "AdoptClone",
     "CreateSubscriptions",
+    "CheckDrift",
     "WaitForCatchUp",
     "BeginVerification",
     "CompareTables",
@@ -83,9 +84,8 @@ def way_out(failing: str) -> list[str]:
         return [*ABORT, *CLEAN_UP]
     if failing in AFTER_THE_OPENING:
         return ["NotifyUnfinished", "ReleaseUnfinished"]
-    if failing in HAPPY and HAPPY.index(failing) >= HAPPY.index("LowerTtl"):
-        return [*ABORT[2:], *CLEAN_UP]
-    return CLEAN_UP
+    before_drift = HAPPY[: HAPPY.index("CheckDrift")]  # what comes after it is gone through again, with TTLs lowered
+    return CLEAN_UP if failing in before_drift else [*ABORT[2:], *CLEAN_UP]
 
 
 def test_read_downwards_the_definition_is_the_procedure() -> None:
@@ -268,11 +268,33 @@ def test_after_an_abort_the_approval_is_asked_for_again_and_the_next_attempt_may
     machine.results["AbortSwitchover"] = RESULTS["AbortSwitchover"] | {"next_attempt": 2}
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
-    assert states[states.index("AbortSwitchover") :][: len(ABORT) + 2] == [*ABORT, "StartNextAttempt", "WaitForCatchUp"]
+    assert states[states.index("AbortSwitchover") :][: len(ABORT) + 2] == [*ABORT, "StartNextAttempt", "CheckDrift"]
     assert states.count("RequestApproval") == 2
     assert machine.events["GatherEvidence"]["failure"]["Error"] == "SomethingIsWrong"
     assert machine.events["OpenGreen"]["plan"]["attempt"] == 2
     assert machine.calls["CleanUpReplication"] == 0
+
+
+@pytest.mark.parametrize(
+    ("found_in", "error"),
+    [
+        ("WaitForCatchUp", "ReplicationBroken"),
+        ("GatherEvidence", "ReplicationBroken"),
+        ("GatherEvidence", "SchemaDrifted"),
+    ],
+)
+def test_drift_that_comes_up_later_leads_back_to_where_it_is_repaired(
+    machine: Machine, found_in: str, error: str
+) -> None:
+    machine.faults[found_in] = [error]
+    release, states = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    assert states[states.index(found_in) + 1] == "CheckDrift"
+    assert machine.calls["CheckDrift"] == machine.calls["WaitForCatchUp"] == 2
+    machine.faults["CheckDrift"] = ["SchemaDrifted"]
+    release, states = machine.run()
+    assert release.failure().startswith("SchemaDrifted")
+    assert states[-len(way_out("CheckDrift")) :] == way_out("CheckDrift")
 
 
 def test_when_the_attempts_are_used_up_the_release_ends_with_the_last_reason(machine: Machine) -> None:
@@ -326,6 +348,7 @@ def test_a_way_out_that_fails_calls_for_a_person_and_keeps_the_lock(machine: Mac
     [
         ("CloneBlue", "GreenNotReady"),
         ("WaitForGreen", "GreenNotReady"),
+        ("CheckDrift", "ReplicationLagging"),
         ("WaitForCatchUp", "ReplicationLagging"),
         ("WaitForDns", "DnsNotInSync"),
     ],

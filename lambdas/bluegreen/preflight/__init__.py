@@ -139,7 +139,7 @@ def _parameters(plan: Plan) -> dict[str, Any]:
     return {
         "release": plan.sql_name,
         "databases": list(plan.databases),
-        "our_slots": [plan.slot(database) for database in plan.databases],
+        "our_slots": [slot for database in plan.databases for slot in (plan.slot(database), plan.recorder(database))],
         "aws_roles": list(AWS_ROLES),
         "sessions": SESSIONS_PER_DATABASE * len(plan.databases),
         "long_s": LONG_TRANSACTION_S,

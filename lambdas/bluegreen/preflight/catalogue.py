@@ -255,7 +255,7 @@ OF_THE_SERVER = (
     Check(
         "too-little-room",
         "blocker",
-        "Each database needs a slot and a sender on blue and an apply worker on green, which gets blue's parameters.",
+        "Each database needs two slots and a sender on blue, an apply worker on green, which gets blue's parameters.",
         f"set {{setting}} to at least {{wanted}} {PARAMETER} and reboot the instances",
         name="{setting} is {value} and {free} of it is free; {needed} are needed",
     ),

@@ -31,6 +31,24 @@ CREATE TABLE bluegreen.adoption (
     adopted_at timestamptz NOT NULL
 );
 
+-- Green only: what it was cloned with (fingerprint.py), and the DDL by which it followed blue since then (repair.py), with
+-- the number of errors that its subscription had met until that helped. A default waits until a sentinel has arrived.
+CREATE TABLE bluegreen.fingerprint (
+    kind text NOT NULL,
+    identity text NOT NULL,
+    part_of text NOT NULL,
+    definition text NOT NULL
+);
+CREATE TABLE bluegreen.repair (
+    statement text NOT NULL,
+    owner text NOT NULL,
+    column_default text,
+    not_before_beat bigint,
+    noted_at timestamptz NOT NULL,
+    done_at timestamptz,
+    apply_errors bigint
+);
+
 -- Green only: the commit point. The first row of a switchover decides it, 'open' or 'abort', once and for all.
 CREATE TABLE bluegreen.opening (
     switchover_id text PRIMARY KEY,
