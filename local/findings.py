@@ -22,6 +22,10 @@ is under way. The result is the execution's output, and a mail.
 Those marked with ↻ are looked for again right before the freeze. A fix that ends in a semicolon is a statement; the
 finding has it with all names filled in and quoted, to be run as it is in the database that is named with it.
 
+`python -m local check DSN…` asks the same of the databases of any server, but for what RDS and EC2 know. The state of
+the cluster, its engine, and the records with their zones are looked at before, in `PlanRelease`; that the secret of the
+release's role can be read, and TLS, by connecting.
+
 Not looked for, because it shows only when green is there: whether green can reach blue. Its subscription connects in
 `CreateSubscriptions`, and fails with the address. Nor whether storage has room for the log that slots retain: an Aurora
 volume grows by itself.
