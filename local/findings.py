@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from bluegreen.preflight.catalogue import BEFORE_ALL, IN_EACH_DATABASE, OF_RDS, OF_THE_SERVER, TRIED
+from bluegreen.preflight.catalogue import BEFORE_ALL, OF_RDS, OF_THE_SERVER, TRIED
 from bluegreen.preflight.findings import SEVERITIES, Check
+from bluegreen.preflight.of_databases import IN_EACH_DATABASE
 
 HEAD = """\
 # Findings
@@ -30,7 +31,7 @@ Not looked for, because it shows only when green is there: whether green can rea
 `CreateSubscriptions`, and fails with the address. Nor whether storage has room for the log that slots retain: an Aurora
 volume grows by itself.
 
-This page is made of `lambdas/bluegreen/preflight/catalogue.py` by `make findings`.
+This page is made of the catalogue in `lambdas/bluegreen/preflight/` by `make findings`.
 """
 
 SECTIONS = {
