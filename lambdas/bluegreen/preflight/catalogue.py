@@ -1,7 +1,7 @@
 """Everything that a look at blue looks for. ``make findings`` makes docs/findings.md of it.
 
 A check of a database (``of_databases.py``) or of the server is one entry and ``queries/findings/<id>.sql``, which
-returns a row for each object with the columns that the entry's templates name. Those of RDS are asked for in ``rds.py``.
+returns a row for each object with the columns that the entry's templates name. Those of RDS are in ``rds.py``.
 """
 
 from __future__ import annotations
