@@ -11,6 +11,7 @@ import pg8000.native
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from bluegreen.errors import BlueGreenError, SqlError
 from bluegreen.model import Cluster, Plan
@@ -119,11 +120,10 @@ def show(console: Console, report: Report) -> None:
         table.add_column(column, overflow="fold")
     for finding in report.findings:
         style = STYLES[finding.severity]
-        name = f"[{style}]{finding.severity}[/{style}]\n{finding.id}\n[dim]{escape(finding.why)}[/dim]"
         table.add_row(
-            name,
-            "\n".join(escape(str(each)) for each in finding.objects),
-            "\n".join(dict.fromkeys(escape(each.fix) for each in finding.objects)),
+            Text.assemble((finding.severity, style), f"\n{finding.id}\n", (finding.why, "dim")),
+            Text("\n".join(map(str, finding.objects))),  # no markup: a name may be :x: or [red]
+            Text("\n".join(dict.fromkeys(each.fix for each in finding.objects))),
         )
     if report.findings:
         console.print(table)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from bluegreen.preflight.catalogue import BEFORE_ALL, IN_EACH_DATABASE, OF_RDS, OF_THE_SERVER, TRIED
+from bluegreen.preflight.catalogue import BEFORE_ALL, OF_RDS, OF_THE_SERVER, TRIED
 from bluegreen.preflight.findings import SEVERITIES, Check
+from bluegreen.preflight.of_databases import IN_EACH_DATABASE
 
 HEAD = """\
 # Findings
@@ -22,11 +23,15 @@ is under way. The result is the execution's output, and a mail.
 Those marked with ↻ are looked for again right before the freeze. A fix that ends in a semicolon is a statement; the
 finding has it with all names filled in and quoted, to be run as it is in the database that is named with it.
 
+`python -m local check DSN…` asks the same of the databases of any server, but for what RDS and EC2 know. The state of
+the cluster, its engine, and the records with their zones are looked at before, in `PlanRelease`; that the secret of the
+release's role can be read, and TLS, by connecting.
+
 Not looked for, because it shows only when green is there: whether green can reach blue. Its subscription connects in
 `CreateSubscriptions`, and fails with the address. Nor whether storage has room for the log that slots retain: an Aurora
 volume grows by itself.
 
-This page is made of `lambdas/bluegreen/preflight/catalogue.py` by `make findings`.
+This page is made of the catalogue in `lambdas/bluegreen/preflight/` by `make findings`.
 """
 
 SECTIONS = {

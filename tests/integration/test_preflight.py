@@ -351,6 +351,7 @@ def test_the_command_line_shows_a_table_and_tells_by_its_status(lab: Lab, capsys
     shown = capsys.readouterr().out
     assert "unlogged-table" in shown
     assert '"[red]" SET' in shown
+    assert ":x:" in shown, "no emoji"
     assert main(["check", "--json", "--accept", "unlogged-table", *dsns]) == 0
     (warning, _) = json.loads(capsys.readouterr().out)
     assert warning["objects"][0]["fix"] == 'ALTER TABLE "public"."[red]" SET LOGGED;'

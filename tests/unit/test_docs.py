@@ -11,6 +11,7 @@ import pytest
 
 from bluegreen import errors
 from bluegreen.preflight import catalogue
+from bluegreen.preflight.of_databases import IN_EACH_DATABASE
 from local import findings
 
 DOCS = [Path("README.md"), *sorted(Path("docs").rglob("*.md"))]
@@ -66,7 +67,7 @@ def test_the_page_of_findings_is_what_the_catalogue_says() -> None:
 
 
 def test_every_finding_of_a_database_or_server_has_its_query_and_no_query_has_another_ones_name() -> None:
-    asked = {check.id for check in (*catalogue.BEFORE_ALL, *catalogue.IN_EACH_DATABASE, *catalogue.OF_THE_SERVER)}
+    asked = {check.id for check in (*catalogue.BEFORE_ALL, *IN_EACH_DATABASE, *catalogue.OF_THE_SERVER)}
     queries = Path("lambdas/bluegreen/queries")
     assert {path.stem for path in (queries / "findings").iterdir()} == asked
     stems = [path.stem for path in queries.rglob("*.sql")]

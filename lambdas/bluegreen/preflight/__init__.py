@@ -13,8 +13,9 @@ from ..lsn import Lsn
 from ..model import Plan, Relation
 from ..postgres import INVALID_CATALOG_NAME, OBJECT_NOT_IN_PREREQUISITE_STATE, Databases, Row, Session
 from ..quoting import identifier
-from .catalogue import BEFORE_ALL, BY_ID, CHECKS, IN_EACH_DATABASE, OF_THE_SERVER
+from .catalogue import BEFORE_ALL, BY_ID, CHECKS, OF_THE_SERVER
 from .findings import Check, Finding, Found, gathered, tally, text_of
+from .of_databases import IN_EACH_DATABASE
 
 DEFAULT_CRON_DATABASE = "postgres"
 

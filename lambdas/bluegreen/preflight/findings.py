@@ -19,6 +19,9 @@ SHOWN_OBJECTS = 20
 """Of each finding this many objects are named in mails, errors and outputs; all of them are in the function's log."""
 
 
+NOTHING_TO_DO = "nothing to do"
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One thing that is looked for. ``name`` and ``fix`` are templates (``quoting.fill``) for a row that was found.
