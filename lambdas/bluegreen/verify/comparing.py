@@ -51,6 +51,14 @@ class Comparison:
     unsettled: tuple[Key, ...] = ()
     """Keys of rows that were changing at every look, so nothing is known about them."""
 
+    def __add__(self, other: Comparison) -> Comparison:
+        return Comparison(
+            self.rows + other.rows,
+            self.differences + other.differences,
+            self.differing_rows + other.differing_rows,
+            self.unsettled + other.unsettled,
+        )
+
     @property
     def is_equal(self) -> bool:
         """Whether all rows are proven equal."""
@@ -106,7 +114,24 @@ def compare_keys(
     with_values: bool = True,
 ) -> Comparison:
     """Compares the rows with the given keys, which may be absent; the table must have a key."""
-    return _judge(blue, green, table, Chunk(), keys, None, settle, with_values)
+    compared = Comparison(0)
+    for start in range(0, len(keys), reading.SUMMED_KEYS):
+        batch = keys[start : start + reading.SUMMED_KEYS]
+
+        def total(session: Session, side: Side, batch: Sequence[Key] = batch) -> Print:
+            return reading.total_by_key(session, table, side, batch)
+
+        if settle is nothing:
+            on_blue, on_green = at_once(blue, green, total)
+        else:
+            on_blue = total(blue, BLUE)
+            settle()
+            on_green = total(green, GREEN)
+        if on_blue == on_green:
+            compared += Comparison(on_blue[0])
+        else:
+            compared += _judge(blue, green, table, Chunk(), batch, on_blue[0], settle, with_values)
+    return compared
 
 
 def _judge(
@@ -115,7 +140,7 @@ def _judge(
     table: Table,
     chunk: Chunk,
     keys: Sequence[Key],
-    rows: int | None,
+    rows: int,
     settle: Settle,
     with_values: bool,
 ) -> Comparison:
@@ -125,13 +150,11 @@ def _judge(
     """
     differing: list[Key] = []
     unsettled: list[Key] = []
-    counted = 0
     for start in range(0, len(keys), reading.KEYS):
         batch = keys[start : start + reading.KEYS]
-        different, open_keys, found = _look(blue, green, table, chunk, batch, settle)
+        different, unsettled_here = _look(blue, green, table, chunk, batch, settle)
         differing += different
-        unsettled += open_keys
-        counted += found
+        unsettled += unsettled_here
         if len(differing) >= NAMED:
             break
     named = differing[:NAMED]
@@ -144,7 +167,7 @@ def _judge(
         else:
             unsettled.append(key)  # it changed just now
     return Comparison(
-        counted if rows is None else rows,
+        rows,
         tuple(itertools.chain.from_iterable(differences.values())),
         len(differing) - len(named) + len(differences),
         tuple(unsettled),
@@ -153,18 +176,16 @@ def _judge(
 
 def _look(
     blue: Session, green: Session, table: Table, chunk: Chunk, keys: Sequence[Key], settle: Settle
-) -> tuple[list[Key], list[Key], int]:
-    """The keys that differ, those that stayed unsettled, and how many rows blue has."""
+) -> tuple[list[Key], list[Key]]:
+    """The keys that differ, and those that stayed unsettled."""
     seen: dict[Key, set[Print | None]] = {key: set() for key in keys}
     before: dict[Key, tuple[Print | None, Print | None]] = {}
     differing: list[Key] = []
-    rows = 0
     left = list(keys)
-    for look in range(LOOKS):
+    for _ in range(LOOKS):
         on_blue = reading.rows_by_key(blue, table, BLUE, chunk, left)
         settle()
         on_green = reading.rows_by_key(green, table, GREEN, chunk, left)
-        rows = rows if look else sum(count for count, _ in on_blue.values())
         still: list[Key] = []
         for key in left:
             pair = on_blue.get(key), on_green.get(key)
@@ -175,7 +196,7 @@ def _look(
             before[key] = pair
         if not (left := still):
             break
-    return differing, left, rows
+    return differing, left
 
 
 def _different(blue: Mapping[Any, T], green: Mapping[Any, T]) -> set[Any]:

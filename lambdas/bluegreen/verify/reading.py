@@ -13,7 +13,10 @@ from .row_hash import ALIAS, columns_hash, row_hash, text_of
 from .tables import Side, Table
 
 KEYS = 5000
-"""How many keys one statement looks up."""
+"""How many keys one statement looks up, to find what differs."""
+
+SUMMED_KEYS = 50_000
+"""How many keys one statement looks up for their rows' sum."""
 
 BUCKETS = 256
 """Into how many parts a chunk that differs is divided, to find where."""
@@ -64,6 +67,12 @@ def rows_of(session: Session, table: Table, side: Side, chunk: Chunk, parts: Seq
     if parts is not None:
         chosen, parameters = f"WHERE part & {BUCKETS - 1} = ANY (:parts::int8[])", {"parts": list(parts)}
     return _by_key(session, table, f"FROM ({hashed}) q {chosen}", **bounds, **parameters)
+
+
+def total_by_key(session: Session, table: Table, side: Side, keys: Sequence[Key]) -> Print:
+    """The fingerprint of the rows with some keys together."""
+    (row,) = _lookup(session, f"count(*) AS count, sum({row_hash(table, side)})::text AS sum", table, side, keys)
+    return row["count"], row["sum"] or "0"
 
 
 def rows_by_key(session: Session, table: Table, side: Side, chunk: Chunk, keys: Sequence[Key]) -> dict[Key, Print]:
@@ -126,7 +135,7 @@ def _lookup(
     session: Session, what: str, table: Table, side: Side, keys: Iterable[Key], rest: str = ""
 ) -> list[dict[str, Any]]:
     columns = table.key_columns
-    arrays = {f"k{place}": list(values) for place, values in enumerate(zip(*keys, strict=True))}
+    arrays = {f"k{place}": _array(values) for place, values in enumerate(zip(*keys, strict=True))}
     names = ", ".join(f"k{place}" for place in range(len(columns)))
     given = ", ".join(f":k{place}::text[]" for place in range(len(columns)))
     matches = " AND ".join(
@@ -138,3 +147,14 @@ def _lookup(
         f" JOIN {table.source(side)} ON {matches} {rest}"
     )
     return session.run(sql, **arrays)
+
+
+def _array(values: Sequence[str]) -> str:
+    r"""The text of an array, for one parameter: many times as fast as a list.
+
+    >>> print(_array(["1", 'a"b', "\\"]))
+    {"1","a\"b","\\"}
+    """
+    if any(special in "".join(values) for special in '"\\'):
+        values = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+    return '{"' + '","'.join(values) + '"}'
