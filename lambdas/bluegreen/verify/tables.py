@@ -25,6 +25,7 @@ OUTPUT_SETTINGS = {
     "search_path": "pg_catalog",
     "row_security": "off",
     "jit": "off",  # compiling takes longer than a chunk
+    "max_parallel_workers_per_gather": "0",  # the connections are the budget
 }
 """What decides how a value is written, and so what its hash is; the same for both sides."""
 
