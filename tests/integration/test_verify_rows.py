@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bluegreen.quoting import identifier, literal
+from bluegreen.verify.comparing import Difference
 from bluegreen.verify.row_hash import row_hash
 from bluegreen.verify.tables import BLUE, GREEN
 from local.host import reserve_address
@@ -160,6 +161,25 @@ def test_every_planted_difference_is_named(planted: dict[int, Server], blue: int
     assert comparison.differing_rows == len(PLANTED)
     with sides(planted[blue], planted[green], "planted") as (on_blue, on_green):
         assert compare(on_blue, on_green, 'Every; -- "type"').is_equal
+
+
+def test_collations_for_which_a_is_equal_to_capital_a_and_xml(servers: dict[int, Server]) -> None:
+    """Only Debian's PostgreSQL is built with ICU and libxml."""
+    for database, key, text, xml in (("folded", "k", "a", "<a/>"), ("folded green", "K", "A", "<a></a>")):
+        servers[15].execute("postgres", f"CREATE DATABASE {identifier(database)}")
+        servers[15].execute(
+            database,
+            "CREATE COLLATION folding (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+            "CREATE TABLE folded (id text COLLATE folding PRIMARY KEY, t text COLLATE folding, x xml);"
+            f"INSERT INTO folded VALUES ('{key}', 't', NULL), ('2', '{text}', NULL), ('3', 't', '{xml}');"
+            "INSERT INTO folded SELECT 'row ' || n, 'same' FROM generate_series(1, 5000) n; ANALYZE",
+        )
+    with sides(servers[15], servers[15], "folded", "folded green") as both:
+        assert compare(*both, "folded").differences == (
+            Difference(("2",), "t", "a", "A"),
+            Difference(("3",), "x", "<a/>", "<a></a>"),
+            Difference(("k",), "id", "k", "K"),
+        )
 
 
 def test_no_hash_is_null(planted: dict[int, Server]) -> None:

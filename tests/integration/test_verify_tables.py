@@ -14,7 +14,7 @@ from bluegreen.postgres import Session
 from bluegreen.verify import whole
 from bluegreen.verify.catalog import read_catalog
 from bluegreen.verify.chunks import Chunk, count_chunks, key_ranges
-from bluegreen.verify.comparing import Difference, compare_chunk, compare_keys
+from bluegreen.verify.comparing import Difference, TableRewritten, compare_chunk, compare_keys
 from bluegreen.verify.planning import plan_chunks
 from bluegreen.verify.tables import BLUE, Side
 from local.cli import main
@@ -161,6 +161,9 @@ def test_rows_that_were_never_touched_are_compared_in_their_places(both: tuple[S
     }
     green.run("UPDATE public.uuids SET n = n")
     assert not any(chunk.blocks for chunk in cut())
+    blue.run("CLUSTER public.uuids USING uuids_pkey")
+    with pytest.raises(TableRewritten):
+        compare_chunk(*both, table, chunks[0])
 
 
 def test_rows_that_are_missing_doubled_or_changed(both: tuple[Session, Session]) -> None:

@@ -40,16 +40,18 @@ class Chunk:
     upper: Key | None = None
     row_estimate: int = 0
     blocks: tuple[int, int | None] | None = None
+    files: tuple[int, int] | None = None
+    """Which file the blocks are of, on blue and on green: VACUUM FULL and the like begin a new one."""
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> Self:
         """A chunk as JSON has it.
 
-        >>> Chunk.of({"lower": ["1"], "upper": None, "row_estimate": 5, "blocks": None})
-        Chunk(lower=('1',), upper=None, row_estimate=5, blocks=None)
+        >>> Chunk.of({"lower": ["1"], "upper": None, "row_estimate": 5})
+        Chunk(lower=('1',), upper=None, row_estimate=5, blocks=None, files=None)
         """
-        pairs = {name: None if state[name] is None else tuple(state[name]) for name in ("lower", "upper", "blocks")}
-        return cls(**{**state, **pairs})
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
+        return cls(**fields)
 
     def to_state(self) -> dict[str, Any]:
         """For JSON."""
@@ -146,7 +148,7 @@ def pages_of(session: Session, table: Table) -> int:
     (size,) = session.run(
         "SELECT sum(pg_relation_size(relid)) / current_setting('block_size')::int AS pages FROM"
         " (SELECT :name::regclass AS relid UNION SELECT relid FROM pg_partition_tree(:name::regclass)) tree",
-        name=f"{identifier(table.relation.schema)}.{identifier(table.relation.name)}",
+        name=table.sql_name,
     )
     return max(1, int(size["pages"]))
 

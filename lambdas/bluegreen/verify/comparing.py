@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ..errors import Refused
 from ..postgres import Session
 from . import reading
 from .chunks import Chunk, Key
@@ -65,6 +66,10 @@ class Comparison:
         return not self.differing_rows and not self.unsettled
 
 
+class TableRewritten(Refused):
+    """Rows have left their blocks without being changed, so some may have been passed over."""
+
+
 def at_once(blue: Session, green: Session, work: Callable[[Session, Side], T]) -> tuple[T, T]:
     """Does the same on both sides, side by side."""
     with ThreadPoolExecutor(1) as pool:
@@ -83,7 +88,8 @@ def compare_chunk(
 
     Its sums are compared first, and once more after settling. Then the rows whose hashes differ are found, and looked
     at again by their keys: sides that are read at different moments, or sort text in different ways, differ in a chunk
-    without differing in a row.
+    without differing in a row. A row that blue changes meanwhile may be passed over: what has changed since the
+    comparison began has to be compared once more, by its keys.
     """
 
     def total(session: Session, side: Side) -> Print:
@@ -93,6 +99,8 @@ def compare_chunk(
     if on_blue != on_green and settle is not nothing:
         settle()
         on_blue, on_green = at_once(blue, green, total)
+    if chunk.files and chunk.files != at_once(blue, green, lambda session, _: reading.file_of(session, table)):
+        raise TableRewritten(f"{table.relation} was rewritten meanwhile, as by VACUUM FULL: compare it again.")
     if on_blue == on_green:
         return Comparison(on_blue[0])
     rows = on_blue[0]

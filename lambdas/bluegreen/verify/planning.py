@@ -29,8 +29,9 @@ def plan_chunks(
     count = count_chunks(table, chunk_rows, chunk_bytes)
     if count > 1 and not any(table.is_partitioned):
         pages = pages_of(blue, table)
+        files = at_once(blue, green, lambda session, _: reading.file_of(session, table))
         if _are_in_the_same_places(blue, green, table, pages):
-            yield from _block_ranges(table, pages, count)
+            yield from _block_ranges(table, pages, count, files)
             return
     yield from key_ranges(blue, table, count)
 
@@ -51,15 +52,15 @@ def _are_in_the_same_places(blue: Session, green: Session, table: Table, pages: 
     return True
 
 
-def _block_ranges(table: Table, pages: int, count: int) -> Iterator[Chunk]:
+def _block_ranges(table: Table, pages: int, count: int, files: tuple[int, int]) -> Iterator[Chunk]:
     """The last one is open: green may have more blocks, and either side may grow.
 
     >>> from ..model import Relation
     >>> table = Table(Relation("public", "t"), (), ("id",), ("pg_catalog",), (False, False), 100, 80000)
-    >>> [chunk.blocks for chunk in _block_ranges(table, 10, 3)]
+    >>> [chunk.blocks for chunk in _block_ranges(table, 10, 3, (1, 1))]
     [(0, 4), (4, 8), (8, None)]
     """
     size = math.ceil(pages / count)
     for first in range(0, pages, size):
         end = first + size if first + size < pages else None
-        yield Chunk(row_estimate=table.row_estimate * size // pages, blocks=(first, end))
+        yield Chunk(row_estimate=table.row_estimate * size // pages, blocks=(first, end), files=files)

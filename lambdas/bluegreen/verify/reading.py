@@ -52,6 +52,13 @@ def total(session: Session, table: Table, side: Side, chunk: Chunk) -> Print:
     return row["count"], row["sum"] or "0"
 
 
+def file_of(session: Session, table: Table) -> int:
+    """The number of the file that a table's rows are in."""
+    (row,) = session.run("SELECT pg_relation_filenode(:name::regclass)::bigint AS file", name=table.sql_name)
+    file: int = row["file"]
+    return file
+
+
 def buckets(session: Session, table: Table, side: Side, chunk: Chunk) -> dict[int, Print]:
     """The fingerprint of each part of a chunk; a row's part is decided by the hash of its key."""
     hashed, bounds = _hashed(table, side, chunk)

@@ -17,7 +17,7 @@ from ..model import Relation
 from ..postgres import Session
 from .catalog import Catalog, read_catalog
 from .chunks import CHUNK_ROWS, Chunk
-from .comparing import NAMED, Comparison, compare_chunk, nothing
+from .comparing import NAMED, Comparison, TableRewritten, compare_chunk, nothing
 from .planning import plan_chunks
 from .tables import BLUE, GREEN, Side, Table, fix_output
 
@@ -215,7 +215,7 @@ class Run:
         settle = partial(self.settle, task.database) if self.settle else nothing
         try:
             comparison = compare_chunk(blue, green, task.table, task.chunk, settle, with_values=self.with_values)
-        except SqlError as error:
+        except (SqlError, TableRewritten) as error:
             with self._lock:
                 self.report.failures.append(f"{task.database}: {task.table.relation}: {error}")
             return
