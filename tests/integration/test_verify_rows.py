@@ -21,6 +21,7 @@ from tests.integration.pairs import COLUMNS, NAMES, ZOO, compare, sides
 VERSIONS = (15, 16, 18)
 PAIRS = [(16, 18), (15, 18), (18, 16)]
 RANDOM_ROWS = 20_000
+WHOLE_RANDOM_ROWS = 1_000_000  # with --whole; takes minutes, and 2 GB for each server
 
 PLANTED: list[tuple[str, str | None, str | None]] = [
     ("bool", "t", "f"),
@@ -119,11 +120,16 @@ def servers(server_folder: Path) -> Iterator[dict[int, Server]]:
 
 
 @pytest.fixture(scope="module")
-def zoo(servers: dict[int, Server]) -> dict[int, Server]:
+def random_rows(pytestconfig: pytest.Config) -> int:
+    return WHOLE_RANDOM_ROWS if pytestconfig.getoption("--whole") else RANDOM_ROWS
+
+
+@pytest.fixture(scope="module")
+def zoo(servers: dict[int, Server], random_rows: int) -> dict[int, Server]:
     """The same random rows on all."""
     for server in servers.values():
         pairs.create_zoo(server, "zoo")
-    pairs.fill_zoo(servers[16], "zoo", RANDOM_ROWS)
+    pairs.fill_zoo(servers[16], "zoo", random_rows)
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda version: pairs.copy(servers[16], servers[version], "zoo", ZOO), (15, 18)))
     return servers
@@ -145,10 +151,10 @@ def planted(servers: dict[int, Server]) -> dict[int, Server]:
 
 
 @pytest.mark.parametrize(("blue", "green"), PAIRS)
-def test_random_rows_of_every_type_are_equal(zoo: dict[int, Server], blue: int, green: int) -> None:
+def test_random_rows_of_every_type_are_equal(zoo: dict[int, Server], random_rows: int, blue: int, green: int) -> None:
     with sides(zoo[blue], zoo[green], "zoo") as (on_blue, on_green):
         comparison = compare(on_blue, on_green, 'Every; -- "type"')
-    assert comparison.rows == RANDOM_ROWS
+    assert comparison.rows == random_rows
     assert comparison.is_equal, comparison
 
 

@@ -122,7 +122,7 @@ def compare_keys(
     with_values: bool = True,
 ) -> Comparison:
     """Compares the rows with the given keys, which may be absent; the table must have a key."""
-    compared = Comparison(0)
+    compared, keys = Comparison(0), list(dict.fromkeys(keys))
     for start in range(0, len(keys), reading.SUMMED_KEYS):
         batch = keys[start : start + reading.SUMMED_KEYS]
 
