@@ -7,11 +7,12 @@
 # make lock   resolve requirements.in again
 # make bench-switchover   how long clients cannot write, against a floor (5 minutes)
 # make bench-scaling      whether that grows with the database (half an hour, 25 GB of disk)
+# make bench-verify       how fast two databases are proven equal, against a floor and peers (5 minutes)
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: findings demo test faults check lint types synth lock clean bench-switchover bench-scaling
+.PHONY: findings demo test faults check lint types synth lock clean bench-switchover bench-scaling bench-verify
 
 demo: .venv/.done
 	python -m local demo --yes
@@ -47,6 +48,9 @@ bench-switchover: .venv/.done
 
 bench-scaling: .venv/.done
 	python -m benchmarks switchover --scaling --runs 3 --output build/bench/scaling.json
+
+bench-verify: .venv/.done
+	python -m benchmarks verify
 
 clean:
 	rm -rf .venv build cdk.out

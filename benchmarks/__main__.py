@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scaling
+from benchmarks import scaling, verify
 from benchmarks.scaling import Growth
 from benchmarks.switchover import AIM, PROPAGATION_AIM, Results, Switchover, measure, save
 from benchmarks.timeline import chart, medians
@@ -45,6 +45,18 @@ def parser() -> argparse.ArgumentParser:
     switchover.add_argument(
         "--factor", type=float, default=1.0, help="for --scaling: of the large sizes (default: %(default)s)"
     )
+    verify_ = commands.add_parser(
+        "verify",
+        help="how fast two databases are proven equal, against one statement on both and against peers",
+        description="Compares equal tables of PostgreSQL 16 and 18, then three planted differences. Exit status 0 if "
+        "the rate reaches the aim, no peer is faster, and the differences are found.",
+    )
+    verify_.add_argument("--rows", type=int, default=5_000_000, help="(default: %(default)s)")
+    verify_.add_argument("--runs", type=int, default=5, help="of each (default: %(default)s)")
+    verify_.add_argument("--workers", type=int, default=2, help="connections to each side (default: %(default)s)")
+    verify_.add_argument(
+        "--output", type=Path, default=Path("build/bench/verify.json"), help="report (default: %(default)s)"
+    )
     return root
 
 
@@ -53,6 +65,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     console = Console(highlight=False)
     with console.status("starting servers and emulator") as status:
+        if options.command == "verify":
+            proof = verify.measure(options.rows, options.runs, options.workers, status.update)
+            save(proof.to_report(), options.output)
+            return 0 if show_proof(console, proof) else 1
         if options.scaling:
             growths = []
             for growth in scaling.measure(options.axes, options.factor, options.runs, status.update):
@@ -73,6 +89,22 @@ def show_growth(console: Console, growth: Growth) -> None:
     console.print(f"\n{growth.axis.name}: {growth.axis.small} to {growth.axis.large}")
     console.print(f"freeze {small:.0f} ms to {large:.0f} ms: {growth.ratio:.2f} times, aim {scaling.AIM}")
     show_timeline(console, growth.large)
+
+
+def show_proof(console: Console, results: verify.Results) -> bool:
+    """The summary of `verify`; whether all aims were reached."""
+    table = Table(box=None, padding=(0, 2))
+    for heading in ("", "rows/s", "runs, s", "planted"):
+        table.add_column(heading, justify="right" if heading == "rows/s" else "left")
+    for name, runs in [("floor, names nothing", results.floors_s), ("ours", results.ours_s), *results.peers_s.items()]:
+        found = {True: "found", False: "not found", None: ""}[results.found.get(name)]
+        seconds = " ".join(f"{run:.2f}" for run in sorted(runs))
+        table.add_row(name, f"{results.rate(runs):,.0f}", seconds, found)
+    console.print(table)
+    for name, reason in results.left_out.items():
+        console.print(f"left out: {name}, {reason}")
+    console.print(f"ours / floor = {results.ratio:.2f}, aim {verify.AIM}")
+    return results.reached
 
 
 def show_timeline(console: Console, runs: list[Switchover]) -> None:

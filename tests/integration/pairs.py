@@ -116,7 +116,7 @@ def fill_zoo(server: Server, database: str, rows: int) -> None:
     server.execute(
         database,
         'SET search_path = "Odd ""one"" :x", public;'
-        f" INSERT INTO {ZOO} SELECT n, {values} FROM generate_series(1, {rows}) n; ANALYZE {ZOO}",
+        f" INSERT INTO {ZOO} SELECT n, {values} FROM generate_series(1, {rows}) n",
     )
 
 
@@ -130,7 +130,6 @@ def copy(source: Server, target: Server, database: str, table: str) -> None:
             connection.run(sql, stream=stream)
         finally:
             connection.close()
-    target.execute(database, f"ANALYZE {table}")
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from contextlib import closing, contextmanager
 
 from bluegreen import lag
 from bluegreen.postgres import Session
-from bluegreen.verify.chunks import Chunk, plan_chunks
+from bluegreen.verify.chunks import Chunk
 from bluegreen.verify.comparing import Comparison, Difference, Settle, compare_chunk, compare_keys
+from bluegreen.verify.planning import plan_chunks
 from bluegreen.verify.tables import Table, fix_output
 from tests.integration.conftest import APP, Lab
 from tests.integration.pairs import table_of
@@ -68,7 +69,7 @@ def settled(lab: Lab) -> Settle:
 
 
 def compare_all(blue: Session, green: Session, table: Table, settle: Settle) -> list[Comparison]:
-    return [compare_chunk(blue, green, table, chunk, settle) for chunk in plan_chunks(blue, table, 500)]
+    return [compare_chunk(blue, green, table, chunk, settle) for chunk in plan_chunks(blue, green, table, 500)]
 
 
 def test_a_comparison_while_blue_is_written_to(lab: Lab) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bluegreen.quoting import identifier, literal
+from bluegreen.verify.comparing import Difference
 from bluegreen.verify.row_hash import row_hash
 from bluegreen.verify.tables import BLUE, GREEN
 from local.host import reserve_address
@@ -20,6 +21,7 @@ from tests.integration.pairs import COLUMNS, NAMES, ZOO, compare, sides
 VERSIONS = (15, 16, 18)
 PAIRS = [(16, 18), (15, 18), (18, 16)]
 RANDOM_ROWS = 20_000
+WHOLE_RANDOM_ROWS = 1_000_000  # with --whole; takes minutes, and 2 GB for each server
 
 PLANTED: list[tuple[str, str | None, str | None]] = [
     ("bool", "t", "f"),
@@ -118,11 +120,16 @@ def servers(server_folder: Path) -> Iterator[dict[int, Server]]:
 
 
 @pytest.fixture(scope="module")
-def zoo(servers: dict[int, Server]) -> dict[int, Server]:
+def random_rows(pytestconfig: pytest.Config) -> int:
+    return WHOLE_RANDOM_ROWS if pytestconfig.getoption("--whole") else RANDOM_ROWS
+
+
+@pytest.fixture(scope="module")
+def zoo(servers: dict[int, Server], random_rows: int) -> dict[int, Server]:
     """The same random rows on all."""
     for server in servers.values():
         pairs.create_zoo(server, "zoo")
-    pairs.fill_zoo(servers[16], "zoo", RANDOM_ROWS)
+    pairs.fill_zoo(servers[16], "zoo", random_rows)
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda version: pairs.copy(servers[16], servers[version], "zoo", ZOO), (15, 18)))
     return servers
@@ -144,10 +151,10 @@ def planted(servers: dict[int, Server]) -> dict[int, Server]:
 
 
 @pytest.mark.parametrize(("blue", "green"), PAIRS)
-def test_random_rows_of_every_type_are_equal(zoo: dict[int, Server], blue: int, green: int) -> None:
+def test_random_rows_of_every_type_are_equal(zoo: dict[int, Server], random_rows: int, blue: int, green: int) -> None:
     with sides(zoo[blue], zoo[green], "zoo") as (on_blue, on_green):
         comparison = compare(on_blue, on_green, 'Every; -- "type"')
-    assert comparison.rows == RANDOM_ROWS
+    assert comparison.rows == random_rows
     assert comparison.is_equal, comparison
 
 
@@ -160,6 +167,25 @@ def test_every_planted_difference_is_named(planted: dict[int, Server], blue: int
     assert comparison.differing_rows == len(PLANTED)
     with sides(planted[blue], planted[green], "planted") as (on_blue, on_green):
         assert compare(on_blue, on_green, 'Every; -- "type"').is_equal
+
+
+def test_collations_for_which_a_is_equal_to_capital_a_and_xml(servers: dict[int, Server]) -> None:
+    """Only Debian's PostgreSQL is built with ICU and libxml."""
+    for database, key, text, xml in (("folded", "k", "a", "<a/>"), ("folded green", "K", "A", "<a></a>")):
+        servers[15].execute("postgres", f"CREATE DATABASE {identifier(database)}")
+        servers[15].execute(
+            database,
+            "CREATE COLLATION folding (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+            "CREATE TABLE folded (id text COLLATE folding PRIMARY KEY, t text COLLATE folding, x xml);"
+            f"INSERT INTO folded VALUES ('{key}', 't', NULL), ('2', '{text}', NULL), ('3', 't', '{xml}');"
+            "INSERT INTO folded SELECT 'row ' || n, 'same' FROM generate_series(1, 5000) n; ANALYZE",
+        )
+    with sides(servers[15], servers[15], "folded", "folded green") as both:
+        assert compare(*both, "folded").differences == (
+            Difference(("2",), "t", "a", "A"),
+            Difference(("3",), "x", "<a/>", "<a></a>"),
+            Difference(("k",), "id", "k", "K"),
+        )
 
 
 def test_no_hash_is_null(planted: dict[int, Server]) -> None:

@@ -13,8 +13,9 @@ import pytest
 from bluegreen.postgres import Session
 from bluegreen.verify import whole
 from bluegreen.verify.catalog import read_catalog
-from bluegreen.verify.chunks import Chunk, plan_chunks
-from bluegreen.verify.comparing import Difference, compare_chunk, compare_keys
+from bluegreen.verify.chunks import Chunk, count_chunks, key_ranges
+from bluegreen.verify.comparing import Difference, TableRewritten, compare_chunk, compare_keys
+from bluegreen.verify.planning import plan_chunks
 from bluegreen.verify.tables import BLUE, Side
 from local.cli import main
 from local.host import reserve_address
@@ -67,6 +68,7 @@ CREATE SCHEMA archive;
 CREATE TABLE archive.everything PARTITION OF parts DEFAULT;
 CREATE TABLE only_there (id int);
 ALTER TABLE uuids ADD added text DEFAULT 'new';
+ALTER TABLE swapped ALTER place TYPE bigint;
 """
 
 FILL_PARTS = "INSERT INTO parts SELECT n, '2025-06-01'::date + n FROM generate_series(1, 500) n"
@@ -117,7 +119,7 @@ def test_what_is_compared_and_what_is_on_one_side_only(both: tuple[Session, Sess
 
 def test_equal_tables_are_equal(both: tuple[Session, Session]) -> None:
     for table in read_catalog(*both).tables:
-        for chunk in plan_chunks(both[0], table, 700):
+        for chunk in plan_chunks(*both, table, 700):
             assert compare_chunk(*both, table, chunk).is_equal, (table, chunk)
 
 
@@ -125,7 +127,7 @@ def test_equal_tables_are_equal(both: tuple[Session, Session]) -> None:
 def test_chunks_hold_every_row_once_and_are_of_like_size(both: tuple[Session, Session], name: str) -> None:
     blue, green = both
     table = table_of(blue, green, name)
-    chunks = list(plan_chunks(blue, table, 1000 if name != "parts" else 100))
+    chunks = list(key_ranges(blue, table, count_chunks(table, 1000 if name != "parts" else 100)))
     assert [Chunk.of(json.loads(json.dumps(chunk.to_state()))) for chunk in chunks] == chunks
     assert [chunk.upper for chunk in chunks[:-1]] == [chunk.lower for chunk in chunks[1:]]
     assert chunks[0].lower is None
@@ -135,6 +137,34 @@ def test_chunks_hold_every_row_once_and_are_of_like_size(both: tuple[Session, Se
     assert sum(rows) == whole_table["rows"]
     assert len(chunks) >= 5
     assert max(rows) < 3 * sum(rows) / len(chunks)
+
+
+def test_rows_that_were_never_touched_are_compared_in_their_places(both: tuple[Session, Session]) -> None:
+    blue, green = both
+    table = table_of(*both, "uuids")
+
+    def cut() -> list[Chunk]:
+        return list(plan_chunks(*both, table, 2000))
+
+    assert [chunk.blocks is not None for chunk in cut()] == [True] * len(cut())
+    assert Chunk.of(json.loads(json.dumps(cut()[-1].to_state()))) == cut()[-1]
+    green.run("UPDATE public.uuids SET n = n WHERE n % 5000 = 705")  # moves to the end
+    blue.run("DELETE FROM public.uuids WHERE n = 10000; UPDATE public.uuids SET n = -1 WHERE n = 19999")
+    green.run("UPDATE public.uuids SET n = -2 WHERE n = 19997")
+    chunks = cut()
+    assert chunks[0].blocks
+    found = [compare_chunk(*both, table, chunk) for chunk in chunks]
+    assert sum(comparison.rows for comparison in found) == 19999
+    assert {difference.blue for comparison in found for difference in comparison.differences} == {
+        "-1",
+        "19997",
+        "no row",
+    }
+    green.run("UPDATE public.uuids SET n = n")
+    assert not any(chunk.blocks for chunk in cut())
+    blue.run("CLUSTER public.uuids USING uuids_pkey")
+    with pytest.raises(TableRewritten):
+        compare_chunk(*both, table, chunks[0])
 
 
 def test_rows_that_are_missing_doubled_or_changed(both: tuple[Session, Session]) -> None:
@@ -193,6 +223,7 @@ def test_given_keys(both: tuple[Session, Session]) -> None:
     comparison = compare_keys(*both, table, keys)
     assert comparison.differences == (Difference(("3", "k'\"\\ :x5"), "*", "one row", "no row"),)
     assert comparison.rows == 34
+    assert compare_keys(*both, table, keys + keys).differing_rows == 1
     assert compare_keys(*both, table, keys[:10]).is_equal
 
 

@@ -31,21 +31,27 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The rows of a table from one key, included, to another, excluded; None is the end of the table."""
+    """The rows of a table from one key, included, to another, excluded; None is the end of the table.
+
+    Or the rows in some blocks on either side, from one to another: most are in the same place on a clone.
+    """
 
     lower: Key | None = None
     upper: Key | None = None
     row_estimate: int = 0
+    blocks: tuple[int, int | None] | None = None
+    files: tuple[int, int] | None = None
+    """Which file the blocks are of, on blue and on green: VACUUM FULL and the like begin a new one."""
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> Self:
         """A chunk as JSON has it.
 
         >>> Chunk.of({"lower": ["1"], "upper": None, "row_estimate": 5})
-        Chunk(lower=('1',), upper=None, row_estimate=5)
+        Chunk(lower=('1',), upper=None, row_estimate=5, blocks=None, files=None)
         """
-        ends = {end: None if state[end] is None else tuple(state[end]) for end in ("lower", "upper")}
-        return cls(**{**state, **ends})
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
+        return cls(**fields)
 
     def to_state(self) -> dict[str, Any]:
         """For JSON."""
@@ -55,6 +61,11 @@ class Chunk:
         """SQL that is true of the chunk's rows, and its parameters."""
         conditions = ["true"]
         parameters: dict[str, str] = {}
+        if self.blocks:
+            for end, block in zip((">=", "<"), self.blocks, strict=True):
+                if block is not None:
+                    conditions.append(f"{ALIAS}.ctid {end} :block{block}::tid")
+                    parameters[f"block{block}"] = f"({block},0)"
         for end, operator in (("lower", ">="), ("upper", "<")):
             if (key := getattr(self, end)) is not None:
                 conditions.append(_bound(table, side, end, operator))
@@ -82,14 +93,16 @@ def _bound(table: Table, side: Side, end: str, operator: str) -> str:
     return written
 
 
-def plan_chunks(
-    blue: Session, table: Table, chunk_rows: int = CHUNK_ROWS, chunk_bytes: int = CHUNK_BYTES
-) -> Iterator[Chunk]:
+def count_chunks(table: Table, chunk_rows: int = CHUNK_ROWS, chunk_bytes: int = CHUNK_BYTES) -> int:
+    """How many chunks a table has."""
+    return math.ceil(max(table.row_estimate / chunk_rows, table.bytes / chunk_bytes, 1)) if table.key else 1
+
+
+def key_ranges(blue: Session, table: Table, count: int) -> Iterator[Chunk]:
     """The chunks of a table in the order of its key; together they hold every row, also those that are yet to come."""
-    count = math.ceil(max(table.row_estimate / chunk_rows, table.bytes / chunk_bytes, 1))
     each = table.row_estimate // count
     lower: Key | None = None
-    for boundary in _boundaries(blue, table, count) if table.key and count > 1 else ():
+    for boundary in _boundaries(blue, table, count) if count > 1 else ():
         yield Chunk(lower, boundary, each)
         lower = boundary
     yield Chunk(lower, None, each)
@@ -112,13 +125,7 @@ def _boundaries(session: Session, table: Table, count: int) -> Iterator[Key]:
 
 def _sampled(session: Session, table: Table, count: int) -> Iterator[Key]:
     """Boundaries between rows of some pages, taken at random."""
-    (size,) = session.run(
-        "SELECT sum(pg_relation_size(relid)) / current_setting('block_size')::int AS pages FROM"
-        " (SELECT :name::regclass AS relid UNION SELECT relid FROM pg_partition_tree(:name::regclass)) tree",
-        name=f"{identifier(table.relation.schema)}.{identifier(table.relation.name)}",
-    )
-    pages = max(1.0, float(size["pages"]))
-    share = min(1.0, count * SAMPLED_PAGES / pages)
+    share = min(1.0, count * SAMPLED_PAGES / pages_of(session, table))
     kept = min(1.0, count * SAMPLED_ROWS / max(1.0, table.row_estimate * share))
     columns = table.key_columns
     order = ", ".join(
@@ -134,6 +141,16 @@ def _sampled(session: Session, table: Table, count: int) -> Iterator[Key]:
         count=count,
     )
     yield from (tuple(row["key"]) for row in rows)
+
+
+def pages_of(session: Session, table: Table) -> int:
+    """How many blocks a table has, its partitions together; one at least."""
+    (size,) = session.run(
+        "SELECT sum(pg_relation_size(relid)) / current_setting('block_size')::int AS pages FROM"
+        " (SELECT :name::regclass AS relid UNION SELECT relid FROM pg_partition_tree(:name::regclass)) tree",
+        name=table.sql_name,
+    )
+    return max(1, int(size["pages"]))
 
 
 def _sampled_source(table: Table) -> str:

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
+from ..errors import Refused
 from ..postgres import Session
 from . import reading
 from .chunks import Chunk, Key
@@ -52,10 +52,22 @@ class Comparison:
     unsettled: tuple[Key, ...] = ()
     """Keys of rows that were changing at every look, so nothing is known about them."""
 
+    def __add__(self, other: Comparison) -> Comparison:
+        return Comparison(
+            self.rows + other.rows,
+            self.differences + other.differences,
+            self.differing_rows + other.differing_rows,
+            self.unsettled + other.unsettled,
+        )
+
     @property
     def is_equal(self) -> bool:
         """Whether all rows are proven equal."""
         return not self.differing_rows and not self.unsettled
+
+
+class TableRewritten(Refused):
+    """Rows have left their blocks without being changed, so some may have been passed over."""
 
 
 def at_once(blue: Session, green: Session, work: Callable[[Session, Side], T]) -> tuple[T, T]:
@@ -76,7 +88,8 @@ def compare_chunk(
 
     Its sums are compared first, and once more after settling. Then the rows whose hashes differ are found, and looked
     at again by their keys: sides that are read at different moments, or sort text in different ways, differ in a chunk
-    without differing in a row.
+    without differing in a row. A row that blue changes meanwhile may be passed over: what has changed since the
+    comparison began has to be compared once more, by its keys.
     """
 
     def total(session: Session, side: Side) -> Print:
@@ -86,6 +99,8 @@ def compare_chunk(
     if on_blue != on_green and settle is not nothing:
         settle()
         on_blue, on_green = at_once(blue, green, total)
+    if chunk.files and chunk.files != at_once(blue, green, lambda session, _: reading.file_of(session, table)):
+        raise TableRewritten(f"{table.relation} was rewritten meanwhile, as by VACUUM FULL: compare it again.")
     if on_blue == on_green:
         return Comparison(on_blue[0])
     rows = on_blue[0]
@@ -106,22 +121,25 @@ def compare_keys(
     *,
     with_values: bool = True,
 ) -> Comparison:
-    """Compares the rows with the given keys, which may be absent; the table must have a key.
+    """Compares the rows with the given keys, which may be absent; the table must have a key."""
+    compared, keys = Comparison(0), list(dict.fromkeys(keys))
+    for start in range(0, len(keys), reading.SUMMED_KEYS):
+        batch = keys[start : start + reading.SUMMED_KEYS]
 
-    The sums of many rows are compared first, as those of a chunk are: mostly that is all.
-    """
-    rows = 0
-    suspects: list[Key] = []
-    for start in range(0, len(keys), reading.KEYS):
-        batch = keys[start : start + reading.KEYS]
-        totals = at_once(blue, green, partial(_total_by_key, table, batch))
-        rows += totals[0][0]
-        suspects += batch if totals[0] != totals[1] else []
-    return _judge(blue, green, table, Chunk(), suspects, rows, settle, with_values)
+        def total(session: Session, side: Side, batch: Sequence[Key] = batch) -> Print:
+            return reading.total_by_key(session, table, side, batch)
 
-
-def _total_by_key(table: Table, keys: Sequence[Key], session: Session, side: Side) -> Print:
-    return reading.total_by_key(session, table, side, keys)
+        if settle is nothing:
+            on_blue, on_green = at_once(blue, green, total)
+        else:
+            on_blue = total(blue, BLUE)
+            settle()
+            on_green = total(green, GREEN)
+        if on_blue == on_green:
+            compared += Comparison(on_blue[0])
+        else:
+            compared += _judge(blue, green, table, Chunk(), batch, on_blue[0], settle, with_values)
+    return compared
 
 
 def _judge(
@@ -130,7 +148,7 @@ def _judge(
     table: Table,
     chunk: Chunk,
     keys: Sequence[Key],
-    rows: int | None,
+    rows: int,
     settle: Settle,
     with_values: bool,
 ) -> Comparison:
@@ -140,13 +158,11 @@ def _judge(
     """
     differing: list[Key] = []
     unsettled: list[Key] = []
-    counted = 0
     for start in range(0, len(keys), reading.KEYS):
         batch = keys[start : start + reading.KEYS]
-        different, open_keys, found = _look(blue, green, table, chunk, batch, settle)
+        different, unsettled_here = _look(blue, green, table, chunk, batch, settle)
         differing += different
-        unsettled += open_keys
-        counted += found
+        unsettled += unsettled_here
         if len(differing) >= NAMED:
             break
     named = differing[:NAMED]
@@ -159,7 +175,7 @@ def _judge(
         else:
             unsettled.append(key)  # it changed just now
     return Comparison(
-        counted if rows is None else rows,
+        rows,
         tuple(itertools.chain.from_iterable(differences.values())),
         len(differing) - len(named) + len(differences),
         tuple(unsettled),
@@ -168,18 +184,16 @@ def _judge(
 
 def _look(
     blue: Session, green: Session, table: Table, chunk: Chunk, keys: Sequence[Key], settle: Settle
-) -> tuple[list[Key], list[Key], int]:
-    """The keys that differ, those that stayed unsettled, and how many rows blue has."""
+) -> tuple[list[Key], list[Key]]:
+    """The keys that differ, and those that stayed unsettled."""
     seen: dict[Key, set[Print | None]] = {key: set() for key in keys}
     before: dict[Key, tuple[Print | None, Print | None]] = {}
     differing: list[Key] = []
-    rows = 0
     left = list(keys)
-    for look in range(LOOKS):
+    for _ in range(LOOKS):
         on_blue = reading.rows_by_key(blue, table, BLUE, chunk, left)
         settle()
         on_green = reading.rows_by_key(green, table, GREEN, chunk, left)
-        rows = rows if look else sum(count for count, _ in on_blue.values())
         still: list[Key] = []
         for key in left:
             pair = on_blue.get(key), on_green.get(key)
@@ -190,7 +204,7 @@ def _look(
             before[key] = pair
         if not (left := still):
             break
-    return differing, left, rows
+    return differing, left
 
 
 def _different(blue: Mapping[Any, T], green: Mapping[Any, T]) -> set[Any]:

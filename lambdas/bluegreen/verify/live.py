@@ -14,8 +14,8 @@ from ..model import Cluster, Plan, Relation
 from ..postgres import Databases, Session
 from . import recorder
 from .catalog import Catalog, read_catalog
-from .chunks import plan_chunks
-from .comparing import compare_chunk
+from .comparing import TableRewritten, compare_chunk
+from .planning import plan_chunks
 from .queue import Progress, Queue
 from .tables import fix_output
 
@@ -138,11 +138,14 @@ def _one(databases: Databases, plan: Plan, green: Cluster, database: str, queue:
         if table is None:
             raise DataDiffers(f"{database}: {work.relation} was dropped while it was to be compared.")
         if work.chunk is None:
-            queue.divide(work, plan_chunks(on_blue, table))
+            queue.divide(work, plan_chunks(on_blue, on_green, table))
             return 0
-        comparison = compare_chunk(
-            on_blue, on_green, table, work.chunk, settle(databases, plan, green, database), with_values=False
-        )
+        settled = settle(databases, plan, green, database)
+        try:
+            comparison = compare_chunk(on_blue, on_green, table, work.chunk, settled, with_values=False)
+        except TableRewritten:
+            queue.again(work)
+            return 0
         queue.note(work, comparison)
         return comparison.rows
 

@@ -80,6 +80,10 @@ class Queue:
         states = json.dumps([chunk.to_state() for chunk in chunks])
         self._session.query("queue_chunks", number=work.number, chunks=states)
 
+    def again(self, work: Work) -> None:
+        """Puts the whole table in its place: its rows are in other blocks by now."""
+        self._session.query("requeue_table", schema=work.relation.schema, name=work.relation.name)
+
     def note(self, work: Work, comparison: Comparison) -> None:
         """What came out for a chunk; rows that kept changing are left for the freeze."""
         differences = described(work.relation, comparison)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,10 @@ from .row_hash import ALIAS, columns_hash, row_hash, text_of
 from .tables import Side, Table
 
 KEYS = 5000
-"""How many keys one statement looks up."""
+"""How many keys one statement looks up, to find what differs."""
+
+SUMMED_KEYS = 50_000
+"""How many keys one statement looks up for their rows' sum."""
 
 BUCKETS = 256
 """Into how many parts a chunk that differs is divided, to find where."""
@@ -50,6 +52,13 @@ def total(session: Session, table: Table, side: Side, chunk: Chunk) -> Print:
     return row["count"], row["sum"] or "0"
 
 
+def file_of(session: Session, table: Table) -> int:
+    """The number of the file that a table's rows are in."""
+    (row,) = session.run("SELECT pg_relation_filenode(:name::regclass)::bigint AS file", name=table.sql_name)
+    file: int = row["file"]
+    return file
+
+
 def buckets(session: Session, table: Table, side: Side, chunk: Chunk) -> dict[int, Print]:
     """The fingerprint of each part of a chunk; a row's part is decided by the hash of its key."""
     hashed, bounds = _hashed(table, side, chunk)
@@ -67,6 +76,12 @@ def rows_of(session: Session, table: Table, side: Side, chunk: Chunk, parts: Seq
     return _by_key(session, table, f"FROM ({hashed}) q {chosen}", **bounds, **parameters)
 
 
+def total_by_key(session: Session, table: Table, side: Side, keys: Sequence[Key]) -> Print:
+    """The fingerprint of the rows with some keys together."""
+    (row,) = _lookup(session, f"count(*) AS count, sum({row_hash(table, side)})::text AS sum", table, side, keys)
+    return row["count"], row["sum"] or "0"
+
+
 def rows_by_key(session: Session, table: Table, side: Side, chunk: Chunk, keys: Sequence[Key]) -> dict[Key, Print]:
     """The rows with some keys, by these; those without rows are left out."""
     if not table.key:
@@ -76,13 +91,6 @@ def rows_by_key(session: Session, table: Table, side: Side, chunk: Chunk, keys: 
     what = f"q.n, count(*) AS count, sum({row_hash(table, side)})::text AS sum"
     rows = _lookup(session, what, table, side, keys, rest="GROUP BY q.n")
     return {keys[row["n"] - 1]: (row["count"], row["sum"]) for row in rows}
-
-
-def total_by_key(session: Session, table: Table, side: Side, keys: Sequence[Key]) -> Print:
-    """The fingerprint of all rows with some keys together."""
-    what = f"count(*) AS count, coalesce(sum({row_hash(table, side)}), 0)::text AS sum"
-    (row,) = _lookup(session, what, table, side, keys)
-    return row["count"], row["sum"]
 
 
 def details(session: Session, table: Table, side: Side, chunk: Chunk, keys: Sequence[Key]) -> dict[Key, Details]:
@@ -134,10 +142,9 @@ def _lookup(
     session: Session, what: str, table: Table, side: Side, keys: Iterable[Key], rest: str = ""
 ) -> list[dict[str, Any]]:
     columns = table.key_columns
-    # As JSON, which is made and read ten times as fast as PostgreSQL's own form of an array.
-    given_keys = {f"k{place}": json.dumps(values) for place, values in enumerate(zip(*keys, strict=True))}
+    arrays = {f"k{place}": _array(values) for place, values in enumerate(zip(*keys, strict=True))}
     names = ", ".join(f"k{place}" for place in range(len(columns)))
-    given = ", ".join(f"ARRAY(SELECT json_array_elements_text(:k{place}::json))" for place in range(len(columns)))
+    given = ", ".join(f":k{place}::text[]" for place in range(len(columns)))
     matches = " AND ".join(
         f"{ALIAS}.{identifier(column.name)} OPERATOR({identifier(schema)}.=) q.k{place}::{column.types[side]}"
         for place, (column, schema) in enumerate(zip(columns, table.operators, strict=True))
@@ -146,4 +153,15 @@ def _lookup(
         f"SELECT {what} FROM unnest({given}) WITH ORDINALITY AS q ({names}, n)"  # noqa: S608
         f" JOIN {table.source(side)} ON {matches} {rest}"
     )
-    return session.run(sql, **given_keys)
+    return session.run(sql, **arrays)
+
+
+def _array(values: Sequence[str]) -> str:
+    r"""The text of an array, for one parameter: many times as fast as a list.
+
+    >>> print(_array(["1", 'a"b', "\\"]))
+    {"1","a\"b","\\"}
+    """
+    if any(special in "".join(values) for special in '"\\'):
+        values = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+    return '{"' + '","'.join(values) + '"}'

@@ -10,8 +10,9 @@ from ..model import Cluster, Plan, Relation
 from ..postgres import QUERY_CANCELED, Databases
 from . import live, recorder
 from .changes import Changed, Changes
-from .chunks import Key, plan_chunks
+from .chunks import Key
 from .comparing import Comparison, Settle, compare_chunk, compare_keys, nothing
+from .planning import plan_chunks
 from .queue import NAMED, Queue, described
 from .tables import Table
 
@@ -104,9 +105,9 @@ def _compare(
             continue
         keys = _keys(table, changes.get(relation, Changed(table.key)), unsettled.get(relation, set()))
         if keys is None:
-            chunks = plan_chunks(on_blue, table)
+            chunks = plan_chunks(on_blue, on_green, table)
             parts = [compare_chunk(on_blue, on_green, table, chunk, settle, with_values=False) for chunk in chunks]
-            found[relation] = _together(parts)
+            found[relation] = sum(parts, Comparison(0))
         else:
             found[relation] = compare_keys(on_blue, on_green, table, keys, settle, with_values=False)
     return found
@@ -118,16 +119,6 @@ def _keys(table: Table, changed: Changed, unsettled: Iterable[Key]) -> list[Key]
         return None
     places = [changed.columns.index(name) for name in table.key]
     return sorted({tuple(key[place] for place in places) for key in changed.keys} | set(unsettled))
-
-
-def _together(parts: Iterable[Comparison]) -> Comparison:
-    parts = list(parts)
-    return Comparison(
-        sum(part.rows for part in parts),
-        tuple(difference for part in parts for difference in part.differences),
-        sum(part.differing_rows for part in parts),
-        tuple(key for part in parts for key in part.unsettled),
-    )
 
 
 def _require_equal(database: str, found: Found) -> None:

@@ -25,6 +25,7 @@ OUTPUT_SETTINGS = {
     "search_path": "pg_catalog",
     "row_security": "off",
     "jit": "off",  # compiling takes longer than a chunk
+    "max_parallel_workers_per_gather": "0",  # the connections are the budget
 }
 """What decides how a value is written, and so what its hash is; the same for both sides."""
 
@@ -73,7 +74,11 @@ class Table:
         by_name = {column.name: column for column in self.columns}
         return tuple(by_name[name] for name in self.key)
 
+    @property
+    def sql_name(self) -> str:
+        """Its name, quoted and with its schema."""
+        return f"{identifier(self.relation.schema)}.{identifier(self.relation.name)}"
+
     def source(self, side: Side) -> str:
         """SQL for FROM, with the alias ``t``: a table that others inherit from is asked for its own rows only."""
-        name = f"{identifier(self.relation.schema)}.{identifier(self.relation.name)}"
-        return f"{name} AS t" if self.is_partitioned[side] else f"ONLY {name} AS t"
+        return f"{self.sql_name} AS t" if self.is_partitioned[side] else f"ONLY {self.sql_name} AS t"

@@ -16,8 +16,9 @@ from ..errors import SqlError
 from ..model import Relation
 from ..postgres import Session
 from .catalog import Catalog, read_catalog
-from .chunks import CHUNK_ROWS, Chunk, plan_chunks
-from .comparing import NAMED, Comparison, compare_chunk, nothing
+from .chunks import CHUNK_ROWS, Chunk
+from .comparing import NAMED, Comparison, TableRewritten, compare_chunk, nothing
+from .planning import plan_chunks
 from .tables import BLUE, GREEN, Side, Table, fix_output
 
 Connect = Callable[[Side, str], Session]
@@ -126,12 +127,11 @@ def read_catalogs(connect: Connect, databases: Sequence[str]) -> dict[str, Catal
 
 
 def plan(connect: Connect, catalogs: Mapping[str, Catalog], chunk_rows: int = CHUNK_ROWS) -> Iterator[Task]:
-    """All chunks, each made only when it is asked for; one session on blue is open meanwhile."""
+    """All chunks, each made only when it is asked for; one more session on each side is open meanwhile."""
     for database, catalog in catalogs.items():
-        with closing(connect(BLUE, database)) as blue:
-            fix_output(blue)
+        with sessions(connect, database) as (blue, green):
             for table in catalog.tables:
-                for chunk in plan_chunks(blue, table, chunk_rows):
+                for chunk in plan_chunks(blue, green, table, chunk_rows):
                     yield Task(database, table, chunk)
 
 
@@ -215,7 +215,7 @@ class Run:
         settle = partial(self.settle, task.database) if self.settle else nothing
         try:
             comparison = compare_chunk(blue, green, task.table, task.chunk, settle, with_values=self.with_values)
-        except SqlError as error:
+        except (SqlError, TableRewritten) as error:
             with self._lock:
                 self.report.failures.append(f"{task.database}: {task.table.relation}: {error}")
             return
