@@ -71,7 +71,7 @@ class _Server(Databases):
     end: Dsn = field(kw_only=True)
 
     def _connect(self, cluster: Cluster, database: str) -> Session:
-        end = replace(self.end, database=database, password=self.end.password or "")  # pg8000 wants a text
+        end = replace(self.end, database=database)
         try:
             return Session(end.connect(SETTINGS), str(end))
         except pg8000.native.DatabaseError as error:

@@ -97,7 +97,7 @@ class Dsn:
                 self.user,
                 host=self.host,
                 database=self.database,
-                password=self.password,
+                password=self.password or "",  # pg8000 cannot tell that none was asked for
                 sock=link,
                 ssl_context=False if self.host.startswith("/") else self._ssl_context(),
                 application_name="bluegreen verify",
