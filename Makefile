@@ -1,6 +1,6 @@
 # make demo   watch a release run on this machine
 # make test   every test
-# make faults every fault in every state of a release (half an hour); the matrix is in build/faults/matrix.txt
+# make faults every fault in every state of a release (about an hour); the matrix is in build/faults/matrix.txt
 # make check  lint, types, tests
 # make synth  the CloudFormation templates, into cdk.out
 # make findings  docs/findings.md, from the catalogue of what is looked for on blue
