@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit status."""
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
-    console = Console(stderr=options.command != "demo", highlight=False, emoji=False)
+    console = Console(stderr=options.command in ("up", "verify"), highlight=False, emoji=False)
     try:
         if options.command == "verify":
             return verify.verify(console, options)

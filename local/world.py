@@ -103,6 +103,7 @@ def world(
                 "databases": list(databases),
                 "database_tls": "disable",  # the embedded servers are built without TLS
                 "switchover_ttl_s": 1,
+                "verify_workers": 2,  # each is a process
                 "more_records": MORE_RECORDS,
                 **(overrides or {}),
             }

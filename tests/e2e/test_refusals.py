@@ -37,7 +37,7 @@ def test_a_bad_parameter_is_named_with_its_remedy(running: World) -> None:
     before = traces(running, running.blue, DATABASES)
     release = start(running)
     assert release.wait()["error"] == "BlueUnfit"
-    assert "max_replication_slots is 1 and 1 of it is free; 2 are needed" in release.failure()
+    assert "max_replication_slots is 1 and 1 of it is free; 4 are needed" in release.failure()
     assert traces(running, running.blue, DATABASES) == before
     running.blue.parameters["max_replication_slots"] = "20"
     running.blue.restart()

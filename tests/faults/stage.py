@@ -30,7 +30,10 @@ class Stage:
         """A trial that has not begun; what it has left open is closed at the end."""
         if not self._left:
             self.close()
-            self._running = self._undo.enter_context(world(latency_s=0.1, propagation_s=0.2, record_ttl_s=RECORD_TTL_S))
+            quick = {"verify_workers": 1}  # each is a process that has to be started
+            self._running = self._undo.enter_context(
+                world(latency_s=0.1, propagation_s=0.2, record_ttl_s=RECORD_TTL_S, overrides=quick)
+            )
             self._running.emulator.retry_scale = 0.1
             recover_soon(self._running)
             self._sample = create_sample(self._running.blue)

@@ -30,7 +30,7 @@ def strike_all(trial: Trial, matrix: Recorder, states: list[str], fault: Fault) 
         trial.strike(name, fault, after_s=moments.uniform(0, 0.05))
 
 
-@pytest.mark.parametrize("fault", short("kill_before", "kill_during", "kill_after", "twice"))
+@pytest.mark.parametrize("fault", short("kill_before", "kill_after", "twice"))
 def test_a_release_in_which_every_function_has_an_accident_loses_nothing(
     stage: Stage, matrix: Recorder, fault: Fault
 ) -> None:

@@ -41,7 +41,6 @@ def ends_on(state: State, fault: str) -> str:
 
 
 FAULTS_IN_SHORT = {
-    ("SyncSequences", "time_out"),
     ("VerifyCutover", "raise"),
     ("OpenGreen", "time_out"),
     ("OpenGreen", "stopped_before"),

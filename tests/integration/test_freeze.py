@@ -11,6 +11,7 @@ import pytest
 from bluegreen import freeze, readiness, switchover, verification
 from bluegreen.errors import FreezeBudgetExceeded, SwitchoverAborted, WritersRemain
 from bluegreen.quoting import identifier
+from bluegreen.verify import live
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
 from tests.integration.conftest import APP, CRM, WRITER, Lab, lets_in, with_plan
@@ -71,6 +72,7 @@ def following(lab: Lab, request: pytest.FixtureRequest) -> Lab:
     with_plan(lab, freeze_method=request.param)
     make_roles(lab)
     lab.follow()
+    live.start(lab.databases, lab.plan, lab.green)
     return lab
 
 

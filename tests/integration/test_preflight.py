@@ -133,7 +133,7 @@ FOUND = {
 SETTINGS = {
     "logical-replication-off": {f"{BLUE}: wal_level is replica, rds.logical_replication is off"},
     "too-little-room": {
-        f"{BLUE}: max_replication_slots is 1 and 1 of it is free; 2 are needed",
+        f"{BLUE}: max_replication_slots is 1 and 1 of it is free; 4 are needed",
         f"{BLUE}: max_logical_replication_workers is 1 and 1 of it is free; 2 are needed",
         f"{BLUE}: max_worker_processes is 1 and 0 of it is free; 1 are needed",
     },
@@ -254,7 +254,7 @@ def test_settings_and_databases_are_found_with_their_remedies(lab: Lab) -> None:
     with_plan(lab, databases=(APP, "nowhere", "template0"))
     with pytest.raises(BlueUnfit) as raised:
         preflight.look_at_blue(lab.databases, lab.plan).result(lab.plan)
-    for said in (*SETTINGS["database-out-of-reach"], "set max_replication_slots to at least 3"):
+    for said in (*SETTINGS["database-out-of-reach"], "set max_replication_slots to at least 6"):
         assert said in str(raised.value)
 
 
