@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
-import threading
 from pathlib import Path
 from types import FrameType
-from urllib.parse import quote
 
 from rich.console import Console
 from rich.markup import escape
 
 from local import check, verify
-from local.aws.deploy import DeployError
-from local.demo import demo
-from local.host import HostError
-from local.postgres import psqlfile
+from local.host import LocalError
 from local.postgres.binaries import ServerError
 from local.postgres.psqlfile import LoadError
-from local.world import World, world
 
 EPILOG = """
 examples:
@@ -109,14 +102,20 @@ def main(arguments: list[str] | None = None) -> int:
             return verify.verify(console, options)
         if options.command == "check":
             return check.check(console, options)
+        _require_sense(options)
+        # The emulator and the CDK take seconds to import, which no question for help should have to wait for.
         if options.command == "demo":
+            from local.demo import demo
+
             return demo(console, options.output, options.blue_version, approve_unasked=options.yes)
+        from local.up import up
+
         return up(console, options)
     except KeyboardInterrupt:
         left = "" if options.command == "verify" else "; everything was stopped and removed"
         console.print(f"[yellow]Interrupted{left}.[/yellow]")
         return 130
-    except (DeployError, HostError, LoadError, OSError, ServerError, UsageError) as error:
+    except (LoadError, LocalError, OSError, ServerError, UsageError) as error:
         console.print(escape(str(error)), style="red")
         return 2
 
@@ -125,60 +124,16 @@ class UsageError(Exception):
     """The command cannot be carried out as asked; the message says why."""
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def up(console: Console, options: argparse.Namespace) -> int:
-    """Starts everything, says where it is, and waits."""
+def _require_sense(options: argparse.Namespace) -> None:
+    if options.command != "up":
+        return
     into = options.into or options.databases[0]
     if into not in options.databases:
         raise UsageError(f"--into {into}: not one of --databases {','.join(options.databases)}")
     for path in options.load:
         if not path.is_file():
             raise UsageError(f"--load {path}: there is no such file")
-    with world(
-        databases=options.databases,
-        blue_version=options.blue_version,
-        port=options.port,
-        progress=lambda what: console.print(f"[dim]{what} …[/dim]"),
-    ) as running:
-        for path in options.load:
-            console.print(f"[dim]loading {path} into {into} …[/dim]")
-            psqlfile.load(running.blue, into, path, "postgres", running.aurora.master_password)
-        print(json.dumps(description(running, options.databases)), flush=True)
-        console.print("Ready. Interrupt (Ctrl-C) to stop; nothing is left behind.")
-        threading.Event().wait()
-    return 0
 
 
-def description(running: World, databases: tuple[str, ...]) -> dict[str, object]:
-    """What ``up`` prints: everything that an AWS client and psql need."""
-    blue = running.blue
-    password = quote(running.aurora.master_password)
-
-    def dsns(database: str) -> dict[str, str]:
-        name = quote(database, safe="")
-        return {
-            "dsn": f"postgresql://postgres:{password}@{blue.address}:{blue.port}/{name}",
-            "admin_dsn": f"postgresql://rdsadmin@/{name}?host={quote(str(blue.sockets), safe='/')}&port={blue.port}",
-        }
-
-    return {
-        "endpoint_url": running.emulator.endpoint_url,
-        "region": running.emulator.region,
-        "state_machine_arn": running.stack.outputs["StateMachineArn"],
-        "recovery_state_machine_arn": running.stack.outputs["RecoveryStateMachineArn"],
-        "topic_arn": running.stack.outputs["ApprovalTopicArn"],
-        "event_bus": "default",
-        "event_source": running.stack.config["event_source"],
-        "blue": {
-            "cluster_identifier": "shop-blue",
-            "host": blue.address,
-            "port": blue.port,
-        },
-        "databases": {database: dsns(database) for database in databases},
-        "dns": {"host": running.dns.host, "port": running.dns.port, "record": running.record},
-        "mail_folder": str(running.mail_folder),
-        "log_folder": str(running.emulator.folder / "logs"),
-    }
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

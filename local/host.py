@@ -33,7 +33,11 @@ for attempt in 1 2 3 4 5 6 7 8 9; do rm -rf "$1" 2>/dev/null && exit; sleep 0.2;
 _LONGEST_PATH = 40  # of a working folder; the path of a socket in it may have 107 bytes
 
 
-class HostError(Exception):
+class LocalError(Exception):
+    """A local run cannot go on; the message says why, and the way out."""
+
+
+class HostError(LocalError):
     """The machine lacks something that a local run needs; the message says what, and the way out."""
 
 

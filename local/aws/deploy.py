@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from local.aws.emulator import ACCOUNT, Emulator
+from local.host import LocalError
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
@@ -30,7 +31,7 @@ _SOURCES = ("app.py", "cdk.json", "requirements.lock", "stacks", "statemachine",
 Progress = Callable[[str], None]
 
 
-class DeployError(Exception):
+class DeployError(LocalError):
     """The application could not be synthesized or deployed; the message holds what was said about it."""
 
 

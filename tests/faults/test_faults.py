@@ -42,7 +42,6 @@ def ends_on(state: State, fault: str) -> str:
 
 FAULTS_IN_SHORT = {
     ("VerifyCutover", "raise"),
-    ("OpenGreen", "time_out"),
     ("OpenGreen", "stopped_before"),
     ("DropSubscriptions", "raise"),
 }
@@ -84,11 +83,9 @@ AT_ONCE = ("superuser session", "idle in transaction", "lock held on blue", "cli
 
 SITUATIONS_IN_SHORT = {
     ("green crashes", DRAIN),
-    ("Lambda and blue cut, comes back", "SyncSequences"),
     ("green and blue cut for good", DRAIN),
     ("slot dropped", DRAIN),
     ("subscriber conflict", FREEZE),
-    ("DNS change refused", "FlipDns"),
     ("role created during the freeze", "VerifyCutover"),
 }
 
