@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -89,9 +90,13 @@ class Lab:
         return start
 
 
+_RESERVED: list[socket.socket] = []
+
+
 def _free_port() -> int:
-    with reserve_address() as reservation:
-        port: int = reservation.getsockname()[1]
+    """A port that stays ours: one that is given up before the server listens may be another's by then."""
+    _RESERVED.append(reserve_address())
+    port: int = _RESERVED[-1].getsockname()[1]
     return port
 
 
@@ -99,6 +104,8 @@ def _free_port() -> int:
 def server_folder() -> Iterator[Path]:
     with working_folder() as folder:
         yield folder
+    while _RESERVED:
+        _RESERVED.pop().close()
 
 
 @pytest.fixture
