@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from .errors import BlueNotFound, GreenFailed, GreenNotGone, GreenNotReady
@@ -126,13 +127,17 @@ def clone_blue(rds: Any, plan: Plan) -> Cluster:
         raise BlueNotFound(f"There is no cluster {plan.blue.identifier}.")
     green = describe_cluster(rds, plan.green_identifier)
     if green is None:
-        green = rds.restore_db_cluster_to_point_in_time(**clone_parameters(blue, plan))["DBCluster"]
+        try:
+            green = rds.restore_db_cluster_to_point_in_time(**clone_parameters(blue, plan))["DBCluster"]
+        except rds.exceptions.DBClusterAlreadyExistsFault:  # by another attempt, at the same time
+            raise GreenNotReady(f"The cluster {plan.green_identifier} was made just now.") from None
     _require_available("Cluster", plan.green_identifier, green["Status"])
     existing = {instance["DBInstanceIdentifier"] for instance in describe_instances(rds, plan.green_identifier)}
     for number, template in enumerate(describe_instances(rds, plan.blue.identifier), start=1):
         parameters = instance_parameters(template, plan, number)
         if parameters["DBInstanceIdentifier"] not in existing:
-            rds.create_db_instance(**parameters)
+            with suppress(rds.exceptions.DBInstanceAlreadyExistsFault):  # by another attempt, at the same time
+                rds.create_db_instance(**parameters)
     return endpoint(green)
 
 
