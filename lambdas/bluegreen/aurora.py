@@ -179,17 +179,27 @@ def delete_green(rds: Any, plan: Plan) -> None:
         raise GreenFailed(
             f"{plan.green_identifier} does not carry the tag {RELEASE_TAG}={plan.release_id}: not deleted."
         )
-    instances = describe_instances(rds, plan.green_identifier)
-    for instance in instances:
+    gone = rds.exceptions
+    try:
+        _delete(rds, plan, green)
+    except (
+        gone.InvalidDBClusterStateFault,
+        gone.DBClusterNotFoundFault,
+        gone.InvalidDBInstanceStateFault,
+        gone.DBInstanceNotFoundFault,
+    ) as error:  # it is not that far yet, or another attempt does it at the same time
+        raise GreenNotGone(f"{plan.green_identifier} cannot be deleted yet.") from error
+    raise GreenNotGone(f"{plan.green_identifier} is being deleted.")
+
+
+def _delete(rds: Any, plan: Plan, green: Description) -> None:
+    for instance in describe_instances(rds, plan.green_identifier):
         if instance["DBInstanceStatus"] != "deleting":
             rds.delete_db_instance(DBInstanceIdentifier=instance["DBInstanceIdentifier"])
-    if green["Status"] != "deleting":
-        if green.get("DeletionProtection"):
-            rds.modify_db_cluster(
-                DBClusterIdentifier=plan.green_identifier, DeletionProtection=False, ApplyImmediately=True
-            )
-        try:
-            rds.delete_db_cluster(DBClusterIdentifier=plan.green_identifier, SkipFinalSnapshot=True)
-        except (rds.exceptions.InvalidDBClusterStateFault, rds.exceptions.DBClusterNotFoundFault) as error:
-            raise GreenNotGone(f"{plan.green_identifier} cannot be deleted yet.") from error
-    raise GreenNotGone(f"{plan.green_identifier} is being deleted.")
+    if green["Status"] == "deleting":
+        return
+    if green.get("DeletionProtection"):
+        rds.modify_db_cluster(
+            DBClusterIdentifier=plan.green_identifier, DeletionProtection=False, ApplyImmediately=True
+        )
+    rds.delete_db_cluster(DBClusterIdentifier=plan.green_identifier, SkipFinalSnapshot=True)
