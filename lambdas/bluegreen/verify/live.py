@@ -17,7 +17,10 @@ from .catalog import Catalog, read_catalog
 from .comparing import TableRewritten, compare_chunk
 from .planning import plan_chunks
 from .queue import Progress, Queue
-from .tables import fix_output
+from .tables import Table, fix_output
+
+CHUNK_TIMEOUT_S = 200
+"""How long one statement about a chunk may take; a table without a key is one chunk, however large."""
 
 PAUSE_S = 1.0
 """How long a worker stands back when green falls behind, before it looks again."""
@@ -117,19 +120,24 @@ def compare(databases: Databases, plan: Plan, green: Cluster, worker: int, work_
         first = worker % len(plan.databases)
         for database in plan.databases[first:] + plan.databases[:first]:
             queue = Queue(queues.on(green, database))
-            catalog = look(databases, plan, green, database)
-            while time.monotonic() < deadline and (rows := _one(databases, plan, green, database, queue, catalog)) >= 0:
-                done["rows"] += rows
-                done["chunks"] += 1
-                _stand_back(databases.on(plan.blue, database), plan, plan.slot(database), deadline)
+            tables = {table.relation: table for table in look(databases, plan, green, database).tables}
+            on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+            with on_blue.patience(CHUNK_TIMEOUT_S), on_green.patience(CHUNK_TIMEOUT_S):
+                while (
+                    time.monotonic() < deadline and (rows := _one(databases, plan, green, database, queue, tables)) >= 0
+                ):
+                    done["rows"] += rows
+                    done["chunks"] += 1
+                    _stand_back(on_blue, plan, plan.slot(database), deadline)
     finally:
         queues.close()
     return done
 
 
-def _one(databases: Databases, plan: Plan, green: Cluster, database: str, queue: Queue, catalog: Catalog) -> int:
+def _one(
+    databases: Databases, plan: Plan, green: Cluster, database: str, queue: Queue, tables: dict[Relation, Table]
+) -> int:
     """Does one piece of work; the rows that were compared, or -1 when there was none left."""
-    tables = {table.relation: table for table in catalog.tables}
     on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
     with queue.take() as work:
         if work is None:
