@@ -20,7 +20,7 @@ import pg8000.native
 
 from .errors import DatabaseUnavailable, SqlError
 from .model import Cluster
-from .quoting import literal
+from .quoting import identifier, literal
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -88,7 +88,10 @@ class Session:
 
     def __init__(self, connection: pg8000.native.Connection, address: str) -> None:
         self._connection = connection
-        self.prepared: dict[str, pg8000.native.PreparedStatement] = {}
+        self.memory: dict[Any, Any] = {}
+        """What holds for as long as the session lasts, and is not asked for again."""
+        self._prepared: dict[str, pg8000.native.PreparedStatement] = {}
+        self._keeps_plans = False
         self._used_at = time.monotonic()
         self._is_spent = False
         self.address = address
@@ -98,25 +101,46 @@ class Session:
 
         Raises ``SqlError`` when PostgreSQL refuses, ``DatabaseUnavailable`` when the connection is lost.
         """
+        if parameters and self._keeps_plans:
+            return self._run_prepared(sql, parameters)
         with self._errors_translated():
             return _rows(self._connection.run(sql, **parameters), self._connection.columns)
 
     def query(self, name: str, /, **parameters: Any) -> list[Row]:
         """Runs ``queries/<name>.sql``; with parameters prepared, which from then on takes one round trip, not three."""
-        if not parameters:
-            return self.run(load(name))
+        return self._run_prepared(load(name), parameters) if parameters else self.run(load(name))
+
+    def _run_prepared(self, sql: str, parameters: dict[str, Any]) -> list[Row]:
         with self._errors_translated():
-            if name not in self.prepared:
-                self.prepared[name] = self._connection.prepare(load(name))
-            return _rows(self.prepared[name].run(**parameters), self.prepared[name].columns)
+            statement = self._prepare(sql)
+            return _rows(statement.run(**parameters), statement.columns)
+
+    def _prepare(self, sql: str) -> pg8000.native.PreparedStatement:
+        if sql not in self._prepared:
+            self._prepared[sql] = self._connection.prepare(sql)
+        return self._prepared[sql]
+
+    def keep_plans(self) -> None:
+        """From now on a statement with parameters is prepared, and planned once, whatever its parameters are.
+
+        For the freeze, in which planning takes longer than running.
+        """
+        self._keeps_plans = True
+        self.run("SET plan_cache_mode = force_generic_plan")
 
     def rehearse(self, name: str) -> None:
-        """Plans and prepares a statement without running it: what its first use costs in catalogs is paid then."""
-        parameters = dict.fromkeys(re.findall(r"(?<![:\w]):([a-z]\w*)", load(name)))
-        self.run(f"EXPLAIN {load(name)}", **parameters)
-        if parameters:
-            with self._errors_translated():
-                self.prepared[name] = self._connection.prepare(load(name))
+        """Plans a statement without running it, so that what its first use costs is paid; the plan is kept."""
+        names = dict.fromkeys(re.findall(r"(?<![:\w]):([a-z]\w*)", load(name)))
+        if not names:
+            self.run(f"EXPLAIN {load(name)}")
+            return
+        with self._errors_translated():
+            prepared = identifier(self._prepare(load(name)).name_bin.rstrip(b"\0").decode())
+        self.run(f"EXPLAIN EXECUTE {prepared} ({', '.join(['NULL'] * len(names))})")
+
+    def is_rehearsed(self, name: str) -> bool:
+        """Whether a statement is prepared."""
+        return load(name) in self._prepared
 
     def one(self, name: str, /, **parameters: Any) -> Row:
         """The only row of ``queries/<name>.sql``."""

@@ -2,7 +2,7 @@
 
 A new session's first use of each table, function and operator costs the server some milliseconds, and there is one
 freeze. So when the functions are warmed, each step's statements are planned and prepared in the very sessions that will
-run them, and those that only look are run.
+run them, and those that only look are run. What has changed until then is compared, so that little is left.
 """
 
 from __future__ import annotations
@@ -58,11 +58,13 @@ IN_EVERY_DATABASE = frozenset({"SyncSequences", "WaitForDrain", "VerifyCutover"}
 
 
 def rehearse(databases: Databases, plan: Plan, green: Cluster, state: str) -> None:
-    """Opens a step's sessions and makes them ready for its statements; changes nothing. Of other states, only opens."""
+    """Opens a step's sessions and makes them ready for its statements. Of other states, only opens."""
     statements = REHEARSED.get(state, Statements())
 
     def in_database(database: str) -> None:
         on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+        on_blue.keep_plans()
+        on_green.keep_plans()
         is_home = database == plan.home
         for name in (*statements.blue, *(statements.blue_home if is_home else ())):
             on_blue.rehearse(name)
@@ -74,7 +76,7 @@ def rehearse(databases: Databases, plan: Plan, green: Cluster, state: str) -> No
         if state == "SyncSequences":
             sequence_states(on_blue)
             sequence_states(on_green)
-        if state == "VerifyCutover":
-            since.rehearse(databases, plan, green, database)
 
     databases.each(plan.databases if state in IN_EVERY_DATABASE else [plan.home], in_database)
+    if state == "VerifyCutover":
+        since.rehearse(databases, plan, green)

@@ -11,9 +11,9 @@ from .model import Cluster, Plan, Relation
 from .postgres import QUERY_CANCELED, Databases, Session
 from .verify import since
 
-COUNTED_BYTES = 128 * 2**20
+COUNTED_BYTES = 16 * 2**20
 """In the freeze the rows of a database's changed tables are counted, the smallest first, until they are this large
-together: more would make the freeze as long as the database is large."""
+together, which takes some 10 ms: more would make the freeze as long as the database is large."""
 
 Counts = dict[Relation, int]
 

@@ -110,6 +110,33 @@ def test_a_change_that_green_skipped_is_found(following: Lab) -> None:
         since.compare_changed(lab.databases, lab.plan, lab.green)
 
 
+def test_after_a_rehearsal_the_freeze_reads_no_catalog(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = following
+    compare_all(lab)
+    lab.blue_server.execute(APP, "UPDATE orders SET note = 'busy' WHERE id = 1")
+    since.rehearse(lab.databases, lab.plan, lab.green)
+    lab.blue_server.execute(APP, "UPDATE orders SET note = 'again' WHERE id <= 2")
+    lab.blue_server.execute(APP, "UPDATE measured_2026 SET at = at + 1 WHERE id = 1")  # nobody had changed this one
+    into_the_freeze(lab)
+    monkeypatch.setattr(live, "look", None)
+    rest = since.compare_rest(lab.databases, lab.plan, lab.green)
+    assert since.totals(rest[APP]) == {"tables": 2, "rows": 3, "unsettled": 0}
+
+
+def test_a_table_that_is_altered_after_the_rehearsal_is_compared_with_its_new_column(following: Lab) -> None:
+    lab = following
+    assert lab.green_server
+    compare_all(lab)
+    since.rehearse(lab.databases, lab.plan, lab.green)
+    for server in (lab.green_server, lab.blue_server):
+        server.execute(APP, "ALTER TABLE orders ADD COLUMN more text")
+    lab.blue_server.execute(APP, "UPDATE orders SET more = 'here' WHERE id = 7")
+    into_the_freeze(lab)
+    lab.green_server.execute(APP, "UPDATE orders SET more = 'there' WHERE id = 7")
+    with pytest.raises(DataDiffers, match=r"public.orders \(7\): more"):
+        since.compare_rest(lab.databases, lab.plan, lab.green)
+
+
 def test_a_worker_that_dies_leaves_its_chunk_to_the_next(following: Lab) -> None:
     lab = following
     live.start(lab.databases, lab.plan, lab.green)

@@ -104,5 +104,5 @@ def test_a_comparison_while_blue_is_written_to(lab: Lab) -> None:
             in_log = compare_chunk(blue, green, log, Chunk(), settle)
             assert in_log.differences == (Difference(("-1, lost",), "*", "one row", "no row"),)
         settle()
-        assert compare_keys(blue, green, busy, sorted(hot), settle).is_equal
+        assert compare_keys(blue, green, [(busy, sorted(hot))], settle)[busy.relation].is_equal
         assert compare_chunk(blue, green, busy, Chunk(("1501",), None), settle).is_equal

@@ -220,11 +220,11 @@ def test_given_keys(both: tuple[Session, Session]) -> None:
     table = table_of(*both, "keyed")
     both[1].run("""DELETE FROM public.keyed WHERE b = 3 AND "a "":x" LIKE '%5'""")
     keys = [(str(b), f"k'\"\\ :x{a}") for a in range(8) for b in range(5)]
-    comparison = compare_keys(*both, table, keys)
+    comparison = compare_keys(*both, [(table, keys)])[table.relation]
     assert comparison.differences == (Difference(("3", "k'\"\\ :x5"), "*", "one row", "no row"),)
     assert comparison.rows == 34
-    assert compare_keys(*both, table, keys + keys).differing_rows == 1
-    assert compare_keys(*both, table, keys[:10]).is_equal
+    assert compare_keys(*both, [(table, keys + keys)])[table.relation].differing_rows == 1
+    assert compare_keys(*both, [(table, keys[:10])])[table.relation].is_equal
 
 
 def test_values_can_be_left_out(both: tuple[Session, Session]) -> None:

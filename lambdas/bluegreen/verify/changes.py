@@ -34,6 +34,8 @@ class Changed:
     keys: set[Key] = field(default_factory=set)
     is_whole: bool = False
     """Whether the keys are not all: it was truncated, has no key, or too much of it changed."""
+    all_columns: frozenset[str] = field(default=frozenset(), compare=False)
+    """The table's, as the log describes it."""
 
     def add(self, key: Key | None) -> None:
         """Notes a row, or, when its key is not known, that anything may have changed."""
@@ -53,6 +55,10 @@ class _Described:
     columns: tuple[str, ...]
     places: tuple[int, ...]
     """Where the key columns stand among the columns; empty without a key."""
+    all_columns: frozenset[str]
+
+    def nothing_changed(self) -> Changed:
+        return Changed(self.columns, all_columns=self.all_columns)
 
 
 class Decoder:
@@ -90,14 +96,14 @@ class Decoder:
             identifying += [columns[-1]] if flags & 1 else []
             rest = rest[8:]  # type and modifier
         key = tuple(self._keys.get(relation, ()) if identity == b"f" else identifying)
-        self._described[oid] = _Described(relation, key, tuple(map(columns.index, key)))
+        self._described[oid] = _Described(relation, key, tuple(map(columns.index, key)), frozenset(columns))
 
     def _row(self, message: bytes) -> None:
         (oid,) = struct.unpack_from("!I", message, 1)
         described = self._described[oid]
         if described.relation.schema == SCHEMA:
             return
-        changed = self.changes.setdefault(described.relation, Changed(described.columns))
+        changed = self.changes.setdefault(described.relation, described.nothing_changed())
         if changed.is_whole:
             return
         if not described.places:
@@ -112,7 +118,7 @@ class Decoder:
         (count,) = struct.unpack_from("!I", message, 1)
         for oid in struct.unpack_from(f"!{count}I", message, 6):
             described = self._described[oid]
-            self.changes.setdefault(described.relation, Changed(described.columns)).add(None)
+            self.changes.setdefault(described.relation, described.nothing_changed()).add(None)
 
 
 def _values(message: bytes, at: int, places: tuple[int, ...]) -> tuple[Key | None, int]:
@@ -140,12 +146,15 @@ def read(session: Session, slot: str, publication: str, upto: Lsn, keys: Mapping
     The slot stays where it is. The messages are fetched in parts, since one transaction may be as large as it likes.
     """
     decoder = Decoder(keys)
+    fetch = f"FETCH {FETCHED_MESSAGES} FROM changes"
     with session.transaction():
-        session.run(
+        rows = session.run(
             f"DECLARE changes NO SCROLL CURSOR FOR SELECT substring(data FOR {MESSAGE_BYTES}) AS message"  # noqa: S608
             f" FROM pg_logical_slot_peek_binary_changes({literal(slot)}, {literal(str(upto))}, NULL,"
-            f" 'proto_version', '1', 'publication_names', {literal(identifier(publication))})"
+            f" 'proto_version', '1', 'publication_names', {literal(identifier(publication))}); {fetch}"
         )
-        while rows := session.run(f"FETCH {FETCHED_MESSAGES} FROM changes"):
+        decoder.read(row["message"] for row in rows)
+        while len(rows) == FETCHED_MESSAGES:
+            rows = session.run(fetch)
             decoder.read(row["message"] for row in rows)
     return decoder.changes

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..errors import Refused
+from ..model import Relation
 from ..postgres import Session
 from . import reading
 from .chunks import Chunk, Key
-from .reading import Print
+from .reading import Keyed, Print
 from .tables import BLUE, GREEN, Side, Table
 
 T = TypeVar("T")
@@ -115,31 +116,47 @@ def compare_chunk(
 def compare_keys(
     blue: Session,
     green: Session,
-    table: Table,
-    keys: Sequence[Key],
+    wanted: Iterable[Keyed],
     settle: Settle = nothing,
     *,
     with_values: bool = True,
-) -> Comparison:
-    """Compares the rows with the given keys, which may be absent; the table must have a key."""
-    compared, keys = Comparison(0), list(dict.fromkeys(keys))
-    for start in range(0, len(keys), reading.SUMMED_KEYS):
-        batch = keys[start : start + reading.SUMMED_KEYS]
+) -> dict[Relation, Comparison]:
+    """Compares rows of some tables by their keys, which may be absent."""
+    found: dict[Relation, Comparison] = {}
+    for batch in _batches(wanted):
 
-        def total(session: Session, side: Side, batch: Sequence[Key] = batch) -> Print:
-            return reading.total_by_key(session, table, side, batch)
+        def totals(session: Session, side: Side, batch: Sequence[Keyed] = batch) -> list[Print]:
+            return reading.totals_by_key(session, side, batch)
 
         if settle is nothing:
-            on_blue, on_green = at_once(blue, green, total)
+            on_blue, on_green = at_once(blue, green, totals)
         else:
-            on_blue = total(blue, BLUE)
+            on_blue = totals(blue, BLUE)
             settle()
-            on_green = total(green, GREEN)
-        if on_blue == on_green:
-            compared += Comparison(on_blue[0])
-        else:
-            compared += _judge(blue, green, table, Chunk(), batch, on_blue[0], settle, with_values)
-    return compared
+            on_green = totals(green, GREEN)
+        for (table, keys), left, right in zip(batch, on_blue, on_green, strict=True):
+            compared = Comparison(left[0])
+            if left != right:
+                compared = _judge(blue, green, table, Chunk(), keys, left[0], settle, with_values)
+            found[table.relation] = found.get(table.relation, Comparison(0)) + compared
+    return found
+
+
+def _batches(wanted: Iterable[Keyed]) -> Iterator[list[Keyed]]:
+    """The same, in parts that one statement each can do."""
+    batch: list[Keyed] = []
+    room = reading.SUMMED_KEYS
+    for table, all_keys in wanted:
+        keys = list(dict.fromkeys(all_keys))
+        for start in range(0, max(1, len(keys)), reading.SUMMED_KEYS):
+            part = keys[start : start + reading.SUMMED_KEYS]
+            if batch and (len(part) > room or len(batch) == reading.SUMMED_TABLES):
+                yield batch
+                batch, room = [], reading.SUMMED_KEYS
+            batch.append((table, part))
+            room -= len(part)
+    if batch:
+        yield batch
 
 
 def _judge(

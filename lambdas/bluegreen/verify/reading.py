@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ KEYS = 5000
 """How many keys one statement looks up, to find what differs."""
 
 SUMMED_KEYS = 50_000
-"""How many keys one statement looks up for their rows' sum."""
+SUMMED_TABLES = 100
+"""How many keys one statement looks up for their rows' sum, and in how many tables."""
 
 BUCKETS = 256
 """Into how many parts a chunk that differs is divided, to find where."""
@@ -29,6 +30,9 @@ SHOWN = 60
 
 Print = tuple[int, str]
 """A number of rows and the sum of their hashes: the fingerprint of a chunk, or of the rows of one key."""
+
+Keyed = tuple[Table, Sequence[Key]]
+"""A table that has a key, and keys of rows that it may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,17 @@ def rows_of(session: Session, table: Table, side: Side, chunk: Chunk, parts: Seq
     return _by_key(session, table, f"FROM ({hashed}) q {chosen}", **bounds, **parameters)
 
 
-def total_by_key(session: Session, table: Table, side: Side, keys: Sequence[Key]) -> Print:
-    """The fingerprint of the rows with some keys together."""
-    (row,) = _lookup(session, f"count(*) AS count, sum({row_hash(table, side)})::text AS sum", table, side, keys)
-    return row["count"], row["sum"] or "0"
+def totals_by_key(session: Session, side: Side, wanted: Sequence[Keyed]) -> list[Print]:
+    """For each of some tables the fingerprint of its rows with some keys together: all in one statement."""
+    statements: list[str] = []
+    parameters: dict[str, str] = {}
+    for place, (table, keys) in enumerate(wanted):
+        what = f"{place} AS place, count(*) AS count, sum({row_hash(table, side)})::text AS sum"
+        sql, arrays = _lookup(what, table, side, keys, prefix=f"t{place}_")
+        statements.append(sql)
+        parameters |= arrays
+    rows = {row["place"]: row for row in session.run(" UNION ALL ".join(statements), **parameters)}
+    return [(rows[place]["count"], rows[place]["sum"] or "0") for place in range(len(wanted))]
 
 
 def rows_by_key(session: Session, table: Table, side: Side, chunk: Chunk, keys: Sequence[Key]) -> dict[Key, Print]:
@@ -89,7 +100,8 @@ def rows_by_key(session: Session, table: Table, side: Side, chunk: Chunk, keys: 
         chosen = f"FROM ({hashed}) q WHERE hash = ANY (:hashes::int8[])"
         return _by_key(session, table, chosen, hashes=[int(key[0]) for key in keys], **bounds)
     what = f"q.n, count(*) AS count, sum({row_hash(table, side)})::text AS sum"
-    rows = _lookup(session, what, table, side, keys, rest="GROUP BY q.n")
+    sql, arrays = _lookup(what, table, side, keys)
+    rows = session.run(f"{sql} GROUP BY q.n", **arrays)
     return {keys[row["n"] - 1]: (row["count"], row["sum"]) for row in rows}
 
 
@@ -108,9 +120,10 @@ def details(session: Session, table: Table, side: Side, chunk: Chunk, keys: Sequ
         f"q.n, {key_text(table.key_columns, side)} AS name, count(*) OVER (PARTITION BY q.n) AS count,"
         f" ARRAY[{hashes}] AS hashes, {texts} AS texts"
     )
+    sql, arrays = _lookup(what, table, side, keys)
     return {
         keys[row["n"] - 1]: Details(tuple(row["name"]), row["count"], tuple(row["hashes"]), tuple(row["texts"]))
-        for row in _lookup(session, what, table, side, keys)
+        for row in session.run(sql, **arrays)
     }
 
 
@@ -138,22 +151,22 @@ def _shown(text: str) -> str:
     )
 
 
-def _lookup(
-    session: Session, what: str, table: Table, side: Side, keys: Iterable[Key], rest: str = ""
-) -> list[dict[str, Any]]:
+def _lookup(what: str, table: Table, side: Side, keys: Sequence[Key], prefix: str = "") -> tuple[str, dict[str, str]]:
+    """SQL for the rows with some keys, and its parameters."""
     columns = table.key_columns
-    arrays = {f"k{place}": _array(values) for place, values in enumerate(zip(*keys, strict=True))}
+    values = zip(*keys, strict=True) if keys else ((),) * len(columns)
+    arrays = {f"{prefix}k{place}": _array(column_values) for place, column_values in enumerate(values)}
     names = ", ".join(f"k{place}" for place in range(len(columns)))
-    given = ", ".join(f":k{place}::text[]" for place in range(len(columns)))
+    given = ", ".join(f":{name}::text[]" for name in arrays)
     matches = " AND ".join(
         f"{ALIAS}.{identifier(column.name)} OPERATOR({identifier(schema)}.=) q.k{place}::{column.types[side]}"
         for place, (column, schema) in enumerate(zip(columns, table.operators, strict=True))
     )
     sql = (
         f"SELECT {what} FROM unnest({given}) WITH ORDINALITY AS q ({names}, n)"  # noqa: S608
-        f" JOIN {table.source(side)} ON {matches} {rest}"
+        f" JOIN {table.source(side)} ON {matches}"
     )
-    return session.run(sql, **arrays)
+    return sql, arrays
 
 
 def _array(values: Sequence[str]) -> str:
@@ -164,4 +177,4 @@ def _array(values: Sequence[str]) -> str:
     """
     if any(special in "".join(values) for special in '"\\'):
         values = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
-    return '{"' + '","'.join(values) + '"}'
+    return '{"' + '","'.join(values) + '"}' if values else "{}"

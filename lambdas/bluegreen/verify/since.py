@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from ..budget import time_left_s
 from ..errors import FreezeBudgetExceeded, SqlError
@@ -30,8 +31,9 @@ def compare_changed(databases: Databases, plan: Plan, green: Cluster) -> dict[st
         queue = Queue(databases.on(green, database))
         settle = live.settle(databases, plan, green, database)
         settle()  # else what blue changed just now would be in green's log the next time
-        changes, upto = _since(databases, plan, green, database)
-        found = _compare(databases, plan, green, database, changes, queue.unsettled(), settle)
+        schema = _read_schema(databases, plan, green, database, [])
+        changes, upto = recorder.read(databases, plan, green, database, schema.full_identity)
+        found = _compare(databases, plan, green, database, schema, changes, queue.unsettled(), settle)
         _require_equal(database, found)
         with databases.on(green, database).transaction(lock=plan.sql_name):
             queue.forget_unsettled()
@@ -56,8 +58,10 @@ def compare_rest(databases: Databases, plan: Plan, green: Cluster) -> dict[str, 
         on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
         try:
             with on_blue.patience(left_s), on_green.patience(left_s):
-                changes, _ = _since(databases, plan, green, database)
-                found = _compare(databases, plan, green, database, changes, Queue(on_green).unsettled(), nothing)
+                schema = on_blue.memory.get(on_green) or _read_schema(databases, plan, green, database, [])
+                changes, _ = recorder.read(databases, plan, green, database, schema.full_identity)
+                unsettled = Queue(on_green).unsettled()
+                found = _compare(databases, plan, green, database, schema, changes, unsettled, nothing)
         except SqlError as error:
             if error.sqlstate == QUERY_CANCELED:
                 raise FreezeBudgetExceeded(
@@ -70,19 +74,55 @@ def compare_rest(databases: Databases, plan: Plan, green: Cluster) -> dict[str, 
     return databases.each(plan.databases, compare)
 
 
-def rehearse(databases: Databases, plan: Plan, green: Cluster, database: str) -> None:
-    """Does all of ``compare_rest`` that changes nothing, so that it is not done for the first time in the freeze."""
-    _since(databases, plan, green, database)
-    live.look(databases, plan, green, database, [])
-    Queue(databases.on(green, database)).unsettled()
+def rehearse(databases: Databases, plan: Plan, green: Cluster) -> None:
+    """Compares what has changed until now, and keeps for ``compare_rest`` what that would have to read of catalogs.
+
+    A table that is altered after this is looked up again if the log describes columns that were not there; otherwise
+    comparing it fails, as it has to.
+    """
+    changed = compare_changed(databases, plan, green)
+
+    def remember(database: str) -> None:
+        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+        schema = _read_schema(databases, plan, green, database, None)
+        before = on_blue.memory.get(on_green, NOTHING_KNOWN).busy
+        busy = [r for r in dict.fromkeys((*before, *changed[database])) if r in schema.tables and schema.tables[r].key]
+        compare_keys(on_blue, on_green, [(schema.tables[relation], ()) for relation in busy])  # it is planned now
+        on_blue.memory[on_green] = replace(schema, busy=tuple(busy))
+
+    databases.each(plan.databases, remember)
 
 
-def _since(databases: Databases, plan: Plan, green: Cluster, database: str) -> tuple[Changes, recorder.Positions]:
+@dataclass(frozen=True, slots=True)
+class _Schema:
+    """What comparing has to know of a database."""
+
+    full_identity: recorder.Keys
+    tables: dict[Relation, Table]
+    busy: tuple[Relation, ...] = ()
+    """Of these tables, which have a key, the freeze compares rows in one statement that is planned."""
+
+    def knows(self, relation: Relation, changed: Changed | None) -> bool:
+        """Whether a table is known, with all columns that its log describes."""
+        table = self.tables.get(relation)
+        if table is None or changed is None:
+            return table is not None
+        return changed.all_columns <= {column.name for column in table.columns}
+
+
+NOTHING_KNOWN = _Schema({}, {})
+
+
+def _read_schema(
+    databases: Databases, plan: Plan, green: Cluster, database: str, relations: Sequence[Relation] | None
+) -> _Schema:
+    """Of all tables, or of some; the sessions are fit for comparing then."""
     keys = {
         Relation(row["schema"], row["name"]): tuple(row["key"])
         for row in databases.on(plan.blue, database).query("keys_of_full_identity")
     }
-    return recorder.read(databases, plan, green, database, keys)
+    tables = live.look(databases, plan, green, database, relations).tables
+    return _Schema(keys, {table.relation: table for table in tables})
 
 
 def _compare(
@@ -90,15 +130,18 @@ def _compare(
     plan: Plan,
     green: Cluster,
     database: str,
+    schema: _Schema,
     changes: Changes,
     unsettled: dict[Relation, set[Key]],
     settle: Settle,
 ) -> Found:
-    if not (relations := [*changes, *(relation for relation in unsettled if relation not in changes)]):
-        return {}
     on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-    tables = {table.relation: table for table in live.look(databases, plan, green, database, relations).tables}
-    found = {}
+    relations = [*changes, *(relation for relation in unsettled if relation not in changes)]
+    tables = schema.tables
+    if unknown := [relation for relation in relations if not schema.knows(relation, changes.get(relation))]:
+        tables = tables | _read_schema(databases, plan, green, database, unknown).tables
+    found: Found = {}
+    by_key: dict[Relation, list[Key]] = {}
     for relation in relations:
         if (table := tables.get(relation)) is None:
             found[relation] = Comparison(0, differing_rows=1)  # it is on one side only
@@ -109,7 +152,12 @@ def _compare(
             parts = [compare_chunk(on_blue, on_green, table, chunk, settle, with_values=False) for chunk in chunks]
             found[relation] = sum(parts, Comparison(0))
         else:
-            found[relation] = compare_keys(on_blue, on_green, table, keys, settle, with_values=False)
+            by_key[relation] = keys
+    others = [relation for relation in by_key if relation not in schema.busy]
+    for group in (schema.busy, others):
+        wanted = [(tables[relation], by_key.get(relation, ())) for relation in group]
+        compared = compare_keys(on_blue, on_green, wanted, settle, with_values=False)
+        found |= {relation: compared[relation] for relation in group if relation in by_key}
     return found
 
 
