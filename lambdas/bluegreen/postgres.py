@@ -54,6 +54,7 @@ UNDEFINED_OBJECT = "42704"
 INVALID_CATALOG_NAME = "3D000"  # there is no such database
 OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"  # a template that takes no connections
 OBJECT_IN_USE = "55006"
+CONFIGURATION_LIMIT_EXCEEDED = "53400"  # such as max_replication_slots
 _PASSING = (
     "08",  # connection exceptions
     "57P",  # shut down by an administrator, by a crash; cannot connect now

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .errors import AwsUnavailable, RecordChanged
+from . import errors
+from .errors import AwsUnavailable
 from .model import State
 
 ROUNDS = 2
@@ -26,8 +27,11 @@ def warm(lambda_client: Any, function_names: Sequence[str], state: State) -> int
         response = lambda_client.invoke(FunctionName=name, Payload=payload)
         if "FunctionError" in response:
             problem = json.loads(response["Payload"].read())
-            message = f"{name} cannot be warmed: {problem.get('errorType')}: {problem.get('errorMessage')}"
-            raise (RecordChanged if problem.get("errorType") == "RecordChanged" else AwsUnavailable)(message)
+            kind, text = str(problem.get("errorType")), problem.get("errorMessage")
+            known = getattr(errors, kind, AwsUnavailable)
+            if issubclass(known, errors.Refused):
+                raise known(text)
+            raise AwsUnavailable(f"{name} cannot be warmed: {kind}: {text}")
 
     with ThreadPoolExecutor(max_workers=len(function_names)) as pool:
         for _ in range(ROUNDS):

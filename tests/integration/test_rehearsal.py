@@ -26,6 +26,7 @@ STEPS: dict[str, Step] = {
 UNPREPARED = {"sequence_states", "starting_sessions", "flush_log", "insert_lsn"} | {
     "keys_of_full_identity",
     "unsettled_rows",
+    "note_running_transactions",
 }
 """Without parameters, so they cannot be prepared; rehearsing runs them."""
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 
 from bluegreen import freeze, switchover
-from bluegreen.errors import DataDiffers
+from bluegreen.errors import DataDiffers, NotReadyToFreeze
 from bluegreen.postgres import Databases
-from bluegreen.verify import live, since
+from bluegreen.verify import live, recorder, since
 from bluegreen.verify.live import Verification
 from bluegreen.verify.queue import Queue
 from tests.integration.conftest import APP, DATABASES, Lab
@@ -121,6 +121,31 @@ def test_after_a_rehearsal_the_freeze_reads_no_catalog(following: Lab, monkeypat
     monkeypatch.setattr(live, "look", None)
     rest = since.compare_rest(lab.databases, lab.plan, lab.green)
     assert since.totals(rest[APP]) == {"tables": 2, "rows": 3, "unsettled": 0}
+
+
+def test_the_freeze_reads_the_log_from_the_rehearsal_on(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = following
+    compare_all(lab)
+    places = [(lab.plan.blue, APP), (lab.green, APP)]
+
+    def bytes_to_read() -> list[int]:
+        slots = [lab.databases.on(*place).one("slot", slot=lab.plan.recorder(APP)) for place in places]
+        return [slot["bytes_to_read"] for slot in slots]
+
+    written = 4 * 2**20
+    fill = f"INSERT INTO orders (note) SELECT repeat('x', 1024) FROM generate_series(1, {written >> 10})"
+    lab.blue_server.execute(APP, fill)
+    since.compare_changed(lab.databases, lab.plan, lab.green)
+    since.rehearse(lab.databases, lab.plan, lab.green)
+    assert max(bytes_to_read()) < written
+
+    monkeypatch.setattr(recorder, "MOST_BYTES_TO_READ", written)
+    with closing(lab.as_writer(lab.blue_server)) as open_for_long:
+        open_for_long.run("BEGIN")
+        open_for_long.run("INSERT INTO orders (note) VALUES ('stays open')")
+        lab.blue_server.execute(APP, fill)
+        with pytest.raises(NotReadyToFreeze, match=r"blue's log .* MB back .* end it: process [0-9]+, user Writer"):
+            since.rehearse(lab.databases, lab.plan, lab.green)
 
 
 def test_a_table_that_is_altered_after_the_rehearsal_is_compared_with_its_new_column(following: Lab) -> None:

@@ -78,9 +78,11 @@ def rehearse(databases: Databases, plan: Plan, green: Cluster) -> None:
     """Compares what has changed until now, and keeps for ``compare_rest`` what that would have to read of catalogs.
 
     A table that is altered after this is looked up again if the log describes columns that were not there; otherwise
-    comparing it fails, as it has to.
+    comparing it fails, as it has to. Raises ``NotReadyToFreeze`` when the freeze would have to read too much log.
     """
+    recorder.bring_forward(databases, plan, green)
     changed = compare_changed(databases, plan, green)
+    recorder.require_near(databases, plan, green)
 
     def remember(database: str) -> None:
         on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
