@@ -60,8 +60,8 @@ def test_all_is_compared_while_writes_go_on_and_in_the_freeze_only_what_changed(
     since.compare_changed(lab.databases, lab.plan, lab.green)
     lab.blue_server.execute(APP, "UPDATE orders SET note = 'last' WHERE id = 5")
     into_the_freeze(lab)
-    rest = since.compare_rest(lab.databases, lab.plan, lab.green)
-    assert since.totals(rest[APP]) == {"tables": 1, "rows": 1, "unsettled": 0}
+    rest = since.compare_rest(lab.databases, lab.plan, lab.green, APP)
+    assert since.totals(rest) == {"tables": 1, "rows": 1, "unsettled": 0}
 
 
 def test_what_was_compared_holds_until_a_recorder_is_lost(following: Lab) -> None:
@@ -95,7 +95,7 @@ def test_a_row_that_somebody_changes_on_green_is_found_at_every_moment(following
     if moment == "frozen":
         lab.green_server.execute(APP, change)
     with pytest.raises(DataDiffers, match=r"public.orders \(7\): note"):
-        since.compare_rest(lab.databases, lab.plan, lab.green)
+        since.compare_rest(lab.databases, lab.plan, lab.green, APP)
 
 
 def test_a_change_that_green_skipped_is_found(following: Lab) -> None:
@@ -119,8 +119,8 @@ def test_after_a_rehearsal_the_freeze_reads_no_catalog(following: Lab, monkeypat
     lab.blue_server.execute(APP, "UPDATE measured_2026 SET at = at + 1 WHERE id = 1")  # nobody had changed this one
     into_the_freeze(lab)
     monkeypatch.setattr(live, "look", None)
-    rest = since.compare_rest(lab.databases, lab.plan, lab.green)
-    assert since.totals(rest[APP]) == {"tables": 2, "rows": 3, "unsettled": 0}
+    rest = since.compare_rest(lab.databases, lab.plan, lab.green, APP)
+    assert since.totals(rest) == {"tables": 2, "rows": 3, "unsettled": 0}
 
 
 def test_the_freeze_reads_the_log_from_the_rehearsal_on(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_a_table_that_is_altered_after_the_rehearsal_is_compared_with_its_new_co
     into_the_freeze(lab)
     lab.green_server.execute(APP, "UPDATE orders SET more = 'there' WHERE id = 7")
     with pytest.raises(DataDiffers, match=r"public.orders \(7\): more"):
-        since.compare_rest(lab.databases, lab.plan, lab.green)
+        since.compare_rest(lab.databases, lab.plan, lab.green, APP)
 
 
 def test_a_worker_that_dies_leaves_its_chunk_to_the_next(following: Lab) -> None:

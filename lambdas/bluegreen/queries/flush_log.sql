@@ -1,2 +1,2 @@
--- A commit of nothing, after which all that was committed before is on disk, where decoding sees it.
+-- A commit of nothing: all that was committed before is on disk then, where decoding sees it, and before this position.
 SELECT pg_logical_emit_message(true, 'bluegreen', '')::text AS lsn

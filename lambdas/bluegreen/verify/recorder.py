@@ -77,8 +77,7 @@ def read(databases: Databases, plan: Plan, green: Cluster, database: str, keys: 
 
     def read_side(side: str) -> tuple[Changes, Lsn]:
         session = databases.on(sides[side], database)
-        session.query("flush_log")  # what was committed asynchronously is decoded only when it is on disk
-        upto = Lsn.parse(session.one("insert_lsn")["flushed_lsn"])
+        upto = Lsn.parse(session.one("flush_log")["lsn"])
         return changes.read(session, plan.recorder(database), plan.sql_name, upto, keys), upto
 
     found = databases.each(list(sides), read_side)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..budget import time_left_s
-from ..errors import FreezeBudgetExceeded, SqlError
 from ..model import Cluster, Plan, Relation
-from ..postgres import QUERY_CANCELED, Databases
+from ..postgres import Databases
 from . import live, recorder
 from .changes import Changed, Changes
 from .chunks import Key
@@ -46,32 +44,17 @@ def compare_changed(databases: Databases, plan: Plan, green: Cluster) -> dict[st
         return databases.each(plan.databases, compare)
 
 
-def compare_rest(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
+def compare_rest(databases: Databases, plan: Plan, green: Cluster, database: str) -> Found:
     """In the freeze, when green is drained: compares whatever was not proven equal before, which then has to be equal.
 
-    What it takes depends on what changed since the last time and not on how much there is. Raises
-    ``FreezeBudgetExceeded`` when that is more than fits.
+    What it takes depends on what changed since the last time and not on how much there is. Raises ``DataDiffers``.
     """
-    left_s = time_left_s(databases, plan)
-
-    def compare(database: str) -> Found:
-        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-        try:
-            with on_blue.patience(left_s), on_green.patience(left_s):
-                schema = on_blue.memory.get(on_green) or _read_schema(databases, plan, green, database, [])
-                changes, _ = recorder.read(databases, plan, green, database, schema.full_identity)
-                unsettled = Queue(on_green).unsettled()
-                found = _compare(databases, plan, green, database, schema, changes, unsettled, nothing)
-        except SqlError as error:
-            if error.sqlstate == QUERY_CANCELED:
-                raise FreezeBudgetExceeded(
-                    f"{database}: comparing what changed took longer than the {left_s:.1f} s left of the freeze budget."
-                ) from error
-            raise
-        _require_equal(database, found)
-        return found
-
-    return databases.each(plan.databases, compare)
+    on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+    schema = on_blue.memory.get(on_green) or _read_schema(databases, plan, green, database, [])
+    changes, _ = recorder.read(databases, plan, green, database, schema.full_identity)
+    found = _compare(databases, plan, green, database, schema, changes, Queue(on_green).unsettled(), nothing)
+    _require_equal(database, found)
+    return found
 
 
 def rehearse(databases: Databases, plan: Plan, green: Cluster) -> None:
