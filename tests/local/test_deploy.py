@@ -1,6 +1,8 @@
 """The application as it is synthesized runs in the emulator; and what goes wrong on the way is said."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local.aws.bootstrap import WARM
 from local.aws.deploy import Assembly, DeployError, Stack, deploy, synthesize, zip_folder
 from local.aws.emulator import Emulator
 from tests.local.aws import ROLE
@@ -56,6 +59,39 @@ def test_every_function_imports_from_its_asset_alone(emulator: Emulator, stack: 
         if not answer.is_error or error["errorType"].startswith(("Runtime.", "Sandbox.")):
             wrong[function.name] = error
     assert not wrong
+
+
+MODULES = """
+import importlib, os, sys
+asked = set()
+read = type(os.environ).__getitem__
+type(os.environ).__getitem__ = lambda environment, name: asked.add(name) or read(environment, name)
+sys.path[:0] = sys.argv[1:3]
+for name in sys.argv[3:]:
+    importlib.import_module(name)
+print(*sorted(sys.modules))
+print(*sorted(asked))
+"""
+
+
+def test_what_processes_share_is_what_every_handler_imports_and_knows_no_function(
+    emulator: Emulator, stack: Stack
+) -> None:
+    """Else a template would hide an import that is missing, or a variable that is not passed."""
+    emulator.functions.prewarm(emulator.deployed_functions()[:1])
+    (asset,) = (emulator.folder / "assets").iterdir()
+    folders = [str(asset), str(emulator.folder / "runtime")]
+
+    def imported(*names: str) -> tuple[set[str], set[str]]:
+        command = [sys.executable, "-I", "-S", "-c", MODULES, *folders, *names]
+        variables = {"LAMBDA_TASK_ROOT": str(asset), "POWERTOOLS_TRACE_DISABLED": "true"}
+        modules, asked = subprocess.check_output(command, text=True, env=variables).splitlines()
+        return set(modules.split()), set(asked.split())
+
+    shared, asked = imported(*WARM)
+    assert shared <= imported("handlers.entry")[0]
+    for function in emulator.deployed_functions():
+        assert not asked & {name for name, _ in function.environment}
 
 
 def test_the_network_and_the_zone_are_those_of_the_configuration(emulator: Emulator, stack: Stack) -> None:
