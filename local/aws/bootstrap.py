@@ -4,8 +4,8 @@ Started by `local.aws.environment` with an isolated interpreter (`-I -S`): the i
 boto3 and the standard library, nothing else, so an import that is not packaged fails here as it does on AWS. This file
 therefore imports the standard library alone.
 
-The process that is started is the template of an asset's environments. It imports what every handler imports (`WARM`,
-a third of a second) and waits; for each byte on its control socket it forks an environment, from four descriptors that
+The process that is started is the template of an asset's environments. It imports what every handler imports (`warm`,
+half a second) and waits; for each byte on its control socket it forks an environment, from four descriptors that
 come with the byte: the pipe of requests, that of answers, the log, and a lifeline. The lifeline's end kills the
 environment and whatever it started; the environment's end puts its exit status there. So whoever holds the other ends
 may end in whatever way: every process goes with it.
@@ -37,9 +37,11 @@ from typing import Any
 
 Handler = Callable[[Any, "Context"], Any]
 
-# Nothing that reads, when it is imported, a variable that functions set differently; and nothing that a handler could
-# forget to import, since `handlers.entry` imports all of it. Our own modules are for each environment to import.
-WARM = ("boto3", "pg8000.native", "aws_lambda_powertools", "aws_xray_sdk.core")
+# What every handler imports, so that none can forget to, and which reads no variable that functions set differently.
+# Our own modules are for each environment to import.
+WARM = ("aws_lambda_powertools", "aws_xray_sdk.core", "pg8000.native", "boto3")
+# Clients leave the services' models, and the list of all endpoints, in boto3's default session.
+WARM_CLIENTS = ("dynamodb", "rds", "route53", "secretsmanager")
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,14 @@ def answer(handler: Handler, request: dict[str, Any]) -> dict[str, Any]:
         return {"payload": json.dumps(result, default=_plain, ensure_ascii=False)}
     except (TypeError, ValueError) as error:
         return {"error": failure("Runtime.MarshalError", f"Unable to marshal response: {error}", request_id)}
+
+
+def warm() -> None:
+    """Have ready what environments would otherwise spend most of their start on, each for itself."""
+    for name in WARM:
+        importlib.import_module(name)
+    for service in WARM_CLIENTS:
+        sys.modules["boto3"].client(service)
 
 
 def fork_environments(control: socket.socket) -> tuple[int, int]:
@@ -199,9 +209,8 @@ def main() -> None:
     os.set_inheritable(control_fd, False)
     sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], runtime]
     sys.argv[1:] = []
-    for name in WARM:
-        with suppress(ImportError):  # an asset that lacks it has handlers that do without, or report it
-            importlib.import_module(name)
+    with suppress(ImportError):  # another asset than the application's: what it needs it imports itself
+        warm()
     gc.freeze()  # the garbage collector would copy what environments share
     serve(*fork_environments(socket.socket(fileno=control_fd)))
 
