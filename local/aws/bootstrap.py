@@ -1,31 +1,47 @@
 """What runs inside a function's process: a small stand-in for Lambda's runtime interface client.
 
-Started by `local.aws.functions` with an isolated interpreter (`-I -S`): the import path is the asset, the folder with
+Started by `local.aws.environment` with an isolated interpreter (`-I -S`): the import path is the asset, the folder with
 boto3 and the standard library, nothing else, so an import that is not packaged fails here as it does on AWS. This file
 therefore imports the standard library alone.
 
-Protocol, over two pipes so that whatever the handler prints stays out of it: first one line `{}` or `{"error": …}` when
-the handler is imported (Lambda's init phase), then one JSON line in and one out per invocation. The end of the request
-pipe ends the process, which is how it never outlives its parent.
+The process that is started is the template of an asset's environments. It imports what every handler imports (`warm`,
+half a second) and waits; for each byte on its control socket it forks an environment, from four descriptors that
+come with the byte: the pipe of requests, that of answers, the log, and a lifeline. The lifeline's end kills the
+environment and whatever it started; the environment's end puts its exit status there. So whoever holds the other ends
+may end in whatever way: every process goes with it.
+
+An environment's protocol, over two pipes so that whatever the handler prints stays out of it: first one line in, the
+function's variables, and one line out, `{}` or `{"error": …}`, when the handler is imported (Lambda's init phase), then
+one JSON line in and one out per invocation.
 
 The shapes of errors are those of awslambdaric, the client that AWS ships with its Python runtimes.
 """
 
+import gc
 import importlib
 import json
 import math
 import os
+import select
 import signal
+import socket
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import TracebackType
 from typing import Any
 
 Handler = Callable[[Any, "Context"], Any]
+
+# What every handler imports, so that none can forget to, and which reads no variable that functions set differently.
+# Our own modules are for each environment to import.
+WARM = ("aws_lambda_powertools", "aws_xray_sdk.core", "pg8000.native", "boto3")
+# Clients leave the services' models, and the list of all endpoints, in boto3's default session.
+WARM_CLIENTS = ("dynamodb", "rds", "route53", "secretsmanager")
 
 
 @dataclass(frozen=True)
@@ -101,14 +117,69 @@ def answer(handler: Handler, request: dict[str, Any]) -> dict[str, Any]:
         return {"error": failure("Runtime.MarshalError", f"Unable to marshal response: {error}", request_id)}
 
 
-def main() -> None:
-    """Serve invocations until the request pipe ends."""
-    request_fd, answer_fd, runtime = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    for descriptor in (request_fd, answer_fd):
-        os.set_inheritable(descriptor, False)
-    sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], runtime]
-    sys.argv[1:] = []
+def warm() -> None:
+    """Have ready what environments would otherwise spend most of their start on, each for itself."""
+    for name in WARM:
+        importlib.import_module(name)
+    for service in WARM_CLIENTS:
+        sys.modules["boto3"].client(service)
 
+
+def fork_environments(control: socket.socket) -> tuple[int, int]:
+    """Serve the control socket until its end. Returns in each environment, with its pipes: requests, answers."""
+    woken, waker = socket.socketpair()
+    waker.setblocking(False)
+    signal.set_wakeup_fd(waker.fileno())
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    lifelines: dict[int, socket.socket] = {}  # by process id
+    while True:
+        readable, _, _ = select.select([control, woken, *lifelines.values()], [], [])
+        if woken in readable:
+            woken.recv(1 << 12)
+        for process_id, lifeline in list(lifelines.items()):
+            if lifeline in readable:
+                kill(process_id)
+            ended, status = os.waitpid(process_id, 0 if lifeline in readable else os.WNOHANG)
+            if ended:
+                with lifelines.pop(process_id), suppress(OSError):  # nobody may be left to tell
+                    lifeline.send(str(os.waitstatus_to_exitcode(status)).encode())
+        if control not in readable:
+            continue
+        _, descriptors, _, _ = socket.recv_fds(control, 1, 4)
+        if not descriptors:
+            for process_id in lifelines:
+                kill(process_id)
+                os.waitpid(process_id, 0)
+            sys.exit()
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+        requests, answers, log, lifeline_fd = descriptors
+        if process_id := os.fork():
+            lifelines[process_id] = socket.socket(fileno=lifeline_fd)
+            for descriptor in (requests, answers, log):
+                os.close(descriptor)
+            continue
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for other in (control, woken, waker, *lifelines.values()):
+            other.close()
+        for output in (sys.stdout.fileno(), sys.stderr.fileno()):
+            os.dup2(log, output)
+        for descriptor in (log, lifeline_fd):
+            os.close(descriptor)
+        return requests, answers
+
+
+def kill(process_id: int) -> None:
+    """End an environment that has not been waited for, with whatever it started; the handler has no say in it."""
+    os.kill(process_id, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it ended before it had a process group
+        os.killpg(process_id, signal.SIGKILL)
+
+
+def serve(request_fd: int, answer_fd: int) -> None:
+    """Serve invocations until the request pipe ends."""
     with os.fdopen(request_fd, encoding="utf-8") as requests, os.fdopen(answer_fd, "w", encoding="utf-8") as answers:
 
         def send(message: dict[str, Any]) -> None:
@@ -116,6 +187,7 @@ def main() -> None:
             answers.write(json.dumps(message) + "\n")
             answers.flush()
 
+        os.environ.update(json.loads(requests.readline()) | dict(os.environ))  # Lambda's own win
         handler = load(os.environ["_HANDLER"])
         if isinstance(handler, dict):
             send({"error": handler})
@@ -129,6 +201,18 @@ def main() -> None:
             response = answer(handler, request)
             signal.alarm(0)
             send(response)
+
+
+def main() -> None:
+    """Be the template, and then each of the environments."""
+    control_fd, runtime = int(sys.argv[1]), sys.argv[2]
+    os.set_inheritable(control_fd, False)
+    sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], runtime]
+    sys.argv[1:] = []
+    with suppress(ImportError):  # another asset than the application's: what it needs it imports itself
+        warm()
+    gc.freeze()  # the garbage collector would copy what environments share
+    serve(*fork_environments(socket.socket(fileno=control_fd)))
 
 
 if __name__ == "__main__":

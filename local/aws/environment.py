@@ -11,6 +11,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -49,37 +50,55 @@ class Answer:
         return cls(json.dumps({"errorType": error_type, "errorMessage": message}).encode(), is_error=True)
 
 
-class Environment:
-    """One process of one function (Lambda's execution environment)."""
+class Template:
+    """The process that an asset's environments are forked from; see `local.aws.bootstrap`."""
 
-    def __init__(self, function: Function, asset: Path, runtime: Path, log: Path, variables: dict[str, str]) -> None:
+    def __init__(self, asset: Path, runtime: Path, log: Path, variables: dict[str, str]) -> None:
+        self._control, theirs = socket.socketpair()
+        bootstrap = Path(__file__).with_name("bootstrap.py")
+        command = [sys.executable, "-I", "-S", "-X", "utf8", str(bootstrap), str(theirs.fileno()), str(runtime)]
+        with theirs, log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                cwd=asset,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+
+    def fork(self, requests: int, answers: int, log: int, lifeline: int) -> None:
+        """Have an environment with these descriptors; returns before it is there."""
+        with suppress(BrokenPipeError, ConnectionResetError):  # a template that was killed: the pipes tell
+            socket.send_fds(self._control, [b"."], [requests, answers, log, lifeline])
+
+    def close(self) -> None:
+        """End this process and all of its environments; they are gone when this returns."""
+        self._control.close()
+        self._process.wait()
+
+
+class Environment:
+    """One process of one function (Lambda's execution environment); `variables` are those that the template lacks."""
+
+    def __init__(self, function: Function, template: Template, log: Path, variables: dict[str, str]) -> None:
         self.function = function
         self._buffer = b""
         request_read, self._requests = os.pipe()
         self._answers, answer_write = os.pipe()
-        bootstrap = Path(__file__).with_name("bootstrap.py")
-        command = [sys.executable, "-I", "-S", "-X", "utf8", str(bootstrap)]
-        command += [str(request_read), str(answer_write), str(runtime)]
+        self._lifeline, theirs = socket.socketpair()
+        self._initialised = False
         try:
-            with log.open("ab") as output:
-                self._process = subprocess.Popen(
-                    command,
-                    cwd=asset,
-                    env=variables,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=(request_read, answer_write),
-                    start_new_session=True,
-                )
-        except BaseException:
-            os.close(self._requests)
-            os.close(self._answers)
-            raise
+            with theirs, log.open("ab") as output:
+                template.fork(request_read, answer_write, output.fileno(), theirs.fileno())
         finally:
             os.close(request_read)
             os.close(answer_write)
-        self._initialised = False
+        # The variables of a function, 4 KB at most, fit into the pipe before anybody reads them.
+        with suppress(BrokenPipeError):
+            _write(self._requests, json.dumps(variables).encode() + b"\n")
 
     def initialise(self) -> Answer | None:
         """Wait for the handler's import; the error if it failed, None when ready."""
@@ -126,22 +145,18 @@ class Environment:
 
     def never_answer(self, timeout_s: float) -> Answer:
         """Give no answer, and be reported as timed out after that many seconds."""
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return self._timed_out("")
-        return self._died("")
+        return self._timed_out("") if self._exit_status(timeout_s) is None else self._died("")
 
     def kill(self) -> None:
-        """End the process and whatever it started; the handler has no say in it."""
-        if self._process.poll() is None:
-            with suppress(ProcessLookupError):  # it ended just now
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        """End the process and whatever it started; any thread may, at any time."""
+        with suppress(OSError):  # it ended already
+            self._lifeline.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Kill, and give the pipes back. Only by the thread that holds this environment."""
+        """Kill, wait for the end, and give the descriptors back. Only by the thread that holds this environment."""
         self.kill()
+        self._exit_status()
+        self._lifeline.close()
         os.close(self._requests)
         os.close(self._answers)
 
@@ -150,9 +165,18 @@ class Environment:
         return Answer.failed("Sandbox.Timedout", message)
 
     def _died(self, request_id: str) -> Answer:
-        status = self._process.wait()
+        status = self._exit_status() or 0
         how = "signal: killed" if status == -signal.SIGKILL else f"exit status {abs(status)}"
         return Answer.failed("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {how}")
+
+    def _exit_status(self, timeout_s: float | None = None) -> int | None:
+        """How the process ended, as `subprocess` puts it, once it has; None when it has not by the timeout."""
+        poll = select.poll()
+        poll.register(self._lifeline, select.POLLIN)
+        if not poll.poll(None if timeout_s is None else timeout_s * 1000):
+            return None
+        # Peeked, for whoever asks next. A template that was killed says nothing.
+        return int(self._lifeline.recv(8, socket.MSG_PEEK) or -signal.SIGKILL)
 
     def _read_line(self, deadline: float) -> bytes | None:
         """One line; empty when the process is gone, None when the deadline passed."""

@@ -1,6 +1,8 @@
 """The application as it is synthesized runs in the emulator; and what goes wrong on the way is said."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local.aws import bootstrap
 from local.aws.deploy import Assembly, DeployError, Stack, deploy, synthesize, zip_folder
 from local.aws.emulator import Emulator
 from tests.local.aws import ROLE
@@ -56,6 +59,41 @@ def test_every_function_imports_from_its_asset_alone(emulator: Emulator, stack: 
         if not answer.is_error or error["errorType"].startswith(("Runtime.", "Sandbox.")):
             wrong[function.name] = error
     assert not wrong
+
+
+IMPORTED = """
+import os, runpy, sys
+asked = set()
+read = type(os.environ).__getitem__
+type(os.environ).__getitem__ = lambda environment, name: asked.add(name) or read(environment, name)
+sys.path[:0] = sys.argv[1:3]
+exec(sys.argv[3])
+print(*sorted(sys.modules))
+print(*sorted(asked))
+"""
+
+
+def test_what_processes_share_is_what_every_handler_imports_and_knows_no_function(
+    emulator: Emulator, stack: Stack
+) -> None:
+    """Else a template would hide an import that is missing, or a variable that is not passed."""
+    functions = emulator.deployed_functions()
+    emulator.functions.prewarm(functions[:1])
+    (asset,) = (emulator.folder / "assets").iterdir()
+
+    def imported(code: str) -> tuple[set[str], set[str]]:
+        folders = [str(asset), str(emulator.folder / "runtime")]
+        variables = {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-2", "LAMBDA_TASK_ROOT": str(asset)}
+        variables["POWERTOOLS_TRACE_DISABLED"] = "true"
+        command = [sys.executable, "-I", "-S", "-c", IMPORTED, *folders, code]
+        modules, asked = subprocess.check_output(command, text=True, env=variables).splitlines()
+        return set(modules.split()), set(asked.split())
+
+    shared, asked = imported(f"runpy.run_path({bootstrap.__file__!r})['warm']()")
+    of_a_handler, _ = imported("import gc, handlers.entry; handlers.entry.client('route53')")
+    assert "boto3" in shared
+    assert shared <= of_a_handler
+    assert not asked & {name for function in functions for name, _ in function.environment}
 
 
 def test_the_network_and_the_zone_are_those_of_the_configuration(emulator: Emulator, stack: Stack) -> None:

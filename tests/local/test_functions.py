@@ -81,6 +81,33 @@ def test_a_process_sees_its_own_variables_and_none_of_ours(
     assert not {"OF_THE_PARENT", "HOME", "VIRTUAL_ENV", "PYTHONPATH"} & set(seen)
 
 
+def test_processes_of_one_asset_share_neither_variables_nor_random_numbers(runtime: FunctionRuntime) -> None:
+    source = """
+import os, random
+MODE, NUMBER = os.environ.get("MODE"), random.random()
+def handler(event, context):
+    return [context.function_name, MODE, os.environ.get("MODE"), NUMBER]
+"""
+    probes = [function(source, "one", MODE="a;'"), function(source, "two", MODE='b"ü'), function(source, "three")]
+    runtime.prewarm(probes)
+    answers = [call(runtime, probe) for probe in probes]
+    assert [answer[:3] for answer in answers] == [["one", "a;'", "a;'"], ["two", 'b"ü', 'b"ü'], ["three", None, None]]
+    assert len({answer[3] for answer in answers}) == 3
+
+
+def test_a_functions_variable_does_not_replace_one_of_the_service(runtime: FunctionRuntime) -> None:
+    source = "import os\ndef handler(event, context):\n    return os.environ['AWS_REGION']\n"
+    assert call(runtime, function(source, AWS_REGION="mars-1")) == "eu-west-2"
+
+
+def test_a_process_holds_nothing_of_its_neighbours(runtime: FunctionRuntime) -> None:
+    # Standard input, output and error, the two pipes, and the one that lists the folder.
+    source = "import os\ndef handler(event, context):\n    return len(os.listdir('/dev/fd'))\n"
+    probes = [function(source, name) for name in ("one", "two", "three")]
+    runtime.prewarm(probes)
+    assert [call(runtime, probe) for probe in probes] == [6, 6, 6]
+
+
 def test_the_runtime_offers_boto3_but_nothing_else_of_the_virtual_environment(runtime: FunctionRuntime) -> None:
     call(runtime, function(f"import boto3, botocore, dateutil, urllib3\n{ECHO}", "with-boto3"))
     error = fail(runtime, function(f"import moto\n{ECHO}", "with-moto"))
@@ -132,6 +159,18 @@ def handler(event, context):
 )
 def test_errors_of_the_runtime_have_lambdas_names(runtime: FunctionRuntime, source: str, error_type: str) -> None:
     assert fail(runtime, function(source))["errorType"] == error_type
+
+
+def test_the_exit_status_is_told_and_nothing_remains_of_the_process(runtime: FunctionRuntime, tmp_path: Path) -> None:
+    source = """
+import os, sys
+def handler(event, context):
+    with open(event, "w") as file: file.write(str(os.getpid()))
+    sys.exit(3)
+"""
+    error = fail(runtime, function(source), str(tmp_path / "pid"))
+    assert error["errorMessage"].endswith("Error: Runtime exited with error: exit status 3")
+    assert not alive(int((tmp_path / "pid").read_text()))
 
 
 def test_a_function_is_killed_at_its_timeout(runtime: FunctionRuntime, tmp_path: Path) -> None:
@@ -305,16 +344,27 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
 
 
 def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    busy = """
+import json, os, subprocess, time
+def handler(event, context):
+    child = subprocess.Popen(["sleep", "600"])
+    with open(event, "w") as file: json.dump([os.getpid(), os.getppid(), child.pid], file)
+    time.sleep(600)
+"""
+    process_ids = tmp_path / "busy"
     parent = f"""
-import json, os, signal
+import json, os, signal, threading
 from pathlib import Path
 from local.aws.functions import FunctionRuntime
 from tests.local.assets import function
 from tests.waiting import eventually
 runtime = FunctionRuntime(Path({str(tmp_path)!r}), "eu-west-2", "http://127.0.0.1:1")
 print(runtime.invoke(function({PROCESS_ID!r}), b"null").payload.decode(), flush=True)
+busy = function({busy!r}, "busy", timeout_s=600)
+threading.Thread(target=runtime.invoke, args=(busy, json.dumps({str(process_ids)!r}).encode())).start()
+eventually(lambda: os.path.exists({str(process_ids)!r}) and os.path.getsize({str(process_ids)!r}))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     child = subprocess.run([sys.executable, "-c", parent], check=False, capture_output=True, text=True, timeout=60)
-    process_id = int(child.stdout)
-    eventually(lambda: not alive(process_id))
+    ended = [int(child.stdout), *json.loads(process_ids.read_text())]
+    eventually(lambda: not any(map(alive, ended)))
