@@ -43,12 +43,12 @@ def refused_freeze(home: Session, plan: Plan) -> Iterator[Found]:
 def refused_preparation(session: Session, plan: Plan, database: str) -> Iterator[Found]:
     """What of the release's own a database of blue does not let us make: role, schema, publication.
 
-    A publication of all tables is no burden on them: it takes no lock of theirs, and others never see it.
+    A publication of all tables is no burden on them: it takes no lock of theirs, and others never see it. The names are
+    others than the release's, which may have made its own: a function may be called twice.
     """
-    name = identifier(plan.sql_name)
+    name = identifier(f"{plan.sql_name}_trial")
     wanted = {
-        "replication role": f"CREATE ROLE {identifier(plan.replication_role)} LOGIN; "
-        f"GRANT rds_replication TO {identifier(plan.replication_role)}",
+        "replication role": f"CREATE ROLE {name} LOGIN; GRANT rds_replication TO {name}",
         "schema": f"CREATE SCHEMA {name}",
         "publication": f"CREATE PUBLICATION {name} FOR ALL TABLES",
     }
