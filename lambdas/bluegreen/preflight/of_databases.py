@@ -212,7 +212,7 @@ IN_EACH_DATABASE = (
     Check(
         "extension-out-of-date",
         "note",
-        "The server brings a newer version of it; a newer engine may want that one.",
+        "The server brings another version of it, or none at all; so will a newer engine, perhaps.",
         "ALTER EXTENSION {name!i} UPDATE;",
         name="extension {name} {installed}, available {available}",
     ),
