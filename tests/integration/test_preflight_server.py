@@ -42,7 +42,7 @@ SETTINGS = {
 }
 
 RIGHTS = {
-    "row-security": {f"{APP}: public.orders"},
+    "row-security": {f"{APP}: public.orders", f"{APP}: public.for'ced"},
     "table-not-readable": {f"{APP}: public.orders"},
     "sequence-out-of-reach": {
         f"{APP}: {name}" for name in ("public.orders_id_seq", "public.down", "public.cached", "Sales Data.never called")
@@ -96,6 +96,8 @@ def careful(lab: Lab) -> Iterator[Databases]:
     blue.execute(APP, 'CREATE ROLE "own""er"; DROP TABLE measured; DROP TABLE "Sales Data"."select ""all"" of"')
     blue.execute(APP, 'DROP SEQUENCE exhausted, at_the_edge; ALTER TABLE orders OWNER TO "own""er"')
     blue.execute(APP, "ALTER TABLE orders ENABLE ROW LEVEL SECURITY")
+    blue.execute(APP, f'CREATE TABLE "for\'ced" (a int PRIMARY KEY); ALTER TABLE "for\'ced" OWNER TO "{CAREFUL}"')
+    blue.execute(APP, 'ALTER TABLE "for\'ced" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY')
     databases = signed_in(lab, CAREFUL, lab.passwords[CAREFUL])
     yield databases
     databases.close()

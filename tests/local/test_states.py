@@ -334,9 +334,8 @@ def test_a_token_is_answered_while_another_execution_is_about_to_begin(emulator:
     approval = Approval(emulator, "beside")
     (backend,) = stepfunctions_parser_backends[DEFAULT_ACCOUNT_ID].values()
     running = ExecutionStatus.RUNNING
-    backend.state_machines[0].executions.insert(
-        0, SimpleNamespace(exec_worker=None, status=running, exec_status=running, execution_arn="arn:none")
-    )
+    executions: list[Any] = backend.state_machines[0].executions
+    executions.insert(0, SimpleNamespace(exec_worker=None, status=running, exec_status=running))
     approval.succeed()
     assert finished(emulator, approval.execution)["status"] == "SUCCEEDED"
 
