@@ -24,12 +24,21 @@ Those marked with ↻ are looked for again right before the freeze. A fix that e
 finding has it with all names filled in and quoted, to be run as it is in the database that is named with it.
 
 `python -m local check DSN…` asks the same of the databases of any server, but for what RDS and EC2 know. The state of
-the cluster, its engine, and the records with their zones are looked at before, in `PlanRelease`; that the secret of the
-release's role can be read, and TLS, by connecting.
+the cluster, its engine, and the records with their zones are looked at before, in `PlanRelease`; TLS, by connecting.
 
-Not looked for, because it shows only when green is there: whether green can reach blue. Its subscription connects in
-`CreateSubscriptions`, and fails with the address. Nor whether storage has room for the log that slots retain: an Aurora
-volume grows by itself.
+What cannot be known before green is there:
+
+- Whether green can reach blue. Blue subscribes to itself for trial (`subscription-refused`), which tries rights,
+  name, TLS and the replication protocol, but no security group: none looks at what a host sends to itself. Their rules
+  are read (`security-group-closed`). `CreateSubscriptions` is the proof.
+- Whether green keeps up. The rate of blue's log is measured while blue is looked at (`much-written`); what an apply
+  worker takes depends on green's class and on the size of transactions. `WaitForCatchUp` is the proof; nothing on
+  blue waits for it.
+- How much the log will grow. `log-outgrows-room` reckons with the rate of these moments until `approval_timeout_s` is
+  over, against `max_slot_wal_keep_size` and the 128 TiB that every Aurora volume can grow to, less the databases of the
+  release and what slots retain already. A server elsewhere has a disk, whose free space no statement tells.
+- Which extensions another engine version brings: RDS has no call for it. `extension-out-of-date` compares with what
+  blue itself could install; see the list of extensions of the version in AWS's documentation.
 
 This page is made of the catalogue in `lambdas/bluegreen/preflight/` by `make findings`.
 """

@@ -75,10 +75,11 @@ def look_at_clusters(function: lambda_.Function, _shared: Shared) -> None:
 
 
 def look_for_obstacles(function: lambda_.Function, _shared: Shared) -> None:
-    """What RDS is about to do to blue, quotas, and rules of security groups, which know no resource."""
+    """What RDS is about to do to blue; quotas, classes, and rules of security groups, which know no resource."""
     actions = ["rds:DescribeBlueGreenDeployments", "rds:DescribePendingMaintenanceActions"]
     _allow(function, actions, *(_arn(function, "rds", kind, "*") for kind in ("cluster", "db", "deployment")))
-    _allow(function, ["rds:DescribeAccountAttributes", "ec2:DescribeSecurityGroupRules"], "*")
+    known_to_none = ["rds:DescribeAccountAttributes", "rds:DescribeOrderableDBInstanceOptions"]
+    _allow(function, [*known_to_none, "ec2:DescribeSecurityGroupRules"], "*")
 
 
 def make_clone(function: lambda_.Function, shared: Shared) -> None:

@@ -11,22 +11,15 @@ from .lsn import Lsn
 from .model import SCHEMA, Cluster, Plan
 from .postgres import OBJECT_IN_USE, QUERY_CANCELED, UNDEFINED_OBJECT, Credentials, Databases, Session
 from .preflight import tables_without_identity
-from .quoting import conninfo, identifier, literal
+from .quoting import identifier, literal
 from .scram import verifier
+from .subscribing import create_subscription
 
 SLOT_TIMEOUT_S = 20
 """How long the creation of a slot waits for open transactions of the application before it gives up."""
 
 SLOT_RELEASE_TIMEOUT_S = 20
 """How long the dropping of a slot waits for its walsender to notice that it has to go."""
-
-KEEP_OUT_OF_LOGS = (
-    "SET LOCAL log_statement = 'none'; SET LOCAL log_duration = off; SET LOCAL log_min_duration_statement = -1;"
-    " SET LOCAL log_min_duration_sample = -1; SET LOCAL log_transaction_sample_rate = 0;"
-    " SET LOCAL log_min_error_statement = 'panic'; SET LOCAL pg_stat_statements.track_utility = off;"
-    " SET LOCAL pgaudit.log = 'none'"
-)
-"""For the one statement that holds a clear-text password. Settings of absent extensions are harmless placeholders."""
 
 
 def create_replication_role(databases: Databases, plan: Plan, login: Credentials) -> None:
@@ -103,34 +96,13 @@ def create_subscriptions(databases: Databases, plan: Plan, green: Cluster, login
     The subscription is made disabled and without copying, its origin is advanced to ``start``, then it is enabled. All
     of that is one transaction per database, so an attempt that dies leaves nothing half made.
     """
-    sslmode = "require" if databases.tls == "verify-full" else "disable"
 
     def subscribe(database: str) -> None:
         session, name = databases.on(green, database), identifier(plan.sql_name)
-        blue = conninfo(
-            host=plan.blue.host,
-            port=plan.blue.port,
-            dbname=database,
-            user=login.username,
-            password=login.password,
-            sslmode=sslmode,
-            connect_timeout=10,
-            application_name=plan.sql_name,
-        )
-        streaming = (
-            ", streaming = parallel"
-            if int(session.run("SHOW server_version_num")[0]["server_version_num"]) >= 160000
-            else ""
-        )
         with session.transaction(lock=plan.sql_name):
             if session.query("subscription", name=plan.sql_name):
                 return
-            session.run(KEEP_OUT_OF_LOGS)
-            session.run(
-                f"CREATE SUBSCRIPTION {name} CONNECTION {literal(blue)} PUBLICATION {name} WITH (copy_data = false,"
-                f" create_slot = false, enabled = false, slot_name = {literal(plan.slot(database))},"
-                f" disable_on_error = true{streaming})"
-            )
+            create_subscription(session, plan, database, login, databases.tls)
             (subscription,) = session.query("subscription", name=plan.sql_name)
             session.run(
                 "SELECT pg_replication_origin_advance(:origin, :start::pg_lsn)",

@@ -6,8 +6,14 @@ import json
 import secrets as entropy
 from typing import Any
 
+from .errors import AwsRefused
 from .model import RELEASE_TAG, Plan
 from .postgres import Credentials
+
+UNREADABLE = frozenset(
+    {"AccessDeniedException", "DecryptionFailure", "InvalidRequestException", "ResourceNotFoundException"}
+)
+"""Codes of GetSecretValue that another attempt meets again; an invalid request is one for a secret being deleted."""
 
 
 class CachedLogin:
@@ -20,7 +26,15 @@ class CachedLogin:
 
     def __call__(self, fresh: bool) -> Credentials:
         if self._login is None or fresh:
-            self._login = read_login(self._client, self._secret_id)
+            try:
+                self._login = read_login(self._client, self._secret_id)
+            except self._client.exceptions.ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code not in UNREADABLE:
+                    raise
+                raise AwsRefused(f"The secret {self._secret_id} cannot be read: {code}") from error
+            except (ValueError, KeyError, TypeError):  # without the cause, which may quote from the secret
+                raise AwsRefused(f"The secret {self._secret_id} is no JSON object with username and password") from None
         return self._login
 
 

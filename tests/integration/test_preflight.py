@@ -3,29 +3,17 @@ its fix is run as given, and makes it vanish."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import re
-import secrets
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
-from urllib.parse import quote
+from contextlib import ExitStack, closing
 
-import pg8000.native
 import pytest
 
 from bluegreen import preflight
-from bluegreen.errors import BlueUnfit
-from bluegreen.postgres import Credentials, Databases
+from bluegreen.preflight import trials
 from bluegreen.preflight.catalogue import BEFORE_ALL, CHECKS, OF_RDS
-from bluegreen.preflight.findings import Found
-from local.cli import main
 from local.postgres.roles import create_role
-from tests.integration.conftest import APP, CRM, WRITER, Lab, with_plan
-
-BLUE = "shop-blue"
-CAREFUL = "careful release"
-"""A release's role as it is on Aurora: no superuser."""
+from tests.integration.conftest import APP, CRM, WRITER, Lab
+from tests.integration.looking import BLUE, ended, found_by, known, run_fixes
+from tests.integration.test_preflight_server import COLLATIONS, NEAR_THEIR_END, RIGHTS, SETTINGS, TRIED
 
 PLANTED = r"""
 CREATE SCHEMA "Ho; --'st";
@@ -88,6 +76,7 @@ CREATE FUNCTION cron.alter_job(job_id bigint, active boolean) RETURNS void LANGU
 """
 """As far as we use pg_cron 1.6."""
 
+OF_DMS = "2kpcjkh6ikofiu63_00016402_7f514566_e4ce_419a_a49e_561b4a1d9c8c"
 S = "Ho; --'st"
 FOUND = {
     "table-without-replica-identity": {f'{CRM}: {S}.no "key" yet', f"{CRM}: {S}.almost: key"},
@@ -113,83 +102,29 @@ FOUND = {
         f'{CRM}: {S}.no hash.c ("{S}".place)',
         f"{CRM}: {S}.no hash.d (json[])",
     },
-    "extension-out-of-date": {f"{CRM}: extension vector 0.8.4, available 0.8.5"},
+    "extension-out-of-date": {
+        f"{CRM}: extension vector 0.8.4, available 0.8.5",
+        *(f"{CRM}: extension {name} 1, available none" for name in ("pg_cron", "pg_partman", "pglogical")),
+    },
     "other-publication": {f"{CRM}: for: others"},
     "sequence-near-its-end": {
         f'{CRM}: {S}.near "it (100.0 %)',
-        *(f"{database}: public.{name} (100.0 %)" for database in (APP, CRM) for name in ("exhausted", "at_the_edge")),
+        *NEAR_THEIR_END,
     },
-    "slot-of-another-consumer": {f"{BLUE}: theirs (pgoutput, not active, retains N)"},
+    "slot-of-another-consumer": {
+        f"{BLUE}: theirs (pgoutput, not active, retains N, consumer: unknown)",
+        f"{BLUE}: shop_debezium (pgoutput, not active, retains N, consumer: Debezium, by its name)",
+        f"{BLUE}: {OF_DMS} (pgoutput, not active, retains N, consumer: AWS DMS, by its name)",
+    },
     "rds-proxy": {f"{BLUE}: sessions of rdsproxyadmin: 1"},
     "powerful-role": {f'{BLUE}: role bo"ss (CREATEROLE)'},
     "temporary-table": {f"{CRM}: pg_temp.brief"},
     "prepared-transaction": {f'{CRM}: it\'s "waiting" of {WRITER}, S old'},
     "long-transaction": {f"{APP}: process P of {WRITER}, idle in transaction, open for S"},
     "much-written": {f"{BLUE}: N/s of write-ahead log while blue was looked at"},
+    "log-outgrows-room": {f"{BLUE}: 0.0 h of log at N/s do not fit into N (an Aurora volume)"},
     "cron-job": {f"postgres: job nightly of x, in {CRM}"},
 }
-
-
-SETTINGS = {
-    "logical-replication-off": {f"{BLUE}: wal_level is replica, rds.logical_replication is off"},
-    "too-little-room": {
-        f"{BLUE}: max_replication_slots is 1 and 1 of it is free; 4 are needed",
-        f"{BLUE}: max_logical_replication_workers is 1 and 1 of it is free; 2 are needed",
-        f"{BLUE}: max_worker_processes is 1 and 0 of it is free; 1 are needed",
-    },
-    "few-free-connections": {f"{BLUE}: max_connections is 25 and 22 of it is free; 24 are needed"},
-    "slot-wal-limit": {f"{BLUE}: max_slot_wal_keep_size is 1GB"},
-    "tls-not-forced": {f"{BLUE}: rds.force_ssl is 0"},
-    "database-out-of-reach": {
-        f'nowhere: {BLUE}/nowhere: database "nowhere" does not exist (SQLSTATE 3D000)',
-        f'template0: {BLUE}/template0: database "template0" is not currently accepting connections (SQLSTATE 55000)',
-    },
-}
-
-RIGHTS = {
-    "row-security": {f"{APP}: public.orders"},
-    "table-not-readable": {f"{APP}: public.orders"},
-    "owner-out-of-reach": {f'{APP}: role own"er, owner of 1 tables'},
-    "no-create-on-database": {f"{APP}: {APP}"},
-    "sessions-unseen": {f"{BLUE}: role {CAREFUL}"},
-    "session-out-of-reach": {f"{APP}: process P of chief is not of a role that we are a member of"},
-    "freeze-refused": {f"{BLUE}: blue cannot be frozen: role {name}" for name in (WRITER, "chief")},
-}
-
-
-def known(found: Found) -> str:
-    """An object as the tests can know it beforehand: without sizes, ages and process ids."""
-    text = str(found).split(" (shop-blue/")[0] if found.id == "freeze-refused" else str(found)
-    for pattern, stand_in in (
-        (r"\b\d+ (bytes|kB|MB)\b", "N"),
-        (r"\b\d\d:\d\d:\d\d\b", "S"),
-        (r"until [\d-]+", "until D"),
-        (r"process \d+", "process P"),
-        (r"pg_temp_\d+", "pg_temp"),
-    ):
-        text = re.sub(pattern, stand_in, text)
-    return text
-
-
-def found_by(databases: Databases, lab: Lab) -> dict[str, tuple[Found, ...]]:
-    report = preflight.look_at_blue(databases, lab.plan)
-    return {finding.id: finding.objects for finding in report.findings}
-
-
-def run_fixes(lab: Lab, found: dict[str, tuple[Found, ...]]) -> None:
-    """Runs every fix that is a statement, where it says."""
-    for objects in found.values():
-        for each in objects:
-            if each.fix.endswith(";"):
-                lab.blue_server.execute("postgres" if each.place == BLUE else each.place, each.fix)
-
-
-@contextmanager
-def ended(connection: pg8000.native.Connection) -> Iterator[pg8000.native.Connection]:
-    """A connection that the server will have ended when this one closes it."""
-    yield connection
-    with suppress(pg8000.native.InterfaceError):
-        connection.close()
 
 
 def test_a_clean_database_has_no_findings(lab: Lab) -> None:
@@ -205,9 +140,11 @@ def test_everything_planted_is_found_and_every_statement_makes_its_finding_vanis
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preflight, "LONG_TRANSACTION_S", 0)
-    monkeypatch.setattr(preflight, "MUCH_WRITTEN_MB_S", 0)
+    monkeypatch.setattr(trials, "MUCH_WRITTEN_MB_S", 0)
+    monkeypatch.setattr(trials, "VOLUME_BYTES", 0)
     blue = lab.blue_server
-    blue.execute(CRM, "SELECT pg_create_logical_replication_slot('theirs', 'pgoutput')")
+    for slot in ("theirs", "shop_debezium", OF_DMS):
+        blue.execute(CRM, "SELECT pg_create_logical_replication_slot(:slot, 'pgoutput')", slot=slot)
     blue.execute(CRM, PLANTED)
     blue.execute("postgres", CRON)
     jobs = "INSERT INTO cron.job VALUES (1, 'nightly', 'x', :crm, true), (2, 'off', 'x', :crm, false)"
@@ -232,136 +169,8 @@ def test_everything_planted_is_found_and_every_statement_makes_its_finding_vanis
     assert len(stays) == len([each for objects in before.values() for each in objects if not each.fix.endswith(";")])
 
 
-@pytest.mark.parametrize(
-    "lab",
-    [
-        {
-            "max_replication_slots": "1",
-            "rds.logical_replication": "off",
-            "max_logical_replication_workers": "1",
-            "max_worker_processes": "1",
-            "max_connections": "25",
-            "max_slot_wal_keep_size": "1GB",
-            "rds.force_ssl": "0",
-        }
-    ],
-    indirect=True,
-)
-def test_settings_and_databases_are_found_with_their_remedies(lab: Lab) -> None:
-    assert {name: set(map(known, objects)) for name, objects in found_by(lab.databases, lab).items()} == {
-        name: objects for name, objects in SETTINGS.items() if name != "database-out-of-reach"
-    } | {"sequence-near-its-end": FOUND["sequence-near-its-end"] - {f'{CRM}: {S}.near "it (100.0 %)'}}
-    with_plan(lab, databases=(APP, "nowhere", "template0"))
-    with pytest.raises(BlueUnfit) as raised:
-        preflight.look_at_blue(lab.databases, lab.plan).result(lab.plan)
-    for said in (*SETTINGS["database-out-of-reach"], "set max_replication_slots to at least 6"):
-        assert said in str(raised.value)
-
-
-@pytest.fixture
-def careful(lab: Lab) -> Iterator[Databases]:
-    """Blue as a release's role that is no superuser sees it."""
-    blue = lab.blue_server
-    lab.passwords |= {role: secrets.token_urlsafe(24) for role in (CAREFUL, "chief")}
-    create_role(blue, CAREFUL, lab.passwords[CAREFUL], options="CREATEROLE")
-    create_role(blue, "chief", lab.passwords["chief"], options="SUPERUSER")
-    blue.execute("postgres", "ALTER ROLE bluegreen_release NOLOGIN")
-    blue.execute(APP, 'CREATE ROLE "own""er"; DROP TABLE measured; DROP TABLE "Sales Data"."select ""all"" of"')
-    blue.execute(APP, 'DROP SEQUENCE exhausted, at_the_edge; ALTER TABLE orders OWNER TO "own""er"')
-    blue.execute(APP, "ALTER TABLE orders ENABLE ROW LEVEL SECURITY")
-    credentials = Credentials(CAREFUL, lab.passwords[CAREFUL])
-    databases = dataclasses.replace(lab.databases, credentials=lambda fresh: credentials, _sessions={})
-    yield databases
-    databases.close()
-
-
-def test_rights_that_the_release_lacks_are_found_and_granted_as_told(lab: Lab, careful: Databases) -> None:
-    with_plan(lab, databases=(APP,))
-    seen: dict[str, set[str]] = {}
-    with closing(lab.blue_server.connect(APP, "chief", lab.passwords["chief"])):
-        for _ in range(4):  # one right lets the next obstacle be seen
-            found = {name: objects for name, objects in found_by(careful, lab).items() if name != "powerful-role"}
-            if not found:
-                break
-            for name, objects in found.items():
-                seen.setdefault(name, set()).update(map(known, objects))
-            run_fixes(lab, found)
-    assert found == {}
-    assert seen == RIGHTS
-
-
-@pytest.mark.parametrize("version", [15])
-def test_collations_whose_rules_have_changed_are_found(lab: Lab) -> None:
-    """PostgreSQL 15 comes from Debian, with ICU: the others know no collation with a version."""
-    blue = lab.blue_server
-    blue.execute(CRM, "CREATE COLLATION \"o'ld\" (provider = icu, locale = 'de')")
-    blue.execute(CRM, 'CREATE TABLE sorted (a text COLLATE "o\'ld" PRIMARY KEY)')
-    blue.execute(CRM, "UPDATE pg_collation SET collversion = 'old' WHERE collname = 'o''ld'")
-    changed = "datlocprovider = 'i', daticulocale = 'de', datcollversion = 'old'"
-    blue.execute(CRM, f"UPDATE pg_database SET {changed} WHERE datname = :name", name=CRM)
-    found = found_by(lab.databases, lab)
-    assert [known(each).split(",")[0] for name in COLLATIONS for each in found[name]] == [
-        f"{CRM}: public.o'ld (was old",
-        f"{CRM}: {CRM} (was old",
-    ]
-    run_fixes(lab, found)
-    assert not COLLATIONS & found_by(lab.databases, lab).keys()
-
-
-COLLATIONS = dict.fromkeys(("collation-version-changed", "database-collation-version-changed")).keys()
-
-
-@pytest.mark.parametrize("version", [18])
-def test_a_full_identity_with_a_generated_column_would_harm_blue_from_18_on(lab: Lab) -> None:
-    blue = lab.blue_server
-    blue.execute(APP, "CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a + 1) STORED)")
-    blue.execute(APP, "ALTER TABLE t REPLICA IDENTITY FULL; INSERT INTO t VALUES (1)")
-    found = found_by(lab.databases, lab)
-    assert list(map(known, found["generated-column-in-replica-identity"])) == [f"{APP}: public.t.b"]
-    blue.execute(APP, "CREATE PUBLICATION everything FOR ALL TABLES")
-    with pytest.raises(pg8000.native.DatabaseError, match="generated"):
-        blue.execute(APP, "UPDATE t SET a = 2")
-
-
-def test_what_is_not_accepted_stops_a_release_and_what_is_goes_on_with_it(lab: Lab) -> None:
-    lab.blue_server.execute(APP, "CREATE UNLOGGED TABLE kept (a int); SELECT lo_create(1)")
-    with pytest.raises(BlueUnfit) as raised:
-        preflight.look_at_blue(lab.databases, with_plan(lab, accept=("large-object",))).result(lab.plan)
-    assert "1 warning" in str(raised.value)
-    assert 'ALTER TABLE "public"."kept" SET LOGGED;' in str(raised.value)
-    assert "large-object" not in str(raised.value)
-    plan = with_plan(lab, accept=("large-object", "unlogged-table"))
-    result = preflight.look_at_blue(lab.databases, plan).result(plan)
-    assert result["accepted"] == {"unlogged-table": 1, "large-object": 1}
-    assert result["notes"] == {"sequence-near-its-end": 4}
-    checked = preflight.look_at_blue(lab.databases, with_plan(lab, mode="check", accept=())).result(lab.plan)
-    assert (checked["is_fit"], checked["subject"]) == (False, "Check of shop: not fit for a release")
-    assert [finding["id"] for finding in checked["findings"]] == [*result["accepted"], *result["notes"]]
-    assert "WARNING unlogged-table" in checked["text"]
-
-
-def test_the_command_line_shows_a_table_and_tells_by_its_status(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
-    blue, login = lab.blue_server, f"bluegreen_release:{lab.passwords['bluegreen_release']}"
-    at = f"postgresql://{login}@{blue.address}:{blue.port}"
-    dsns = [f"{at}/{quote(database, safe='')}" for database in (APP, CRM)]
-    assert main(["check", *dsns]) == 0
-    assert "1 note." in capsys.readouterr().out
-    blue.execute(CRM, 'CREATE UNLOGGED TABLE "[red]" (a int)')
-    assert main(["check", *dsns]) == 1
-    shown = capsys.readouterr().out
-    assert "unlogged-table" in shown
-    assert '"[red]" SET' in shown
-    assert ":x:" in shown, "no emoji"
-    assert main(["check", "--json", "--accept", "unlogged-table", *dsns]) == 0
-    (warning, _) = json.loads(capsys.readouterr().out)
-    assert warning["objects"][0]["fix"] == 'ALTER TABLE "public"."[red]" SET LOGGED;'
-    assert main(["check", f"{at}/nowhere"]) == 1
-    assert "database-out-of-reach" in capsys.readouterr().out
-    assert main(["check", f"postgresql://nobody@{blue.address}:{blue.port}/postgres"]) == 2
-
-
 def test_everything_in_the_catalogue_is_planted_somewhere() -> None:
     """Those of RDS in tests/unit; a server of an older version, or a reader, is not to be had here."""
     elsewhere = {check.id for check in (*BEFORE_ALL, *OF_RDS)}
-    planted = FOUND.keys() | SETTINGS.keys() | RIGHTS.keys() | COLLATIONS
+    planted = FOUND.keys() | SETTINGS.keys() | RIGHTS.keys() | COLLATIONS | TRIED
     assert planted | elsewhere == {check.id for check in CHECKS}

@@ -6,12 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from moto.stepfunctions.parser.api import HistoryEventType
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext, EventManager
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local.aws.emulator import Emulator
 from tests.local.aws import ROLE, deploy_function, deploy_machine, finished, mails, start
@@ -325,6 +328,16 @@ def test_a_token_answers_once(emulator: Emulator) -> None:
     assert outcomes == ["TaskTimedOut"] * 3
     approval.token = "nonsense"
     assert approval.refused(approval.succeed) == "InvalidToken"
+
+
+def test_a_token_is_answered_while_another_execution_is_about_to_begin(emulator: Emulator) -> None:
+    approval = Approval(emulator, "beside")
+    (backend,) = stepfunctions_parser_backends[DEFAULT_ACCOUNT_ID].values()
+    running = ExecutionStatus.RUNNING
+    executions: list[Any] = backend.state_machines[0].executions
+    executions.insert(0, SimpleNamespace(exec_worker=None, status=running, exec_status=running))
+    approval.succeed()
+    assert finished(emulator, approval.execution)["status"] == "SUCCEEDED"
 
 
 def test_stopping_ends_a_wait_for_an_answer(emulator: Emulator) -> None:

@@ -13,9 +13,10 @@ import pytest
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
+from bluegreen.preflight import SESSIONS_PER_DATABASE
 from stacks.config import ClusterConfig
 from stacks.functions import FUNCTIONS
-from stacks.grants import change_record
+from stacks.grants import change_record, database
 from tests.stacks.synthesis import ROOT, Assembly, text
 
 STATES = [row.state for row in FUNCTIONS]
@@ -35,6 +36,7 @@ WITHOUT_RESOURCE = {
     "logs:PutResourcePolicy": "no resource types; how Step Functions sends its log",
     "logs:DescribeResourcePolicies": "no resource types; how Step Functions sends its log",
     "rds:DescribeAccountAttributes": "no resource types",
+    "rds:DescribeOrderableDBInstanceOptions": "no resource types",
     "ec2:DescribeSecurityGroupRules": "no resource types that a read could be limited by",
     "logs:DescribeLogGroups": "asked for all groups; how Step Functions sends its log",
 }
@@ -262,3 +264,10 @@ def test_the_recovery_only_looks(assembly: Assembly) -> None:
 def test_the_recovery_waits_longer_than_any_function_of_a_release_may_run(assembly: Assembly) -> None:
     waits_s = int(assembly.functions["InspectRelease"]["Environment"]["Variables"]["FUNCTIONS_END_AFTER_S"])
     assert waits_s > max(function["Timeout"] for function in assembly.functions.values())
+
+
+def test_preflight_counts_the_functions_that_keep_sessions_on_blue() -> None:
+    """From the first that does to the opening; those that compare chunks are counted by ``verify_workers``."""
+    rows = [row for row in FUNCTIONS if database in row.grants]
+    until_open = [row.state for row in rows][: [row.state for row in rows].index("OpenGreen") + 1]
+    assert len(set(until_open) - {"CompareChunks"}) == SESSIONS_PER_DATABASE

@@ -127,6 +127,20 @@ def test_a_sixteenth_clone_and_a_quota_that_is_used_up_are_found(
     assert look() == {}
 
 
+def test_classes_that_are_not_offered_any_more_or_are_throttled_are_found(
+    look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described(monkeypatch, {"EngineVersion": "17.4"}, {"DBInstanceClass": "db.t4g.medium"})
+    throttled = "shop-blue: db.t4g.medium of shop-blue-1"
+    assert [each.split("; ")[0] for each in look()["burstable-class"]] == [throttled]
+    monkeypatch.setattr(rds_answers, "NOT_OFFERED", {"db.r6g.large"})
+    found = look()
+    assert found.keys() == {"class-not-offered", "burstable-class"}
+    (gone,) = found["class-not-offered"]
+    assert gone.startswith("shop-blue: db.r6g.large of shop-blue-2, with 17.4; move blue to a class")
+    assert gone.endswith("--engine aurora-postgresql --engine-version 17.4")
+
+
 def test_maintenance_is_found_once_it_has_a_date(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     arn = "arn:aws:rds:eu-west-2:123456789012:db:shop-blue-1"
     undated = {"Action": "os-upgrade"}

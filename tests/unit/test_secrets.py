@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import traceback
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from bluegreen import secrets
+from bluegreen.errors import AwsRefused
 from bluegreen.model import RELEASE_TAG, Plan
 
 
@@ -37,3 +42,21 @@ def test_a_rotated_password_is_read_again_when_asked_for(client: Any) -> None:
     assert login(False).password == "old"
     assert login(True).password == "new"
     assert login(False).password == "new"
+
+
+def test_a_secret_that_cannot_be_read_is_refused_by_name_and_quoted_nowhere(client: Any) -> None:
+    with pytest.raises(AwsRefused, match="secret role cannot be read: ResourceNotFoundException"):
+        secrets.CachedLogin(client, "role")(False)
+    for text in ("s3cret", '"s3cret"', '["s3cret"]', '{"password": "s3cret"}'):
+        made = client.create_secret(Name="role", SecretString=text)
+        with pytest.raises(AwsRefused, match="no JSON object with username and password") as raised:
+            secrets.CachedLogin(client, "role")(False)
+        assert "s3cret" not in "".join(traceback.format_exception(raised.value))
+        client.delete_secret(SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
+
+
+def test_a_throttled_call_is_none_of_them(client: Any) -> None:
+    throttled = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetSecretValue")
+    busy = SimpleNamespace(exceptions=client.exceptions, get_secret_value=Mock(side_effect=throttled))
+    with pytest.raises(ClientError):
+        secrets.CachedLogin(busy, "role")(False)

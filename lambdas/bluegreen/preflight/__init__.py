@@ -7,25 +7,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import BlueUnfit, SqlError
-from ..freeze_methods import AWS_ROLES, try_freeze
+from ..errors import AwsRefused, BlueUnfit, SqlError
+from ..freeze_methods import AWS_ROLES
 from ..lsn import Lsn
 from ..model import Plan, Relation
 from ..postgres import INVALID_CATALOG_NAME, OBJECT_NOT_IN_PREREQUISITE_STATE, Databases, Row, Session
-from ..quoting import identifier
 from .catalogue import BEFORE_ALL, BY_ID, CHECKS, OF_THE_SERVER
 from .findings import Check, Finding, Found, gathered, tally, text_of
 from .of_databases import IN_EACH_DATABASE
+from .trials import much_log, refused_freeze, refused_preparation, refused_subscription
+
+LOGIN_REFUSED = "28"
+"""The beginning of the SQLSTATEs of a wrong password, and of a role that may not log in."""
 
 DEFAULT_CRON_DATABASE = "postgres"
 
 LONG_TRANSACTION_S = 60
 """A slot is not waited for as long as that; a transaction that is older already will hardly end in time."""
 
-SESSIONS_PER_DATABASE = 12
-"""Each of eleven functions keeps one open on every database of blue, and green's apply worker has one."""
-
-MUCH_WRITTEN_MB_S = 16.0
+SESSIONS_PER_DATABASE = 18
+"""That many functions, besides those that compare chunks, may keep one open on every database of blue."""
 
 TEXT_LIMIT = 16_000
 """An execution's cause may have twice as many characters; a function's error has its stack trace beside the text."""
@@ -96,8 +97,18 @@ def look_at_blue(databases: Databases, plan: Plan, found_in_aws: Iterable[Found]
         else:
             inventory[database] = session.one("database_inventory")
             found.extend(_found(session, IN_EACH_DATABASE, database, parameters))
+            found.extend(refused_preparation(session, plan, database))
 
-    home = databases.find(plan.blue, plan.home)
+    try:
+        home = databases.find(plan.blue, plan.home)
+    except AwsRefused as error:
+        found.append(BY_ID["secret-not-readable"].found(plan.blue.identifier, {"error": error}))
+        return Report(gathered(CHECKS, found), {})
+    except SqlError as error:
+        if not error.sqlstate.startswith(LOGIN_REFUSED):
+            raise
+        found.append(BY_ID["login-refused"].found(plan.blue.identifier, {"error": error}))
+        return Report(gathered(CHECKS, found), {})
     wrong = _found(home, BEFORE_ALL, plan.blue.identifier, parameters) if home else []
     if wrong:  # of such a server the rest cannot be asked
         return Report(gathered(CHECKS, found + wrong), {})
@@ -106,9 +117,12 @@ def look_at_blue(databases: Databases, plan: Plan, found_in_aws: Iterable[Found]
     databases.each(plan.databases, look)
     if home:
         found += _found(home, OF_THE_SERVER, plan.blue.identifier, parameters)
-        found += _refused(home, plan)
+        found += refused_freeze(home, plan)
+        found += refused_subscription(databases, plan)
         found += [BY_ID["cron-job"].found(row["kept_in"], row) for row in cron_jobs(databases, plan)]
-        found += _much_written(home, plan, lsn, started)
+        data_bytes = sum(row["size_bytes"] for row in inventory.values())
+        again = databases.on(plan.blue, plan.home)  # a subscription that failed has spent the session
+        found += much_log(again, plan, lsn, time.monotonic() - started, data_bytes)
     return Report(gathered(CHECKS, found), {name: inventory[name] for name in plan.databases if name in inventory})
 
 
@@ -142,38 +156,10 @@ def _parameters(plan: Plan) -> dict[str, Any]:
         "databases": list(plan.databases),
         "our_slots": [slot for database in plan.databases for slot in (plan.slot(database), plan.recorder(database))],
         "aws_roles": list(AWS_ROLES),
-        "sessions": SESSIONS_PER_DATABASE * len(plan.databases),
+        "sessions": SESSIONS_PER_DATABASE + plan.verify_workers,
         "long_s": LONG_TRANSACTION_S,
     }
 
 
 def _found(session: Session, checks: Sequence[Check], place: str, parameters: dict[str, Any]) -> list[Found]:
     return [check.found(place, row) for check in checks for row in session.query(check.id, **parameters)]
-
-
-def _refused(home: Session, plan: Plan) -> list[Found]:
-    """What stands in the way of the freeze, by trying; a role that we may not alter with the grant that we lack."""
-    taken, texts = try_freeze(home, plan)
-    (me,) = home.run("SELECT current_user AS name")
-    supers = {row["name"] for row in home.run("SELECT rolname AS name FROM pg_roles WHERE rolsuper")}
-
-    def fix(text: str) -> str | None:
-        for role in taken.roles:
-            if text.startswith(f"blue cannot be frozen: role {role} ("):
-                who = identifier(role)
-                if role in supers:
-                    return f"ALTER ROLE {who} NOSUPERUSER;"
-                return f"GRANT {who} TO {identifier(me['name'])} WITH ADMIN OPTION;"
-        return None
-
-    check = BY_ID["freeze-refused"]
-    return [check.found(plan.blue.identifier, {"error": text, "fix": fix(text)}) for text in texts]
-
-
-def _much_written(home: Session, plan: Plan, first: Lsn, started: float) -> list[Found]:
-    """The write-ahead log that came to be while we looked."""
-    written_bytes = Lsn.parse(home.one("insert_lsn")["lsn"]) - first
-    rate = written_bytes / 1e6 / (time.monotonic() - started)
-    if rate < MUCH_WRITTEN_MB_S:
-        return []
-    return [BY_ID["much-written"].found(plan.blue.identifier, {"rate": round(rate)})]

@@ -70,7 +70,7 @@ OF_THE_SERVER = (
         "warning",
         "Its consumer (DMS, Debezium, another subscriber) finds no slot on green and misses what is written there.",
         "stop it before the switchover, and start it anew on green after the release",
-        name="{name} ({plugin}, {activity}, retains {retained})",
+        name="{name} ({plugin}, {activity}, retains {retained}, consumer: {consumer})",
     ),
     Check(
         "long-transaction",
@@ -90,15 +90,15 @@ OF_THE_SERVER = (
         "few-free-connections",
         "warning",
         "The release would compete with the application for connections.",
-        f"set max_connections to at least {{wanted}} {PARAMETER}, or release fewer databases",
-        name="max_connections is {max} and {free} of it is free; {needed} are needed",
+        f"set {{setting}} to at least {{wanted}} {PARAMETER}, or release fewer databases",
+        name="{setting} is {max} and {free} of it is free; {needed} are needed",
     ),
     Check(
         "slot-wal-limit",
         "warning",
-        "A slot that retains more than this is lost, and the release with it.",
-        f"set max_slot_wal_keep_size = -1 {PARAMETER}",
-        name="max_slot_wal_keep_size is {value}",
+        "A slot beyond this is lost, and the release with it: unread until green is there or while you decide.",
+        f"set {{setting}} = {{off}} {PARAMETER}",
+        name="{setting} is {value}",
     ),
     Check(
         "powerful-role",
@@ -129,7 +129,7 @@ TRIED = (
         "freeze-refused",
         "blocker",
         "The freeze was tried and rolled back: this is better known now than at night, after the approval.",
-        "see NotReadyToFreeze in docs/runbook.md; for a role: GRANT {{role}} TO {{me}} WITH ADMIN OPTION",
+        "see NotReadyToFreeze in docs/runbook.md; for a role: grant it to the release's role WITH ADMIN OPTION",
         name="{error}",
     ),
     Check(
@@ -140,11 +140,47 @@ TRIED = (
         name="job {job} of {role}, in {writes_to}",
     ),
     Check(
+        "secret-not-readable",
+        "blocker",
+        "Without the login of the release's role nothing can be done.",
+        "see the message: the secret, its key, and what the release's functions may do with them",
+        name="{error}",
+    ),
+    Check(
+        "login-refused",
+        "blocker",
+        "Without the login of the release's role nothing can be done.",
+        "put user name and password of a role that can log in into the release's secret",
+        name="{error}",
+    ),
+    Check(
+        "preparation-refused",
+        "blocker",
+        "What the release makes on blue was made for trial, and rolled back: a right is missing, or an event trigger "
+        "refuses it.",
+        "see the message; for a right: GRANT rds_superuser to the release's role",
+        name="{what}: {error}",
+    ),
+    Check(
+        "subscription-refused",
+        "warning",
+        "Green will subscribe to blue from a server like blue; blue tried to subscribe to itself, and was rolled back.",
+        "see the message: a right, TLS, a name that does not resolve from the server, or its address rules",
+        name="{error}",
+    ),
+    Check(
         "much-written",
         "note",
-        "One apply worker for each database has to keep up with this on green.",
+        "One apply worker for each database has to keep up with this on green; that it does is seen in WaitForCatchUp.",
         "release at a quieter hour",
         name="{rate} MB/s of write-ahead log while blue was looked at",
+    ),
+    Check(
+        "log-outgrows-room",
+        "warning",
+        "Slots retain the log until green is there, and while you decide; at this rate there is no room for that much.",
+        "release at a quieter hour, with a shorter approval_timeout_s, or make room",
+        name="{hours} h of log at {rate} MB/s do not fit into {room} ({what})",
     ),
 )
 """Found by doing it."""
@@ -170,6 +206,21 @@ OF_RDS = (
         "Green needs a cluster, and an instance for each of blue's.",
         "ask for a larger quota of {quota} (Service Quotas), or delete some",
         name="{quota}: {used} of {max} are used; {needed} are needed",
+    ),
+    Check(
+        "class-not-offered",
+        "warning",
+        "RDS offers it no more for blue's engine version, so green's instances may not be made.",
+        "move blue to a class that is offered: aws rds describe-orderable-db-instance-options --engine "
+        "aurora-postgresql --engine-version {version}",
+        name="{name} of {instances}, with {version}",
+    ),
+    Check(
+        "burstable-class",
+        "warning",
+        "Its processors are throttled once its credits are spent, and green has few while it has to catch up.",
+        "move blue to a class with processors of its own before the release",
+        name="{name} of {instances}",
     ),
     Check(
         "instance-not-available",

@@ -70,6 +70,12 @@ IN_EACH_DATABASE = (
         "GRANT pg_read_all_data TO {me!i};",
     ),
     Check(
+        "sequence-out-of-reach",
+        "blocker",
+        "The release's role may not read it on blue, or not set it on green, which has the same rights.",
+        f"GRANT SELECT, UPDATE ON SEQUENCE {TABLE} TO {{me!i}}; GRANT USAGE ON SCHEMA {{schema!i}} TO {{me!i}};",
+    ),
+    Check(
         "owner-out-of-reach",
         "blocker",
         "On green, replication writes to tables in the name of their owner, whom the release's role cannot become.",
@@ -199,14 +205,14 @@ IN_EACH_DATABASE = (
     Check(
         "column-without-hash",
         "note",
-        "PostgreSQL cannot hash its type, so its values are compared as text.",
+        "PostgreSQL has no hash for its type: its values are compared by their text, which takes longer.",
         NOTHING_TO_DO,
         name="{schema}.{name}.{column} ({type})",
     ),
     Check(
         "extension-out-of-date",
         "note",
-        "The server brings a newer version of it; a newer engine may want that one.",
+        "The server brings another version of it, or none at all; so will a newer engine, perhaps.",
         "ALTER EXTENSION {name!i} UPDATE;",
         name="extension {name} {installed}, available {available}",
     ),

@@ -19,6 +19,9 @@ CLONES_OF_A_VOLUME = 15
 QUIET_DEPLOYMENTS = frozenset({"SWITCHOVER_COMPLETED", "DELETING"})
 """Blue/green deployments that do nothing any more."""
 
+BURSTABLE = "db.t"
+"""Aurora User Guide, "DB instance class types"."""
+
 WITH_A_DATE = ("AutoAppliedAfterDate", "ForcedApplyDate", "CurrentApplyDate")
 
 
@@ -33,6 +36,7 @@ def look_at_cluster(rds: Any, ec2: Any, plan: Plan) -> list[Found]:
         *_deployments(rds, blue),
         *_clones(rds, blue),
         *_quotas(rds, len(instances)),
+        *_classes(rds, blue, instances),
         *_maintenance(rds, blue, instances),
         *_security_groups(ec2, blue),
     ]
@@ -100,6 +104,21 @@ def _quotas(rds: Any, instances: int) -> Iterator[Found]:
         name, used, most = (quota.get(key) for key in ("AccountQuotaName", "Used", "Max"))
         if name in needed and used + needed[name] > most:
             yield _found("quota-reached", "the account", quota=name, used=used, max=most, needed=needed[name])
+
+
+def _classes(rds: Any, blue: Description, instances: list[Description]) -> Iterator[Found]:
+    """Green's instances are of blue's classes: whether they can be had still, and whether they can work steadily."""
+    engine, version = blue["Engine"], blue["EngineVersion"]
+    for name in sorted({instance["DBInstanceClass"] for instance in instances}):
+        alike = [each["DBInstanceIdentifier"] for each in instances if each["DBInstanceClass"] == name]
+        row = {"name": name, "instances": ", ".join(sorted(alike)), "version": version}
+        pages = rds.get_paginator("describe_orderable_db_instance_options").paginate(
+            Engine=engine, EngineVersion=version, DBInstanceClass=name
+        )
+        if not any(page["OrderableDBInstanceOptions"] for page in pages):
+            yield _found("class-not-offered", blue["DBClusterIdentifier"], **row)
+        if name.startswith(BURSTABLE):
+            yield _found("burstable-class", blue["DBClusterIdentifier"], **row)
 
 
 def _maintenance(rds: Any, blue: Description, instances: list[Description]) -> Iterator[Found]:

@@ -1,4 +1,4 @@
-"""What RDS answers and moto does not know: quotas of the account, and maintenance that is due."""
+"""What RDS answers and moto does not know: quotas of the account, maintenance that is due, classes of today."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ QUOTAS = {"DBClusters": 40, "DBInstances": 40}
 
 DUE: list[dict[str, Any]] = []
 """What DescribePendingMaintenanceActions returns, whoever asks."""
+
+
+NOT_OFFERED: set[str] = set()
+"""Classes that DescribeOrderableDBInstanceOptions has for no version; moto's list is of 2023 and never filtered."""
 
 
 def describe_account_attributes(self: RDSResponse) -> ActionResult:
@@ -31,7 +35,18 @@ def describe_pending_maintenance_actions(_self: RDSResponse) -> ActionResult:
     return ActionResult({"PendingMaintenanceActions": DUE})
 
 
+def describe_orderable_db_instance_options(self: RDSResponse) -> ActionResult:
+    """The class that is asked for."""
+    name = self.params["DBInstanceClass"]
+    option = {"Engine": self.params["Engine"], "EngineVersion": self.params["EngineVersion"], "DBInstanceClass": name}
+    return ActionResult({"OrderableDBInstanceOptions": [] if name in NOT_OFFERED else [option]})
+
+
 def install() -> None:
     """moto looks its answers up by name."""
-    for answer in (describe_account_attributes, describe_pending_maintenance_actions):
+    for answer in (
+        describe_account_attributes,
+        describe_pending_maintenance_actions,
+        describe_orderable_db_instance_options,
+    ):
         setattr(RDSResponse, answer.__name__, answer)

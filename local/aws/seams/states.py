@@ -73,6 +73,7 @@ def install(seams: Seams, emulator: Knobs) -> None:
             seams.replace(error, "TYPE", error.code)
     seams.replace(boto_client, "boto3", SimpleNamespace(client=_Clients(emulator.session_lock).client))
     seams.replace(StepFunctionResponse, "send_task_failure", _send_task_failure)
+    seams.wrap(StepFunctionsParserBackend, "_get_executions", _begun_only)
     seams.wrap(StepFunctionsParserBackend, "send_task_failure", _once)
     seams.wrap(StepFunctionsParserBackend, "send_task_success", _once)
     seams.replace(StepFunctionResponse, "stop_execution", _stop_execution)
@@ -191,6 +192,12 @@ def _send_task_failure(response: Any) -> ActionResult:
 
 
 _TOKENS = threading.Lock()
+
+
+def _begun_only(original: Any, backend: Any, *status: Any) -> list[Execution]:
+    """An execution is listed before it has a thread and an environment, in which moto looks for tokens."""
+    listed: list[Execution] = original(backend, *status)
+    return [each for each in listed if each.exec_worker is not None and each.exec_worker.env is not None]
 
 
 def _once(original: Any, backend: Any, task_token: str, *args: Any, **kwargs: Any) -> Any:
