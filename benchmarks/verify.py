@@ -156,12 +156,11 @@ def _floor(ends: tuple[Dsn, Dsn]) -> float:
 def compare(ends: tuple[Dsn, Dsn], rows: int, workers: int) -> whole.Report:
     """A whole run as `python -m local verify` does it, catalogs and connections included."""
 
-    def connect(side: Side, _database: str) -> Session:
+    def connect(side: Side) -> Session:
         return Session(ends[side].connect(SETTINGS), f"side {side}")
 
     began = time.monotonic()
-    catalogs = whole.read_catalogs(connect, ["app"])
-    report = whole.Run(connect, whole.MemoryStore(whole.plan(connect, catalogs)), workers=workers)()
+    report = whole.Run(connect, workers)(whole.catalog_of(connect))
     report.elapsed_s = time.monotonic() - began
     return report
 
