@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -16,6 +15,7 @@ from bluegreen.verify import live, since
 from bluegreen.verify.live import Verification
 from bluegreen.verify.queue import Queue
 from tests.integration.conftest import APP, DATABASES, Lab
+from tests.integration.writing import writing
 
 WORK_S = 60
 
@@ -38,25 +38,15 @@ def into_the_freeze(lab: Lab) -> None:
 
 def test_all_is_compared_while_writes_go_on_and_in_the_freeze_only_what_changed(following: Lab) -> None:
     lab = following
-    stop, rows = threading.Event(), 1000
-
-    def write() -> None:
-        with closing(lab.as_writer(lab.blue_server)) as connection:
-            while not stop.is_set():
-                connection.run("INSERT INTO orders (note) VALUES ('live')")
-                connection.run("UPDATE orders SET note = note || '.' WHERE id <= 3")
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
+    rows = 1000
+    with writing(
+        lab, "INSERT INTO orders (note) VALUES ('live')", "UPDATE orders SET note = note || '.' WHERE id <= 3"
+    ):
         verification = compare_all(lab)
         assert verification.databases[APP].rows_done >= rows
         assert verification.databases[APP].differing_rows == 0
         changed = since.compare_changed(lab.databases, lab.plan, lab.green)
         assert 3 <= since.totals(changed[APP])["rows"] < verification.databases[APP].rows_done
-    finally:
-        stop.set()
-        writer.join()
     since.compare_changed(lab.databases, lab.plan, lab.green)
     lab.blue_server.execute(APP, "UPDATE orders SET note = 'last' WHERE id = 5")
     into_the_freeze(lab)
