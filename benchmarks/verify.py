@@ -106,7 +106,7 @@ def measure(rows: int, runs: int, workers: int, progress: Progress) -> Results:
     results = Results(rows, left_out=dict(peers.LEFT_OUT))
     progress(f"making {rows:,} rows on PostgreSQL {VERSIONS[0]} and {VERSIONS[1]}")
     with pair(rows) as (blue, green, password):
-        ends = (_dsn(blue, password), _dsn(green, password))
+        ends = (dsn(blue, password), dsn(green, password))
         _floor(ends)
         for number in range(runs):
             progress(f"floor and ours, run {number + 1} of {runs}")
@@ -135,7 +135,8 @@ def measure(rows: int, runs: int, workers: int, progress: Progress) -> Results:
     return results
 
 
-def _dsn(server: Server, password: str) -> Dsn:
+def dsn(server: Server, password: str) -> Dsn:
+    """The way to a server of `pair`."""
     return Dsn(server.address, server.port, "bench", "app", password, "disable")
 
 

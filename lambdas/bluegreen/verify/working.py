@@ -127,7 +127,7 @@ class Worker:
             try:
                 with self.queue.take() as work:
                     if work is not None:
-                        rows = self._do(work)
+                        rows = self.do(work)
             except ReplicationLagging as error:
                 self.brake.stand_back(str(error))
             else:
@@ -137,8 +137,8 @@ class Worker:
                     time.sleep(POLL_S)
             took_s = time.monotonic() - began_at
 
-    def _do(self, work: Work) -> int:
-        """How many rows were compared."""
+    def do(self, work: Work) -> int:
+        """Does one piece; how many rows were compared."""
         if (table := self.tables.get(work.relation)) is None:
             raise DataDiffers(f"{work.relation} was dropped while it was to be compared.")
         if work.chunk is None:
