@@ -18,7 +18,7 @@ IDLE_ROUNDS = 3
 EVENTS = 20_000
 """Of an execution's 25,000 events so many may go into the comparison (Step Functions quotas)."""
 
-EVENTS_OF_A_ROUND = 12
+EVENTS_OF_A_ROUND = 11
 EVENTS_OF_A_WORKER = 7
 
 
@@ -26,7 +26,7 @@ def most_rounds(workers: int) -> int:
     """How many rounds an execution has room for.
 
     >>> most_rounds(4), most_rounds(32)
-    (500, 84)
+    (512, 85)
     """
     return EVENTS // (EVENTS_OF_A_ROUND + EVENTS_OF_A_WORKER * workers)
 
