@@ -12,6 +12,8 @@ from bluegreen import freeze, switchover
 from bluegreen.errors import DataDiffers
 from bluegreen.postgres import Databases
 from bluegreen.verify import live, since
+from bluegreen.verify.chunks import Chunk
+from bluegreen.verify.comparing import Comparison
 from bluegreen.verify.live import Verification
 from bluegreen.verify.queue import Queue
 from tests.integration.conftest import APP, DATABASES, Lab
@@ -105,14 +107,36 @@ def test_a_worker_that_dies_leaves_its_chunk_to_the_next(following: Lab) -> None
     live.start(lab.databases, lab.plan, lab.green)
     plan = replace(lab.plan, databases=(APP,))
     live.compare(lab.databases, plan, lab.green, 0, 0)  # no time: nothing is begun
-    before = live.progress(lab.databases, plan, lab.green)
+    before = live.progress(lab.databases, plan, lab.green).databases[APP]
     queue = Queue(lab.databases.on(lab.green, APP))
     with suppress(KeyboardInterrupt), queue.take() as work:
         assert work
         raise KeyboardInterrupt
-    assert live.progress(lab.databases, plan, lab.green) == before
+    after = live.progress(lab.databases, plan, lab.green).databases[APP]
+    assert replace(after, elapsed_s=before.elapsed_s) == before
     live.compare(lab.databases, plan, lab.green, 0, WORK_S)
     assert live.progress(lab.databases, plan, lab.green).chunks_left == 0
+
+
+def test_a_chunk_that_is_let_go_is_taken_up_by_whoever_has_passed_it(following: Lab) -> None:
+    lab, taken = following, list[int]()
+    with closing(Databases(lab.databases.credentials, "disable")) as others:
+        queue, other = Queue(lab.databases.on(lab.green, APP)), Queue(others.on(lab.green, APP))
+        with suppress(KeyboardInterrupt), other.take() as dying:
+            assert dying
+            with queue.take() as work:
+                assert work
+                queue.divide(work, [Chunk()])
+            raise KeyboardInterrupt
+        while True:
+            with queue.take() as work:
+                if work is None:
+                    break
+                taken.append(work.number)
+                queue.note(work, Comparison(1))
+    assert taken[0] > dying.number, "it was passed"
+    assert taken[-1] == dying.number
+    assert sorted(set(taken)) == sorted(taken)
 
 
 def test_two_attempts_to_begin_make_one_recorder(following: Lab) -> None:
