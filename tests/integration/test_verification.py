@@ -134,6 +134,7 @@ def test_a_chunk_that_is_let_go_is_taken_up_by_whoever_has_passed_it(following: 
                     break
                 taken.append(work.number)
                 queue.note(work, Comparison(1))
+    assert dying
     assert taken[0] > dying.number, "it was passed"
     assert taken[-1] == dying.number
     assert sorted(set(taken)) == sorted(taken)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from bluegreen.verify.tables import BLUE, Table
 from local.host import give_to_server_account
 from local.postgres.binaries import run_program
 from local.postgres.servers import Server
-from tests.integration.conftest import APP, Lab, with_plan
+from tests.integration.conftest import APP, DATABASES, Lab, with_plan
 from tests.integration.pairs import table_of
 from tests.waiting import eventually
 
@@ -76,7 +77,9 @@ def stop_replay(standby: Server) -> None:
 def test_what_is_equal_is_read_on_the_reader_alone(following: Lab, standby: Server) -> None:
     lab = following
     before = lab.blue_server.log.stat().st_size
-    assert live.compare(lab.databases, lab.plan, lab.green, 0, 60)["rows"] > 1000
+    told: list[Any] = []
+    live.compare(lab.databases, lab.plan, lab.green, 0, 60, lambda what, **figures: told.append((what, figures)))
+    assert told == [("begins", {"database": database, "on_reader": True}) for database in DATABASES]
     assert live.progress(lab.databases, lab.plan, lab.green).chunks_left == 0
     assert SUM_OF_ORDERS in standby.log.read_text()
     assert SUM_OF_ORDERS not in lab.blue_server.log.read_bytes()[before:].decode()

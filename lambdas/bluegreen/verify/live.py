@@ -166,6 +166,7 @@ def _compare(
         lambda reason: tell("stands back", reason=reason),
     )
     settled = settle(databases, plan, green, database)
+    tell("begins", on_reader=reader.session() is not None)
     with on_blue.patience(CHUNK_TIMEOUT_S), on_green.patience(CHUNK_TIMEOUT_S):
         Worker(on_blue, on_green, queue, tables, brake, settled, reader.session, compared, with_values=False)()
     return brake.stood_back_s
