@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scaling, verify
+from benchmarks import chunks, scaling, verify
 from benchmarks.scaling import Growth
 from benchmarks.switchover import AIM, PROPAGATION_AIM, Results, Switchover, measure, save
 from benchmarks.timeline import chart, medians
@@ -55,6 +55,9 @@ def parser() -> argparse.ArgumentParser:
     verify_.add_argument("--runs", type=int, default=5, help="of each (default: %(default)s)")
     verify_.add_argument("--workers", type=int, default=2, help="connections to each side (default: %(default)s)")
     verify_.add_argument(
+        "--chunks", type=int, metavar="N", help="instead: a queue of so many chunks, and whether it stays quick"
+    )
+    verify_.add_argument(
         "--output", type=Path, default=Path("build/bench/verify.json"), help="report (default: %(default)s)"
     )
     return root
@@ -65,6 +68,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     console = Console(highlight=False)
     with console.status("starting servers and emulator") as status:
+        if options.command == "verify" and options.chunks:
+            queue = chunks.measure(options.chunks, options.workers, status.update)
+            save(queue.to_report(), options.output.with_name("chunks.json"))
+            show_queue(console, queue)
+            return 0
         if options.command == "verify":
             proof = verify.measure(options.rows, options.runs, options.workers, status.update)
             save(proof.to_report(), options.output)
@@ -105,6 +113,16 @@ def show_proof(console: Console, results: verify.Results) -> bool:
         console.print(f"left out: {name}, {reason}")
     console.print(f"ours / floor = {results.ratio:.2f}, aim {verify.AIM}")
     return results.reached
+
+
+def show_queue(console: Console, results: chunks.Results) -> None:
+    """The summary of `verify --chunks`."""
+    each_ms = 1000 * results.workers * results.work_s / results.chunks
+    console.print(f"{results.chunks:,} chunks were queued in {results.divide_s:.1f} s")
+    console.print(f"{results.workers} workers compared them in {results.work_s:.0f} s: {each_ms:.1f} ms each")
+    console.print(f"a look at how far it is, half-way: {results.progress_ms:.0f} ms")
+    for name, medians_ms in (("take", results.take_ms), ("note", results.note_ms)):
+        console.print(f"{name}, median ms in each tenth: {' '.join(f'{each:.2f}' for each in medians_ms)}")
 
 
 def show_timeline(console: Console, runs: list[Switchover]) -> None:

@@ -106,7 +106,7 @@ def measure(rows: int, runs: int, workers: int, progress: Progress) -> Results:
     results = Results(rows, left_out=dict(peers.LEFT_OUT))
     progress(f"making {rows:,} rows on PostgreSQL {VERSIONS[0]} and {VERSIONS[1]}")
     with pair(rows) as (blue, green, password):
-        ends = (_dsn(blue, password), _dsn(green, password))
+        ends = (dsn(blue, password), dsn(green, password))
         _floor(ends)
         for number in range(runs):
             progress(f"floor and ours, run {number + 1} of {runs}")
@@ -135,7 +135,8 @@ def measure(rows: int, runs: int, workers: int, progress: Progress) -> Results:
     return results
 
 
-def _dsn(server: Server, password: str) -> Dsn:
+def dsn(server: Server, password: str) -> Dsn:
+    """The way to a server of `pair`."""
     return Dsn(server.address, server.port, "bench", "app", password, "disable")
 
 
@@ -156,12 +157,11 @@ def _floor(ends: tuple[Dsn, Dsn]) -> float:
 def compare(ends: tuple[Dsn, Dsn], rows: int, workers: int) -> whole.Report:
     """A whole run as `python -m local verify` does it, catalogs and connections included."""
 
-    def connect(side: Side, _database: str) -> Session:
+    def connect(side: Side) -> Session:
         return Session(ends[side].connect(SETTINGS), f"side {side}")
 
     began = time.monotonic()
-    catalogs = whole.read_catalogs(connect, ["app"])
-    report = whole.Run(connect, whole.MemoryStore(whole.plan(connect, catalogs)), workers=workers)()
+    report = whole.Run(connect, workers)(whole.catalog_of(connect))
     report.elapsed_s = time.monotonic() - began
     return report
 

@@ -176,7 +176,11 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "FreezeBlue": lambda s: f"{s['freeze']['roles']} roles, {s['freeze']['sessions_ended']} sessions ended",
     "SyncSequences": lambda s: f"{sum(s.values())} sequences",
     "WaitForDrain": lambda s: f"drained in {1000 * max(s['drained']['drain_s'].values()):.0f} ms",
-    "SumUpVerification": lambda s: f"{sum(s['compared']['rows'].values())} rows compared",
+    "CompareChunks": lambda s: f"{s['rows']:,} rows, {s['rows_per_s']:,} rows/s",
+    "SumUpVerification": lambda s: (
+        f"{sum(s['compared']['rows'].values()):,} rows compared, {s['compared']['rows_per_s']:,} rows/s"
+        + (f", about {s['compared']['left_s']} s left" if s["compared"]["chunks_left"] else "")
+    ),
     "VerifyCutover": lambda s: (
         f"{sum(d['rows'] for d in s['verified']['compared'].values())} rows that changed since compared again"
     ),

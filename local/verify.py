@@ -13,20 +13,24 @@ from typing import Any
 import pg8000.native
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bluegreen.errors import BlueGreenError
 from bluegreen.postgres import SETTINGS, Session
 from bluegreen.verify import whole
 from bluegreen.verify.catalog import Catalog
 from bluegreen.verify.chunks import CHUNK_ROWS
-from bluegreen.verify.tables import Side
+from bluegreen.verify.comparing import nothing
+from bluegreen.verify.tables import BLUE, GREEN
+from bluegreen.verify.working import Headway
 from local.dsn import Dsn, DsnError
 
 EQUAL, DIFFERENT, FAILED = 0, 1, 2
 
 _OWN_SETTINGS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
 _SHOWN = 50
+TOLD_EVERY_S = 2.0
+"""How often a line about the progress is written where no terminal could replace it."""
+
 _DESCRIPTION = """\
 Compares all rows of all tables of two databases, and names the rows and columns that differ. The first DSN is blue, the
 second green: postgresql://user@host:port/database?sslmode=verify-full, with the password in PGPASSWORD or a passfile.
@@ -49,7 +53,7 @@ def add_command(commands: Any) -> None:
     command.add_argument("--tables", metavar="SCHEMA.NAME,…", help="these only (default: all)")
     command.add_argument("--workers", type=_positive, default=2, metavar="N", help="connections to each (default: 2)")
     command.add_argument("--chunk-rows", type=_positive, default=CHUNK_ROWS, metavar="N", help=argparse.SUPPRESS)
-    command.add_argument("--max-rows-per-s", type=float, metavar="N", help="no faster than that")
+    command.add_argument("--max-rows-per-s", type=float, default=0, metavar="N", help="no faster than that")
     command.add_argument(
         "--settle-s", type=float, default=0, metavar="S", help="how far green may lag behind blue (default: 0)"
     )
@@ -70,7 +74,7 @@ def verify(console: Console, options: argparse.Namespace) -> int:
     """Compares, reports, and returns the exit status."""
     try:
         ends = (Dsn.of(options.blue), Dsn.of(options.green))
-        catalog, report = _compare(console, options, lambda side, _: _connect(ends[side]))
+        catalog, report = _compare(console, options, lambda side: _connect(ends[side]))
     except (DsnError, NotComparedError, BlueGreenError) as error:
         if options.json:
             print(json.dumps({"equal": None, "error": str(error)}))
@@ -95,28 +99,26 @@ def _connect(dsn: Dsn) -> Session:
         raise NotComparedError(f"{dsn}: no connection: {error}") from error
 
 
-def _compare(
-    console: Console, options: argparse.Namespace, connect: Callable[[Side, str], Session]
-) -> tuple[Catalog, whole.Report]:
-    catalog = _chosen(whole.read_catalogs(connect, [""])[""], options.tables)
+def _compare(console: Console, options: argparse.Namespace, connect: whole.Connect) -> tuple[Catalog, whole.Report]:
+    catalog = _chosen(whole.catalog_of(connect), options.tables)
     encodings = []
-    for side in (0, 1):
-        session = connect(side, "")
+    for side in (BLUE, GREEN):
+        session = connect(side)
         encodings += session.run("SHOW server_encoding")
         session.close()
     if encodings[0] != encodings[1]:
         raise NotComparedError(f"the encodings differ: {' and '.join(row['server_encoding'] for row in encodings)}")
-    with _bar(console, sum(table.row_estimate for table in catalog.tables)) as progress:
+    with _progress(console) as progress:
         run = whole.Run(
             connect,
-            whole.MemoryStore(whole.plan(connect, {"": catalog}, options.chunk_rows)),
-            workers=options.workers,
-            settle=(lambda _: time.sleep(options.settle_s)) if options.settle_s else None,
-            progress=progress,
-            max_rows_per_s=options.max_rows_per_s,
+            options.workers,
+            (lambda: time.sleep(options.settle_s)) if options.settle_s else nothing,
+            progress,
+            options.max_rows_per_s,
             with_values=not options.no_values,
+            chunk_rows=options.chunk_rows,
         )
-        return catalog, run()
+        return catalog, run(catalog)
 
 
 def _chosen(catalog: Catalog, names: str | None) -> Catalog:
@@ -131,16 +133,37 @@ def _chosen(catalog: Catalog, names: str | None) -> Catalog:
 
 
 @contextmanager
-def _bar(console: Console, rows: int) -> Iterator[Callable[[whole.Progress], None]]:
-    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]} rows/s"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task("", total=max(rows, 1), rate="0")
-        yield lambda now: shown.update(task, completed=min(now.rows, rows), rate=f"{now.rows_per_s:,.0f}")
+def _progress(console: Console) -> Iterator[Callable[[Headway], None]]:
+    """Shows how far it is: in one line on a terminal, in a line every two seconds elsewhere."""
+    told_at = time.monotonic()
+    with console.status("comparing") as status:
+
+        def show(headway: Headway) -> None:
+            nonlocal told_at
+            if console.is_terminal:
+                status.update(said(headway))
+            elif time.monotonic() - told_at >= TOLD_EVERY_S:
+                told_at = time.monotonic()
+                console.print(said(headway), soft_wrap=True)
+
+        yield show
+
+
+def said(headway: Headway) -> str:
+    """
+    >>> said(Headway(rows=1_500_000, rows_left=3_000_000, elapsed_s=2.0))
+    '1,500,000 rows compared, 750,000 rows/s, about 3,000,000 rows and 4 s left'
+    """
+    left_s = "an unknown time" if headway.left_s is None else f"{headway.left_s:,.0f} s"
+    return (
+        f"{headway.rows:,} rows compared, {headway.rows_per_s:,.0f} rows/s,"
+        f" about {headway.rows_left:,} rows and {left_s} left"
+    )
 
 
 def _result(catalog: Catalog, report: whole.Report) -> dict[str, Any]:
     is_different = bool(catalog.problems or report.differing_rows)
-    is_unknown = bool(report.failures or report.stopped or report.unsettled_rows)
+    is_unknown = bool(report.failures or report.unsettled_rows)
     return {
         "equal": False if is_different else None if is_unknown else True,
         "tables": len(catalog.tables),
@@ -159,7 +182,6 @@ def _result(catalog: Catalog, report: whole.Report) -> dict[str, Any]:
         "problems": list(catalog.problems),
         "notes": list(catalog.notes),
         "failures": report.failures,
-        "stopped": report.stopped,
     }
 
 

@@ -121,8 +121,12 @@ class ClusterConfig:
     max_lag_s: float = _setting(
         "seconds, from 0.1 to 3600", lambda value: type(value) in (int, float) and 0.1 <= value <= 3600, 5.0
     )
-    # Each compares rows by one session on blue and two on green.
+    # Each compares rows by one session on blue, one on its readers, and two on green.
     verify_workers: int = _setting("a number from 1 to 32", _whole(1, 32), 4)
+    verify_rows_per_s: int = _setting("a number from 0, for no limit, to 1000000000", _whole(0, 10**9), 0)
+    verify_max_active_sessions: int = _setting(
+        "a number from 0, which stands for max_worker_processes, to 10000", _whole(0, 10_000), 0
+    )
     database_tls: str = _setting('"verify-full" or "disable"', _text("verify-full|disable"), "verify-full")
     event_source: str = _setting(
         'the source of the events that start a release, such as "release.pipeline" and not one of AWS, "aws.…"',

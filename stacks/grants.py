@@ -53,6 +53,8 @@ def plan(function: lambda_.Function, shared: Shared) -> None:
         "MAX_LAG_BYTES": str(config.max_lag_bytes),
         "MAX_LAG_S": str(config.max_lag_s),
         "VERIFY_WORKERS": str(config.verify_workers),
+        "VERIFY_ROWS_PER_S": str(config.verify_rows_per_s),
+        "VERIFY_MAX_ACTIVE_SESSIONS": str(config.verify_max_active_sessions),
     }
     for key, value in settings.items():
         function.add_environment(key, value)

@@ -20,6 +20,8 @@
     │   ├── SequencesDiffer            a sequence of blue is absent or different on green
     │   ├── RowCountsDiffer            a table has another number of rows on green
     │   ├── DataDiffers                a row is absent or different on green
+    │   ├── TableRewritten             VACUUM FULL or the like moved a table's rows while it was compared
+    │   ├── VerificationStalled        the comparison makes no progress, or takes more rounds than there are
     │   ├── RecordChanged              a record is not what the release expects
     │   └── AwsRefused                 an AWS API said no
     ├── NotYet                     asked too early; the state machine asks again
@@ -112,6 +114,14 @@ class RowCountsDiffer(Refused):
 
 class DataDiffers(Refused):
     """Rows are absent or different on green; the message names them by table, key and column, never by value."""
+
+
+class TableRewritten(Refused):
+    """Rows have left their blocks without being changed, so some may have been passed over."""
+
+
+class VerificationStalled(Refused):
+    """The comparison of all rows came to nothing in the last rounds, or needs more than an execution can hold."""
 
 
 class RecordChanged(Refused):

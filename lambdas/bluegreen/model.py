@@ -98,7 +98,12 @@ class Plan:
     """Whether the freeze budget counts from the moment at which the customer's function is called."""
     freeze_hook_timeout_s: int = LAMBDA_LIMIT_S
     verify_workers: int = 4
-    """How many functions compare rows at a time before the approval; each has one session on blue and two on green."""
+    """How many functions compare rows at a time before the approval; each has one session on blue, one on its readers
+    if there are any, and two on green."""
+    verify_rows_per_s: int = 0
+    """How many rows they may read in a second, all together; 0 for no limit."""
+    verify_max_active_sessions: int = 0
+    """They stand back while more sessions of others are at work on blue; 0 stands for its max_worker_processes."""
     mode: str = "release"
     """``release``, or ``check``: blue is looked at, and nothing else."""
     accept: tuple[str, ...] = ()

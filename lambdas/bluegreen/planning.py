@@ -38,6 +38,8 @@ class Defaults:
     max_lag_bytes: int
     max_lag_s: float
     verify_workers: int = 4
+    verify_rows_per_s: int = 0
+    verify_max_active_sessions: int = 0
     freeze_method: str = "nologin"
     freeze_hook_function_arn: str = ""
     freeze_hook_in_budget: bool = True
@@ -102,6 +104,8 @@ def plan_release(
         max_lag_bytes=asked.get("max_lag_bytes", defaults.max_lag_bytes),
         max_lag_s=asked.get("max_lag_s", defaults.max_lag_s),
         verify_workers=asked.get("verify_workers", defaults.verify_workers),
+        verify_rows_per_s=asked.get("verify_rows_per_s", defaults.verify_rows_per_s),
+        verify_max_active_sessions=asked.get("verify_max_active_sessions", defaults.verify_max_active_sessions),
         freeze_method=asked.get("freeze_method", defaults.freeze_method),
         freeze_hook_function_arn=defaults.freeze_hook_function_arn,
         freeze_hook_in_budget=defaults.freeze_hook_in_budget,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from bluegreen.model import Plan, State, green
-from bluegreen.verify import live
+from bluegreen.verify import live, rounds
 
-from .entry import Result, databases, entry
-
-WORK_S = 600
-"""How long a call begins new chunks; the rest of the function's time is for the last one."""
+from .entry import Result, databases, entry, measure, tell
 
 
 @entry
 def handler(state: State) -> Result:
-    return live.compare(databases(), Plan.of(state), green(state), state["worker"], WORK_S)
+    done = live.compare(databases(), Plan.of(state), green(state), state["worker"], rounds.ROUND_S, tell)
+    measure({name: done[name] for name in ("rows", "stood_back_s")})
+    return done

@@ -122,6 +122,27 @@ def _release(event: Event) -> str:
     return str(event.get("execution_arn"))
 
 
+_FIGURES = {
+    "rows_left": ("VerificationRowsLeft", MetricUnit.Count),
+    "rows_per_s": ("VerificationRate", MetricUnit.CountPerSecond),
+    "left_s": ("VerificationTimeLeft", MetricUnit.Seconds),
+    "rows": ("RowsCompared", MetricUnit.Count),
+    "stood_back_s": ("StoodBack", MetricUnit.Seconds),
+}
+
+
+def tell(what: str, **figures: Any) -> None:
+    """A line in the log while a function is at work."""
+    logger.info(what, extra=figures)
+
+
+def measure(figures: Result) -> None:
+    """Figures of the comparison as metrics, as far as they are known."""
+    for name, (metric, unit) in _FIGURES.items():
+        if isinstance(value := figures.get(name), int | float):
+            metrics.add_metric(name=metric, unit=unit, value=value)
+
+
 def _report(started: float, **details: Any) -> None:
     milliseconds = 1000 * (time.monotonic() - started)
     metrics.add_dimension(name="cluster", value=setting("CLUSTER_NAME"))

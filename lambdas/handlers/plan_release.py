@@ -25,6 +25,8 @@ def handler(state: State) -> Result:
         max_lag_bytes=int(setting("MAX_LAG_BYTES")),
         max_lag_s=float(setting("MAX_LAG_S")),
         verify_workers=int(setting("VERIFY_WORKERS")),
+        verify_rows_per_s=int(setting("VERIFY_ROWS_PER_S")),
+        verify_max_active_sessions=int(setting("VERIFY_MAX_ACTIVE_SESSIONS")),
     )
     return plan_release(
         client("rds"),

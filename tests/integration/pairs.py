@@ -98,6 +98,9 @@ COLUMNS = {
 }
 """By type: SQL for a random value."""
 
+AT_ONCE = 20_000
+"""Rows that one statement makes."""
+
 NAMES = {type_: f'c{number} "of" :x {type_[:20]}' for number, type_ in enumerate(COLUMNS)}
 
 ZOO = '"Odd ""one"" :x"."Every; -- ""type"""'
@@ -113,15 +116,17 @@ def create_zoo(server: Server, database: str) -> None:
 def fill_zoo(server: Server, database: str, rows: int) -> None:
     """Random rows; of each value one in twenty is NULL."""
     values = ", ".join(f"CASE WHEN random() > 0.05 THEN {value} END" for value in COLUMNS.values())
-    server.execute(
-        database,
-        'SET search_path = "Odd ""one"" :x", public;'
-        f" INSERT INTO {ZOO} SELECT n, {values} FROM generate_series(1, {rows}) n",
-    )
+    for first in range(1, rows + 1, AT_ONCE):
+        server.execute(
+            database,
+            'SET search_path = "Odd ""one"" :x", public;'
+            f" INSERT INTO {ZOO} SELECT n, {values} FROM generate_series({first}, {min(rows, first + AT_ONCE - 1)}) n",
+        )
+    server.execute(database, f"ANALYZE {ZOO}")
 
 
 def copy(source: Server, target: Server, database: str, table: str) -> None:
-    """Carries rows over as text, as replication does."""
+    """Carries rows over as text, as replication does; all of them pass through memory."""
     stream = io.BytesIO()
     for server, sql in ((source, f"COPY {table} TO STDOUT"), (target, f"COPY {table} FROM STDIN")):
         stream.seek(0)

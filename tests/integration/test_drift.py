@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +18,7 @@ from bluegreen.postgres import Session
 from bluegreen.quoting import identifier
 from local.postgres.servers import Server
 from tests.integration.conftest import APP, CRM, SCHEMA, WRITER, Lab, _free_port, with_plan
+from tests.integration.writing import writing
 from tests.waiting import eventually
 
 ROLE = identifier(WRITER)
@@ -275,27 +274,6 @@ def broken(lab: Lab) -> str:
     except ReplicationBroken as error:
         return str(error)
     return ""
-
-
-@contextmanager
-def writing(lab: Lab, *statements: str) -> Iterator[None]:
-    """Each statement is run again and again, each in a session of the application."""
-    stop = threading.Event()
-
-    def write(statement: str) -> None:
-        with closing(lab.as_writer(lab.blue_server)) as connection:
-            while not stop.is_set():
-                connection.run(statement)
-
-    threads = [threading.Thread(target=write, args=(statement,)) for statement in statements]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 NEW = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -13,9 +12,12 @@ from bluegreen import freeze, switchover
 from bluegreen.errors import DataDiffers, NotReadyToFreeze
 from bluegreen.postgres import Databases
 from bluegreen.verify import live, recorder, since
+from bluegreen.verify.chunks import Chunk
+from bluegreen.verify.comparing import Comparison
 from bluegreen.verify.live import Verification
 from bluegreen.verify.queue import Queue
 from tests.integration.conftest import APP, DATABASES, Lab
+from tests.integration.writing import writing
 
 WORK_S = 60
 
@@ -38,25 +40,16 @@ def into_the_freeze(lab: Lab) -> None:
 
 def test_all_is_compared_while_writes_go_on_and_in_the_freeze_only_what_changed(following: Lab) -> None:
     lab = following
-    stop, rows = threading.Event(), 1000
-
-    def write() -> None:
-        with closing(lab.as_writer(lab.blue_server)) as connection:
-            while not stop.is_set():
-                connection.run("INSERT INTO orders (note) VALUES ('live')")
-                connection.run("UPDATE orders SET note = note || '.' WHERE id <= 3")
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
+    [[rows]] = lab.blue_server.execute(APP, "SELECT count(*) FROM orders")
+    with writing(
+        lab, "INSERT INTO orders (note) VALUES ('live')", "UPDATE orders SET note = note || '.' WHERE id <= 3"
+    ):
         verification = compare_all(lab)
         assert verification.databases[APP].rows_done >= rows
         assert verification.databases[APP].differing_rows == 0
-        changed = since.compare_changed(lab.databases, lab.plan, lab.green)
-        assert 3 <= since.totals(changed[APP])["rows"] < verification.databases[APP].rows_done
-    finally:
-        stop.set()
-        writer.join()
+        changed = since.totals(since.compare_changed(lab.databases, lab.plan, lab.green)[APP])
+    [[inserted]] = lab.blue_server.execute(APP, "SELECT count(*) - :rows FROM orders", rows=rows)
+    assert 3 <= changed["rows"] <= 3 + inserted, "the rest had been compared"
     since.compare_changed(lab.databases, lab.plan, lab.green)
     lab.blue_server.execute(APP, "UPDATE orders SET note = 'last' WHERE id = 5")
     into_the_freeze(lab)
@@ -167,14 +160,37 @@ def test_a_worker_that_dies_leaves_its_chunk_to_the_next(following: Lab) -> None
     live.start(lab.databases, lab.plan, lab.green)
     plan = replace(lab.plan, databases=(APP,))
     live.compare(lab.databases, plan, lab.green, 0, 0)  # no time: nothing is begun
-    before = live.progress(lab.databases, plan, lab.green)
+    before = live.progress(lab.databases, plan, lab.green).databases[APP]
     queue = Queue(lab.databases.on(lab.green, APP))
     with suppress(KeyboardInterrupt), queue.take() as work:
         assert work
         raise KeyboardInterrupt
-    assert live.progress(lab.databases, plan, lab.green) == before
+    after = live.progress(lab.databases, plan, lab.green).databases[APP]
+    assert replace(after, elapsed_s=before.elapsed_s) == before
     live.compare(lab.databases, plan, lab.green, 0, WORK_S)
     assert live.progress(lab.databases, plan, lab.green).chunks_left == 0
+
+
+def test_a_chunk_that_is_let_go_is_taken_up_by_whoever_has_passed_it(following: Lab) -> None:
+    lab, taken = following, list[int]()
+    with closing(Databases(lab.databases.credentials, "disable")) as others:
+        queue, other = Queue(lab.databases.on(lab.green, APP)), Queue(others.on(lab.green, APP))
+        with suppress(KeyboardInterrupt), other.take() as dying:
+            assert dying
+            with queue.take() as work:
+                assert work
+                queue.divide(work, [Chunk()])
+            raise KeyboardInterrupt
+        while True:
+            with queue.take() as work:
+                if work is None:
+                    break
+                taken.append(work.number)
+                queue.note(work, Comparison(1))
+    assert dying
+    assert taken[0] > dying.number, "it was passed"
+    assert taken[-1] == dying.number
+    assert sorted(set(taken)) == sorted(taken)
 
 
 def test_two_attempts_to_begin_make_one_recorder(following: Lab) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 from bluegreen import lag
 from bluegreen.postgres import Session
@@ -16,6 +15,7 @@ from bluegreen.verify.planning import plan_chunks
 from bluegreen.verify.tables import Table, fix_output
 from tests.integration.conftest import APP, Lab
 from tests.integration.pairs import table_of
+from tests.integration.writing import writing
 
 ROWS = 3000
 HOT = 5
@@ -30,32 +30,19 @@ ANALYZE
 """
 
 
-@contextmanager
-def writing(lab: Lab) -> Iterator[None]:
-    """Two writers: one goes through all rows, one changes a few of them all the time. Without a pause."""
-    stop = threading.Event()
-
-    def write(statements: Iterator[str]) -> None:
-        with closing(lab.as_writer(lab.blue_server)) as connection:
-            while not stop.is_set():
-                connection.run(next(statements))
-
-    sweep = (
+def sweep() -> Iterator[str]:
+    """Goes through all rows."""
+    return (
         f"UPDATE busy SET n = n + 1, at = clock_timestamp() WHERE id = {n % ROWS};"
         f" INSERT INTO busy_log VALUES ({n}, 'y');"
         f" DELETE FROM busy WHERE id = {ROWS + n - 50}; INSERT INTO busy VALUES ({ROWS + n}, 0)"
         for n in itertools.count(1)
     )
-    hot = (f"UPDATE busy SET n = n + 1 WHERE id = {-(n % HOT)}" for n in itertools.count())
-    threads = [threading.Thread(target=write, args=(statements,)) for statements in (sweep, hot)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+
+
+def hot() -> Iterator[str]:
+    """Changes a few rows all the time."""
+    return (f"UPDATE busy SET n = n + 1 WHERE id = {-(n % HOT)}" for n in itertools.count())
 
 
 def settled(lab: Lab) -> Settle:
@@ -85,13 +72,13 @@ def test_a_comparison_while_blue_is_written_to(lab: Lab) -> None:
         fix_output(blue)
         fix_output(green)
         busy, log = table_of(blue, green, "busy"), table_of(blue, green, "busy_log")
-        hot = {(str(-n),) for n in range(HOT)}
-        with writing(lab):
+        hot_keys = {(str(-n),) for n in range(HOT)}
+        with writing(lab, sweep(), hot()):
             began = time.monotonic()
             while time.monotonic() - began < 1:
                 comparisons = compare_all(blue, green, busy, settle)
                 assert [c.differences for c in comparisons] == [()] * len(comparisons)
-                assert {key for c in comparisons for key in c.unsettled} <= hot
+                assert {key for c in comparisons for key in c.unsettled} <= hot_keys
             assert compare_chunk(blue, green, log, Chunk(), settle).differences == ()
 
             # what was lost on green is found among all that changes
@@ -104,5 +91,5 @@ def test_a_comparison_while_blue_is_written_to(lab: Lab) -> None:
             in_log = compare_chunk(blue, green, log, Chunk(), settle)
             assert in_log.differences == (Difference(("-1, lost",), "*", "one row", "no row"),)
         settle()
-        assert compare_keys(blue, green, [(busy, sorted(hot))], settle)[busy.relation].is_equal
+        assert compare_keys(blue, green, [(busy, sorted(hot_keys))], settle)[busy.relation].is_equal
         assert compare_chunk(blue, green, busy, Chunk(("1501",), None), settle).is_equal

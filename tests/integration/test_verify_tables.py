@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+import local.verify
+from bluegreen.errors import DatabaseUnavailable, TableRewritten
+from bluegreen.model import Relation
 from bluegreen.postgres import Session
 from bluegreen.verify import whole
 from bluegreen.verify.catalog import read_catalog
 from bluegreen.verify.chunks import Chunk, count_chunks, key_ranges
-from bluegreen.verify.comparing import Difference, TableRewritten, compare_chunk, compare_keys
+from bluegreen.verify.comparing import Difference, compare_chunk, compare_keys
 from bluegreen.verify.planning import plan_chunks
 from bluegreen.verify.tables import BLUE, Side
+from bluegreen.verify.working import Headway
 from local.cli import main
 from local.host import reserve_address
 from local.postgres.servers import Server
@@ -233,34 +239,55 @@ def test_values_can_be_left_out(both: tuple[Session, Session]) -> None:
     assert comparison.differences == (Difference(("1",), "place", None, None),)
 
 
-def test_a_whole_run_and_a_run_under_pressure(servers: tuple[Server, Server]) -> None:
-    def connect(side: Side, database: str) -> Session:
-        return Session(servers[side].connect(database), f"side {side}")
+def connecting(servers: tuple[Server, Server]) -> whole.Connect:
+    return lambda side: Session(servers[side].connect("tables"), f"side {side}")
 
-    catalogs = whole.read_catalogs(connect, ["tables"])
-    seen: list[whole.Progress] = []
-    run = whole.Run(connect, whole.MemoryStore(whole.plan(connect, catalogs, 1000)), workers=3, progress=seen.append)
-    report = run()
-    assert (report.found, report.failures, report.stopped) == ([], [], None)
+
+def test_a_whole_run(servers: tuple[Server, Server]) -> None:
+    connect, seen = connecting(servers), list[Headway]()
+    report = whole.Run(connect, 3, progress=seen.append, chunk_rows=1000)(whole.catalog_of(connect))
+    assert (report.found, report.failures) == ([], [])
     assert report.chunks == len(seen) > 40
     assert report.rows == seen[-1].rows > 38_000
-    reasons = iter([None, None, "the lag grows"])
-    store = whole.MemoryStore(whole.plan(connect, catalogs, 1000))
-    report = whole.Run(connect, store, workers=1, pressure=lambda: next(reasons))()
-    assert (report.stopped, report.chunks) == ("the lag grows", 2)
-    assert store.claim() is not None
+    assert seen[0].rows_left > seen[-1].rows_left
+    assert all(headway.rows_per_s > 0 for headway in seen)
+
+
+def test_a_table_that_cannot_be_read_is_a_failure_and_a_lost_server_ends_the_run(
+    servers: tuple[Server, Server],
+) -> None:
+    connect = connecting(servers)
+    catalog = whole.catalog_of(connect)
+    lost = [
+        replace(table, relation=Relation("public", "no :x")) for table in catalog.tables if table.key == ("b", 'a ":x')
+    ]
+    report = whole.Run(connect, 2)(replace(catalog, tables=(*lost, *catalog.tables)))
+    assert [failure.partition(":")[0] for failure in report.failures] == ["public.no "]
+    assert report.rows > 38_000
+
+    def broken(side: Side) -> Session:
+        session = connect(side)
+        session._connection._usock.shutdown(2)
+        return session
+
+    with pytest.raises(DatabaseUnavailable):
+        whole.Run(broken, 2)(catalog)
 
 
 def dsn(server: Server) -> str:
     return f"postgresql://rdsadmin@/tables?host={quote(str(server.sockets), safe='')}&port={server.port}"
 
 
-def test_the_command_line(servers: tuple[Server, Server], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line(
+    servers: tuple[Server, Server], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local.verify, "TOLD_EVERY_S", 0)
     blue, green = map(dsn, servers)
     assert main(["verify", blue, green, "--tables", "public.dense,public.keyless"]) == 0
     output = capsys.readouterr()
     assert output.out == ""
     assert "10,006 rows compared" in output.err
+    assert re.search(r"rows compared, [0-9,]+ rows/s, about [0-9,]+ rows and [0-9,]+ s left\n", output.err)
     assert main(["verify", blue, green, "--json", "--max-rows-per-s", "1e6"]) == 1
     result = json.loads(capsys.readouterr().out)
     assert (result["equal"], result["differing_rows"], len(result["problems"])) == (False, 0, 3)

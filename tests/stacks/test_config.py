@@ -111,6 +111,8 @@ def test_an_unknown_setting_like_no_other_is_refused_with_all_there_are(block: B
         ("max_lag_bytes", 1.5),
         ("max_lag_s", 0),
         ("max_lag_s", "5"),
+        ("verify_rows_per_s", -1),
+        ("verify_max_active_sessions", True),
         ("database_tls", "require"),
         ("event_source", "aws.ec2"),
     ],

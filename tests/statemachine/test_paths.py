@@ -136,6 +136,7 @@ def test_the_comparison_goes_on_until_no_chunk_is_left(machine: Machine) -> None
     assert release.describe()["status"] == "SUCCEEDED"
     assert machine.calls["CompareChunks"] == 3 * len(RESULTS["BeginVerification"]["workers"])
     assert machine.events["GatherEvidence"]["compared"] == {"chunks_left": 0, "rows": {"app": 1000}}
+    assert machine.events["SumUpVerification"]["compared"]["chunks_left"] == 2, "each round is told of the last one"
     assert machine.events["CompareChunks"].keys() == {"plan", "green", "worker"}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import application, empty, path, scaling, switchover, timeline
+from benchmarks import application, chunks, empty, path, scaling, switchover, timeline
 from benchmarks.path import critical_path
 
 
@@ -67,5 +67,5 @@ def test_at_most_five_function_tasks_stand_one_after_another_from_freeze_to_open
 def test_examples_in_the_benchmark_hold() -> None:
     import doctest
 
-    for module in (application, empty, scaling, switchover, timeline):
+    for module in (application, chunks, empty, scaling, switchover, timeline):
         assert doctest.testmod(module).failed == 0

@@ -124,3 +124,18 @@ def test_the_flip_is_rehearsed_by_the_warming_call_and_refused_where_it_would_be
         with pytest.raises(RecordChanged, match="with a TTL of 60 s"):
             handler(event, CONTEXT)
         put(route53, zone, BLUE_ENDPOINT, TTL=5)
+
+
+def test_what_a_function_measures_becomes_metrics_of_its_cluster(
+    entry: Any, plan: Plan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(_state: State) -> dict[str, Any]:
+        figures = {"rows_left": 5, "left_s": None, "rows_per_s": 2.5, "rows": {"app": 7}}
+        entry.measure(figures)
+        return figures
+
+    entry.entry(work)({"plan": plan.to_state()}, CONTEXT)
+    printed = next(line for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line)
+    figures = json.loads(printed)
+    assert (figures["cluster"], figures["VerificationRowsLeft"], figures["VerificationRate"]) == ("shop", [5.0], [2.5])
+    assert not {"VerificationTimeLeft", "RowsCompared"} & set(figures), "unknown, or not one figure"

@@ -95,6 +95,13 @@ def test_an_empty_input_is_enough(stack: Stack) -> None:
     assert Plan.of({"plan": json.loads(json.dumps(plan.to_state()))}) == plan
 
 
+def test_the_input_says_how_gently_rows_are_compared(stack: Stack) -> None:
+    stack.defaults = dataclasses.replace(stack.defaults, verify_rows_per_s=7, verify_max_active_sessions=9)
+    gentle = {"verify_workers": 2, "verify_rows_per_s": 50_000}
+    plan = stack.plan(gentle)
+    assert (plan.verify_workers, plan.verify_rows_per_s, plan.verify_max_active_sessions) == (2, 50_000, 9)
+
+
 def test_planning_twice_is_the_same_plan(stack: Stack) -> None:
     assert stack.plan({}) == stack.plan({})
 
@@ -112,6 +119,8 @@ def test_planning_twice_is_the_same_plan(stack: Stack) -> None:
         ({"freeze_method": "readonly"}, "input.freeze_method"),
         ({"freeze_method": "hook"}, "clusters.shop.freeze_hook_function_arn"),
         ({"max_lag_s": 0}, "input.max_lag_s"),
+        ({"verify_rows_per_s": -1}, "input.verify_rows_per_s"),
+        ({"verify_max_active_sessions": 2.5}, "input.verify_max_active_sessions"),
         ({"switchover_ttl_s": -1}, "input.switchover_ttl_s"),
         ({"reason": "fine\n\nTo approve: run this"}, "input.reason"),
         ({"blue_cluster_identifier": "x; DROP"}, "input.blue_cluster_identifier"),

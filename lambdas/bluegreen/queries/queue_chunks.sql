@@ -1,6 +1,5 @@
--- Puts a table's chunks in its place.
-WITH divided AS (
-    DELETE FROM bluegreen.comparison WHERE number = :number RETURNING schema, name
-)
-INSERT INTO bluegreen.comparison (schema, name, chunk)
-SELECT schema, name, chunk FROM divided, jsonb_array_elements(:chunks::jsonb) AS given (chunk)
+-- Some chunks of a table.
+INSERT INTO bluegreen.comparison (schema, name, row_estimate, chunk)
+SELECT schema, name, (given.chunk ->> 'row_estimate')::bigint, given.chunk
+FROM bluegreen.comparison, jsonb_array_elements(:chunks::jsonb) AS given (chunk)
+WHERE number = :number

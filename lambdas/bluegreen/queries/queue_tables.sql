@@ -1,3 +1,4 @@
 -- Every table is to be divided into chunks first.
-INSERT INTO bluegreen.comparison (schema, name)
-SELECT schema, name FROM unnest(:schemas::text[], :names::text[]) AS given (schema, name)
+INSERT INTO bluegreen.comparison (schema, name, row_estimate)
+SELECT schema, name, row_estimate
+FROM unnest(:schemas::text[], :names::text[], :row_estimates::bigint[]) AS given (schema, name, row_estimate)

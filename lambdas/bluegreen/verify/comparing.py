@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..errors import Refused
+from ..errors import BlueGreenError
 from ..model import Relation
 from ..postgres import Session
 from . import reading
@@ -67,10 +68,6 @@ class Comparison:
         return not self.differing_rows and not self.unsettled
 
 
-class TableRewritten(Refused):
-    """Rows have left their blocks without being changed, so some may have been passed over."""
-
-
 def at_once(blue: Session, green: Session, work: Callable[[Session, Side], T]) -> tuple[T, T]:
     """Does the same on both sides, side by side."""
     with ThreadPoolExecutor(1) as pool:
@@ -83,25 +80,38 @@ def nothing() -> None:
 
 
 def compare_chunk(
-    blue: Session, green: Session, table: Table, chunk: Chunk, settle: Settle = nothing, *, with_values: bool = True
+    blue: Session,
+    green: Session,
+    table: Table,
+    chunk: Chunk,
+    settle: Settle = nothing,
+    *,
+    with_values: bool = True,
+    reader: Session | None = None,
 ) -> Comparison:
-    """Compares the rows of a chunk.
+    """Compares the rows of a chunk. Raises ``TableRewritten`` when its blocks are no more what they were.
 
     Its sums are compared first, and once more after settling. Then the rows whose hashes differ are found, and looked
     at again by their keys: sides that are read at different moments, or sort text in different ways, differ in a chunk
     without differing in a row. A row that blue changes meanwhile may be passed over: what has changed since the
     comparison began has to be compared once more, by its keys.
+
+    ``reader`` is a session on a reader instance of blue, which may be behind. It is good for finding a chunk equal, as
+    a look that was taken earlier; whatever is not equal there is looked at on blue itself.
     """
 
     def total(session: Session, side: Side) -> Print:
         return reading.total(session, table, side, chunk)
 
+    if reader:
+        with suppress(BlueGreenError):  # a reader ends what is in the way of its replay; blue does not
+            on_blue, on_green = at_once(reader, green, total)
+            if on_blue == on_green:
+                return Comparison(on_blue[0])
     on_blue, on_green = at_once(blue, green, total)
     if on_blue != on_green and settle is not nothing:
         settle()
         on_blue, on_green = at_once(blue, green, total)
-    if chunk.files and chunk.files != at_once(blue, green, lambda session, _: reading.file_of(session, table)):
-        raise TableRewritten(f"{table.relation} was rewritten meanwhile, as by VACUUM FULL: compare it again.")
     if on_blue == on_green:
         return Comparison(on_blue[0])
     rows = on_blue[0]
@@ -110,6 +120,8 @@ def compare_chunk(
         sums = at_once(blue, green, lambda session, side: reading.buckets(session, table, side, chunk))
         parts = sorted(_different(*sums))
     found = at_once(blue, green, lambda session, side: reading.rows_of(session, table, side, chunk, parts))
+    if chunk.files and chunk.files != at_once(blue, green, lambda session, _: reading.file_of(session, table)):
+        raise reading.rewritten(table)  # between the sums and the rows
     return _judge(blue, green, table, chunk, sorted(_different(*found)), rows, settle, with_values)
 
 

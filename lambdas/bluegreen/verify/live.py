@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from .. import lag
 from ..errors import DataDiffers, ReplicationLagging
@@ -14,16 +15,19 @@ from ..model import Cluster, Plan, Relation
 from ..postgres import Databases, Session
 from . import recorder
 from .catalog import Catalog, read_catalog
-from .comparing import TableRewritten, compare_chunk
-from .planning import plan_chunks
 from .queue import Progress, Queue
-from .tables import Table, fix_output
+from .reader import Reader
+from .tables import fix_output
+from .working import TOLD_EVERY_S, Brake, Headway, Worker
 
 CHUNK_TIMEOUT_S = 200
 """How long one statement about a chunk may take; a table without a key is one chunk, however large."""
 
-PAUSE_S = 1.0
-"""How long a worker stands back when green falls behind, before it looks again."""
+
+class Tell(Protocol):
+    """Takes what a worker has to say while it works: words, and figures by name."""
+
+    def __call__(self, what: str, **figures: Any) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,21 @@ class Verification:
         """Chunks and undivided tables."""
         return sum(progress.chunks_left for progress in self.databases.values())
 
+    @property
+    def headway(self) -> Headway:
+        """All databases together; they were queued at the same time."""
+        each = self.databases.values()
+        return Headway(
+            sum(progress.rows_done for progress in each),
+            sum(progress.rows_left for progress in each),
+            max(progress.elapsed_s for progress in each),
+        )
+
     def to_state(self) -> dict[str, Any]:
         """In numbers, for the state machine."""
         return {
             "chunks_left": self.chunks_left,
-            "rows_left": sum(progress.rows_left for progress in self.databases.values()),
+            **self.headway.figures(),
             "rows": {database: progress.rows_done for database, progress in self.databases.items()},
         }
 
@@ -84,7 +98,7 @@ def _queue_tables(databases: Databases, plan: Plan, green: Cluster, database: st
     catalog = look(databases, plan, green, database)
     if catalog.problems:
         raise DataDiffers(f"{database}: {'; '.join(catalog.problems[:20])}.")
-    Queue(databases.on(green, database)).begin(table.relation for table in catalog.tables)
+    Queue(databases.on(green, database)).begin(catalog.tables)
 
 
 def look(
@@ -108,63 +122,88 @@ def settle(databases: Databases, plan: Plan, green: Cluster, database: str) -> C
     return wait
 
 
-def compare(databases: Databases, plan: Plan, green: Cluster, worker: int, work_s: float) -> dict[str, int]:
-    """Compares chunks until none is left or the time is over; returns what it did, in rows and chunks.
+def compare(
+    databases: Databases, plan: Plan, green: Cluster, worker: int, work_s: float, tell: Tell = lambda what, **_: None
+) -> dict[str, float]:
+    """Compares chunks until none is left or the time is over; returns what it did, in rows, chunks and seconds.
 
     Each worker begins with another database. ``work_s`` bounds when the last chunk is begun.
     """
-    deadline = time.monotonic() + work_s
-    done = {"rows": 0, "chunks": 0}
+    began_at = time.monotonic()
+    done = {"rows": 0, "chunks": 0, "stood_back_s": 0.0}
     queues = Databases(databases.credentials, databases.tls, f"{databases.application_name} queue")
     try:
         first = worker % len(plan.databases)
         for database in plan.databases[first:] + plan.databases[:first]:
             queue = Queue(queues.on(green, database))
-            tables = {table.relation: table for table in look(databases, plan, green, database).tables}
-            on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-            with on_blue.patience(CHUNK_TIMEOUT_S), on_green.patience(CHUNK_TIMEOUT_S):
-                while (
-                    time.monotonic() < deadline and (rows := _one(databases, plan, green, database, queue, tables)) >= 0
-                ):
-                    done["rows"] += rows
-                    done["chunks"] += 1
-                    _stand_back(on_blue, plan, plan.slot(database), deadline)
+            compared = _counting(done, database, queue, tell)
+            done["stood_back_s"] += _compare(
+                databases, plan, green, database, queue, began_at + work_s, compared, partial(tell, database=database)
+            )
     finally:
         queues.close()
-    return done
+    return done | {"rows_per_s": round(done["rows"] / max(time.monotonic() - began_at, 1e-9))}
 
 
-def _one(
-    databases: Databases, plan: Plan, green: Cluster, database: str, queue: Queue, tables: dict[Relation, Table]
-) -> int:
-    """Does one piece of work; the rows that were compared, or -1 when there was none left."""
+def _compare(
+    databases: Databases,
+    plan: Plan,
+    green: Cluster,
+    database: str,
+    queue: Queue,
+    deadline: float,
+    compared: Callable[[int], None],
+    tell: Tell,
+) -> float:
+    """Works in one database; the seconds that it stood back."""
+    tables = {table.relation: table for table in look(databases, plan, green, database).tables}
     on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-    with queue.take() as work:
-        if work is None:
-            return -1
-        table = tables.get(work.relation)
-        if table is None:
-            raise DataDiffers(f"{database}: {work.relation} was dropped while it was to be compared.")
-        if work.chunk is None:
-            queue.divide(work, plan_chunks(on_blue, on_green, table))
-            return 0
-        settled = settle(databases, plan, green, database)
-        try:
-            comparison = compare_chunk(on_blue, on_green, table, work.chunk, settled, with_values=False)
-        except TableRewritten:
-            queue.again(work)
-            return 0
-        queue.note(work, comparison)
-        return comparison.rows
+    reader = Reader(databases, plan, database, on_blue)
+    brake = Brake(
+        plan.verify_rows_per_s / plan.verify_workers,
+        lambda: pressure(plan, database, on_blue, reader.session()),
+        deadline,
+        lambda reason: tell("stands back", reason=reason),
+    )
+    settled = settle(databases, plan, green, database)
+    tell("begins", on_reader=reader.session() is not None)
+    with on_blue.patience(CHUNK_TIMEOUT_S), on_green.patience(CHUNK_TIMEOUT_S):
+        Worker(on_blue, on_green, queue, tables, brake, settled, reader.session, compared, with_values=False)()
+    return brake.stood_back_s
 
 
-def _stand_back(on_blue: Session, plan: Plan, slot: str, deadline: float) -> None:
-    """Lets green catch up: comparing must not be what makes it fall behind."""
-    while time.monotonic() < deadline:
-        slots = on_blue.query("slot_lag", slot=slot)
-        if not slots or slots[0]["lag_bytes"] <= plan.max_lag_bytes:
-            return
-        time.sleep(PAUSE_S)
+def _counting(done: dict[str, float], database: str, queue: Queue, tell: Tell) -> Callable[[int], None]:
+    """What counts the rows of each chunk, and tells now and then how far the database is."""
+    told_at = time.monotonic()
+
+    def count(rows: int) -> None:
+        nonlocal told_at
+        done["rows"] += rows
+        done["chunks"] += 1
+        if time.monotonic() - told_at >= TOLD_EVERY_S:
+            told_at = time.monotonic()
+            tell("compares", database=database, **queue.progress().headway.figures())
+
+    return count
+
+
+def pressure(plan: Plan, database: str, on_blue: Session, on_reader: Session | None = None) -> str | None:
+    """Why comparing has to wait: green falls behind, or blue, or the reader that is read from, is busy.
+
+    Busy is a server on which more sessions of others are at work, or wait for something, than
+    ``verify_max_active_sessions``; 0 stands for its max_worker_processes.
+    """
+    slots = on_blue.query("slot_lag", slot=plan.slot(database))
+    if slots and slots[0]["lag_bytes"] > plan.max_lag_bytes:
+        return f"{database}: green is {slots[0]['lag_bytes']} bytes behind, {plan.max_lag_bytes} are allowed"
+    for name, session in (("blue", on_blue), ("blue's reader", on_reader)):
+        if session is None:
+            continue
+        sessions = session.one("active_sessions")
+        limit = plan.verify_max_active_sessions or sessions["usual"]
+        if sessions["active"] > limit:
+            return f"{name} has {sessions['active']} active sessions, {limit} are allowed"
+    return None
 
 
 def progress(databases: Databases, plan: Plan, green: Cluster) -> Verification:

@@ -6,6 +6,7 @@ done. Nothing of it travels through the state machine, so a table may have a mil
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,18 +16,14 @@ from ..model import Relation
 from ..postgres import Row, Session
 from .chunks import Chunk, Key
 from .comparing import Comparison
+from .tables import Table
+from .working import Headway, Work
 
 NAMED = 20
 """Of the rows that differ so many are kept by name, for each chunk."""
 
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A table that is to be divided into chunks, or one of its chunks."""
-
-    number: int
-    relation: Relation
-    chunk: Chunk | None
+QUEUED_AT_ONCE = 10_000
+"""Chunks that one statement puts into the queue: a large table has a million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +36,13 @@ class Progress:
     differing_rows: int
     differences: tuple[str, ...]
     unsettled: int
+    elapsed_s: float
+    """From when the queue was made until the last chunk was done, or until now."""
+
+    @property
+    def headway(self) -> Headway:
+        """In rows and time."""
+        return Headway(self.rows_done, self.rows_left, self.elapsed_s)
 
 
 class Queue:
@@ -46,6 +50,8 @@ class Queue:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._first = 0
+        """Below this number was none that is free: what is done need not be passed over for each piece of work."""
 
     def is_there(self) -> bool:
         """Whether the queue was made."""
@@ -55,13 +61,16 @@ class Queue:
         """Removes the queue, and with it what is known."""
         self._session.query("drop_verification")
 
-    def begin(self, relations: Iterable[Relation]) -> None:
+    def begin(self, tables: Iterable[Table]) -> None:
         """Starts anew with these tables: nothing that was compared before holds any more."""
-        ordered = list(relations)
+        ordered = list(tables)
         with self._session.transaction(lock="bluegreen verification"):
             self._session.query("install_verification")
             self._session.query(
-                "queue_tables", schemas=[each.schema for each in ordered], names=[each.name for each in ordered]
+                "queue_tables",
+                schemas=[table.relation.schema for table in ordered],
+                names=[table.relation.name for table in ordered],
+                row_estimates=[table.row_estimate for table in ordered],
             )
 
     @contextmanager
@@ -72,13 +81,22 @@ class Queue:
         """
         with self._session.transaction():
             self._session.run("SET LOCAL idle_in_transaction_session_timeout = 0")
-            rows = self._session.query("take_work")
+            rows = self._session.query("take_work", first=self._first)
+            if not rows and self._first:  # one before it may be free again
+                rows = self._session.query("take_work", first=0)
+            self._first = rows[0]["number"] if rows else 0
             yield _work(rows[0]) if rows else None
+
+    def is_dividing(self) -> bool:
+        """Whether another worker is about to put chunks in a table's place."""
+        return bool(self._session.one("undivided_tables")["any_left"])
 
     def divide(self, work: Work, chunks: Iterable[Chunk]) -> None:
         """Puts a table's chunks where the table was."""
-        states = json.dumps([chunk.to_state() for chunk in chunks])
-        self._session.query("queue_chunks", number=work.number, chunks=states)
+        states = (chunk.to_state() for chunk in chunks)
+        while batch := list(itertools.islice(states, QUEUED_AT_ONCE)):
+            self._session.query("queue_chunks", number=work.number, chunks=json.dumps(batch))
+        self._session.query("drop_work", number=work.number)
 
     def again(self, work: Work) -> None:
         """Puts the whole table in its place: its rows are in other blocks by now."""

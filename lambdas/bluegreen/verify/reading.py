@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import TableRewritten
 from ..postgres import Session
 from ..quoting import identifier
 from .chunks import Chunk, Key, key_text
@@ -49,18 +50,34 @@ ABSENT = Details((), 0)
 
 
 def total(session: Session, table: Table, side: Side, chunk: Chunk) -> Print:
-    """The fingerprint of a chunk."""
+    """The fingerprint of a chunk. Raises ``TableRewritten`` when its blocks are of another file by now.
+
+    The statement's own lock on the table keeps the file from being replaced between reading it and asking for it.
+    """
     condition, bounds = chunk.condition(table, side)
     what = f"count(*) AS count, sum({row_hash(table, side)})::text AS sum"
+    if chunk.files:
+        what += f", {_FILE} AS file"
+        bounds["name"] = table.sql_name
     (row,) = session.run(f"SELECT {what} FROM {table.source(side)} WHERE {condition}", **bounds)  # noqa: S608
+    if chunk.files and row["file"] != chunk.files[side]:
+        raise rewritten(table)
     return row["count"], row["sum"] or "0"
+
+
+_FILE = "pg_relation_filenode(:name::regclass)::bigint"
 
 
 def file_of(session: Session, table: Table) -> int:
     """The number of the file that a table's rows are in."""
-    (row,) = session.run("SELECT pg_relation_filenode(:name::regclass)::bigint AS file", name=table.sql_name)
+    (row,) = session.run(f"SELECT {_FILE} AS file", name=table.sql_name)
     file: int = row["file"]
     return file
+
+
+def rewritten(table: Table) -> TableRewritten:
+    """The error of a table whose chunks are void."""
+    return TableRewritten(f"{table.relation} was rewritten meanwhile, as by VACUUM FULL: compare it again.")
 
 
 def buckets(session: Session, table: Table, side: Side, chunk: Chunk) -> dict[int, Print]:

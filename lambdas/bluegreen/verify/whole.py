@@ -1,94 +1,32 @@
-"""Every table of every database, in parallel within a budget of connections, and stopping when it must."""
+"""All tables of two databases that need not belong to a release, in parallel within a budget of connections."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol
 
-from ..errors import SqlError
+from ..errors import SqlError, TableRewritten
 from ..model import Relation
 from ..postgres import Session
 from .catalog import Catalog, read_catalog
 from .chunks import CHUNK_ROWS, Chunk
-from .comparing import NAMED, Comparison, TableRewritten, compare_chunk, nothing
-from .planning import plan_chunks
+from .comparing import NAMED, Comparison, Settle, nothing
 from .tables import BLUE, GREEN, Side, Table, fix_output
+from .working import Brake, Headway, Work, Worker
 
-Connect = Callable[[Side, str], Session]
-"""Opens a session on a side's database; who asks for it closes it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A chunk to compare."""
-
-    database: str
-    table: Table
-    chunk: Chunk
-
-
-class Store(Protocol):
-    """Keeps what is to do and what is done; called by many threads. One that outlives the run makes it restartable."""
-
-    def claim(self) -> Task | None:
-        """A task that nobody has claimed; None when there are no more."""
-
-    def done(self, task: Task, comparison: Comparison) -> None:
-        """Notes the result of a task."""
-
-
-class MemoryStore:
-    """Tasks from an iterator, which plans them only as they are claimed."""
-
-    def __init__(self, tasks: Iterable[Task]) -> None:
-        self._tasks = iter(tasks)
-        self._lock = threading.Lock()
-
-    def claim(self) -> Task | None:
-        """The next one."""
-        with self._lock:
-            return next(self._tasks, None)
-
-    def done(self, task: Task, comparison: Comparison) -> None:
-        """Nothing is kept: the report has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is."""
-
-    rows: int
-    row_estimate: int
-    chunks: int
-    elapsed_s: float
-
-    @property
-    def rows_per_s(self) -> float:
-        """The rate so far."""
-        return self.rows / max(self.elapsed_s, 1e-9)
-
-    @property
-    def left_s(self) -> float | None:
-        """Seconds that are left at this rate.
-
-        >>> Progress(rows=100, row_estimate=300, chunks=1, elapsed_s=2.0).left_s
-        4.0
-        """
-        return max(0.0, (self.row_estimate - self.rows) / self.rows_per_s) if self.rows else None
+Connect = Callable[[Side], Session]
+"""Opens a session on a side; who asks for it closes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """A chunk that is not proven equal."""
 
-    database: str
     relation: Relation
     comparison: Comparison
 
@@ -103,8 +41,6 @@ class Report:
     found: list[Found] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """Chunks that could not be compared, in words."""
-    stopped: str | None = None
-    """Why the run ended before everything was compared."""
 
     @property
     def differing_rows(self) -> int:
@@ -117,114 +53,134 @@ class Report:
         return sum(len(found.comparison.unsettled) for found in self.found)
 
 
-def read_catalogs(connect: Connect, databases: Sequence[str]) -> dict[str, Catalog]:
-    """The tables of each database."""
-    catalogs = {}
-    for database in databases:
-        with sessions(connect, database) as (blue, green):
-            catalogs[database] = read_catalog(blue, green)
-    return catalogs
+class MemoryQueue:
+    """The pieces of work of one run, for its threads; what comes out is in ``report``."""
 
+    def __init__(self, tables: Iterable[Table], progress: Callable[[Headway], None]) -> None:
+        self.report = Report()
+        self._pieces = deque(Work(0, table.relation, None) for table in tables)
+        self._estimates = {table.relation: table.row_estimate for table in tables}
+        self._rows: Counter[Relation] = Counter()
+        self._differing: Counter[Relation] = Counter()
+        self._dividing = 0
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._began_at = time.monotonic()
 
-def plan(connect: Connect, catalogs: Mapping[str, Catalog], chunk_rows: int = CHUNK_ROWS) -> Iterator[Task]:
-    """All chunks, each made only when it is asked for; one more session on each side is open meanwhile."""
-    for database, catalog in catalogs.items():
-        with sessions(connect, database) as (blue, green):
-            for table in catalog.tables:
-                for chunk in plan_chunks(blue, green, table, chunk_rows):
-                    yield Task(database, table, chunk)
-
-
-@contextmanager
-def sessions(connect: Connect, database: str) -> Iterator[tuple[Session, Session]]:
-    """A session on each side, fit for comparing."""
-    with closing(connect(BLUE, database)) as blue, closing(connect(GREEN, database)) as green:
-        fix_output(blue)
-        fix_output(green)
-        yield blue, green
-
-
-@dataclass(slots=True)
-class Run:
-    """Compares what a store has to give. ``workers`` is the number of connections to each side.
-
-    ``pressure`` is asked before each chunk; when it gives a reason, the run stops. ``settle`` takes a database's name.
-    """
-
-    connect: Connect
-    store: Store
-    workers: int = 2
-    settle: Callable[[str], None] | None = None
-    progress: Callable[[Progress], None] = lambda _: None
-    pressure: Callable[[], str | None] = lambda: None
-    max_rows_per_s: float | None = None
-    row_estimate: int = 0
-    with_values: bool = True
-    report: Report = field(default_factory=Report)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _began_at: float = 0.0
-    _free_at: float = 0.0
-    _differing: Counter[tuple[str, Relation]] = field(default_factory=Counter)
-
-    def __call__(self) -> Report:
-        """Returns when everything is compared, or the run was stopped. An unreachable database is an error."""
-        self._began_at = self._free_at = time.monotonic()
-        with ThreadPoolExecutor(self.workers) as pool:
-            for worker in [pool.submit(self._work) for _ in range(self.workers)]:
-                worker.result()
-        self.report.elapsed_s = time.monotonic() - self._began_at
-        return self.report
-
-    def _work(self) -> None:
+    @contextmanager
+    def take(self) -> Iterator[Work | None]:
+        """The next piece, but of tables of which enough is known. One that PostgreSQL refuses is noted as a failure."""
+        work = self._next()
         try:
-            task = self._next()
-            while task:
-                database = task.database
-                with sessions(self.connect, database) as (blue, green):
-                    while task and task.database == database:
-                        self._compare(blue, green, task)
-                        task = self._next()
-        except BaseException as error:
-            self._stop(str(error))
-            raise
-
-    def _next(self) -> Task | None:
-        if self.report.stopped:
-            return None
-        if reason := self.pressure():
-            self._stop(reason)
-            return None
-        while (task := self.store.claim()) and self._differing[task.database, task.table.relation] >= NAMED:
-            pass  # enough is known about this table
-        if task:
-            self._pace(task.chunk.row_estimate)
-        return task
-
-    def _stop(self, reason: str) -> None:
-        self.report.stopped = self.report.stopped or reason
-
-    def _pace(self, rows: int) -> None:
-        if not self.max_rows_per_s:
-            return
-        with self._lock:
-            begins_at = max(self._free_at, time.monotonic())
-            self._free_at = begins_at + rows / self.max_rows_per_s
-        time.sleep(max(0.0, begins_at - time.monotonic()))
-
-    def _compare(self, blue: Session, green: Session, task: Task) -> None:
-        settle = partial(self.settle, task.database) if self.settle else nothing
-        try:
-            comparison = compare_chunk(blue, green, task.table, task.chunk, settle, with_values=self.with_values)
-        except (SqlError, TableRewritten) as error:
+            yield work
+        except SqlError as error:
+            assert work
+            self._fail(work, error)
+        finally:
             with self._lock:
-                self.report.failures.append(f"{task.database}: {task.table.relation}: {error}")
-            return
-        self.store.done(task, comparison)
+                self._dividing -= work is not None and work.chunk is None
+
+    def _next(self) -> Work | None:
+        with self._lock:
+            while self._pieces:
+                work = self._pieces.popleft()
+                if self._differing[work.relation] < NAMED:
+                    self._dividing += work.chunk is None
+                    return work
+        return None
+
+    def is_dividing(self) -> bool:
+        """Whether chunks are about to come."""
+        with self._lock:
+            return self._dividing > 0
+
+    def finish(self) -> None:
+        """Everything was compared."""
+        self.report.elapsed_s = time.monotonic() - self._began_at
+
+    def stop(self) -> None:
+        """Nothing is handed out any more."""
+        with self._lock:
+            self._pieces.clear()
+
+    def divide(self, work: Work, chunks: Iterable[Chunk]) -> None:
+        """Its chunks are done before other tables."""
+        pieces = [Work(0, work.relation, chunk) for chunk in chunks]
+        with self._lock:
+            self._pieces.extendleft(reversed(pieces))
+
+    def again(self, work: Work) -> None:
+        """Whoever rewrites a table now had better compare it later."""
+        self._fail(work, TableRewritten("it was rewritten meanwhile, as by VACUUM FULL: compare it again"))
+
+    def _fail(self, work: Work, error: Exception) -> None:
+        with self._lock:
+            self.report.failures.append(f"{work.relation}: {error}")
+
+    def note(self, work: Work, comparison: Comparison) -> None:
+        """Into the report."""
         with self._lock:
             self.report.rows += comparison.rows
             self.report.chunks += 1
+            self._rows[work.relation] += comparison.rows
             if not comparison.is_equal:
-                self.report.found.append(Found(task.database, task.table.relation, comparison))
-                self._differing[task.database, task.table.relation] += comparison.differing_rows
-            elapsed_s = time.monotonic() - self._began_at
-            self.progress(Progress(self.report.rows, self.row_estimate, self.report.chunks, elapsed_s))
+                self.report.found.append(Found(work.relation, comparison))
+                self._differing[work.relation] += comparison.differing_rows
+            left = sum(max(0, rows - self._rows[relation]) for relation, rows in self._estimates.items())
+            self._progress(Headway(self.report.rows, left, time.monotonic() - self._began_at))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Compares tables. ``workers`` is the number of connections to each side."""
+
+    connect: Connect
+    workers: int = 2
+    settle: Settle = nothing
+    progress: Callable[[Headway], None] = lambda _: None
+    max_rows_per_s: float = 0.0
+    """All workers together; 0 for no limit."""
+    with_values: bool = True
+    chunk_rows: int = CHUNK_ROWS
+
+    def __call__(self, catalog: Catalog) -> Report:
+        """Returns when everything is compared. An unreachable database is an error."""
+        tables = {table.relation: table for table in catalog.tables}
+        queue = MemoryQueue(catalog.tables, self.progress)
+        with ThreadPoolExecutor(self.workers) as pool:
+            for worker in [pool.submit(self._work, queue, tables) for _ in range(self.workers)]:
+                worker.result()
+        queue.finish()
+        return queue.report
+
+    def _work(self, queue: MemoryQueue, tables: Mapping[Relation, Table]) -> None:
+        try:
+            with sessions(self.connect) as (blue, green):
+                Worker(
+                    blue,
+                    green,
+                    queue,
+                    tables,
+                    Brake(self.max_rows_per_s / self.workers),
+                    self.settle,
+                    with_values=self.with_values,
+                    chunk_rows=self.chunk_rows,
+                )()
+        except BaseException:
+            queue.stop()
+            raise
+
+
+def catalog_of(connect: Connect) -> Catalog:
+    """The tables of both sides."""
+    with sessions(connect) as (blue, green):
+        return read_catalog(blue, green)
+
+
+@contextmanager
+def sessions(connect: Connect) -> Iterator[tuple[Session, Session]]:
+    """A session on each side, fit for comparing."""
+    with closing(connect(BLUE)) as blue, closing(connect(GREEN)) as green:
+        fix_output(blue)
+        fix_output(green)
+        yield blue, green
