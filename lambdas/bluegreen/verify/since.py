@@ -63,13 +63,14 @@ def rehearse(databases: Databases, plan: Plan, green: Cluster) -> None:
     A table that is altered after this is looked up again if the log describes columns that were not there; otherwise
     comparing it fails, as it has to. Raises ``NotReadyToFreeze`` when the freeze would have to read too much log.
     """
+    schemas = databases.each(plan.databases, lambda database: _read_schema(databases, plan, green, database, None))
     recorder.bring_forward(databases, plan, green)
     changed = compare_changed(databases, plan, green)
     recorder.require_near(databases, plan, green)
 
     def remember(database: str) -> None:
         on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-        schema = _read_schema(databases, plan, green, database, None)
+        schema = schemas[database]
         before = on_blue.memory.get(on_green, NOTHING_KNOWN).busy
         busy = [r for r in dict.fromkeys((*before, *changed[database])) if r in schema.tables and schema.tables[r].key]
         compare_keys(on_blue, on_green, [(schema.tables[relation], ()) for relation in busy])  # it is planned now
