@@ -56,6 +56,7 @@ class Release:
         self._client = stepfunctions
         self.execution_arn = execution_arn
         self._mail_folder = mail_folder
+        self._mails: dict[Path, Mail] = {}
         self.transitions = 0
         self._steps: dict[str, Step] = {}
         self._seen = 0
@@ -118,8 +119,10 @@ class Release:
 
     def mails(self) -> list[Mail]:
         """The mails of this release, oldest first."""
-        found = (Mail.read(path) for path in sorted(self._mail_folder.glob("*.eml")))
-        return [mail for mail in found if self.execution_arn in mail.body]
+        for path in sorted(self._mail_folder.glob("*.eml")):
+            if path not in self._mails:  # this is asked often, and reading a mail takes a millisecond
+                self._mails[path] = Mail.read(path)
+        return [mail for mail in self._mails.values() if self.execution_arn in mail.body]
 
     def approval_request(self) -> Mail | None:
         """The mail that asks for approval, once it was sent."""

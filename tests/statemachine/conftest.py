@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import time
 import uuid
 import zipfile
 from collections import Counter
@@ -17,7 +18,7 @@ import pytest
 from local.aws.emulator import Emulator
 from local.aws.environment import Answer, Function
 from local.host import working_folder
-from local.release import Release
+from local.release import POLL_S, Release
 
 DEFINITION = Path("statemachine/release.asl.json")
 TOPIC_MAIL = "release-lead@example.com"
@@ -124,6 +125,7 @@ class Machine:
             if (request := release.approval_request()) and request.task_token not in self.events:
                 self.events[str(request.task_token)] = {}
                 release.answer(decision)
+            time.sleep(POLL_S)
         return release, [step.name for step in release.new_steps() if step.duration_s is None]
 
 
