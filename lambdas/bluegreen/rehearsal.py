@@ -13,6 +13,7 @@ from .freeze_methods import method_of
 from .model import Cluster, Plan
 from .postgres import Databases
 from .switchover import sequence_states
+from .verification import count_rows
 from .verify import since
 
 Names = tuple[str, ...]
@@ -79,4 +80,7 @@ def rehearse(databases: Databases, plan: Plan, green: Cluster, state: str) -> No
 
     databases.each(plan.databases if state in IN_EVERY_DATABASE else [plan.home], in_database)
     if state == "VerifyCutover":
-        since.rehearse(databases, plan, green)
+        changed = since.rehearse(databases, plan, green)
+        databases.each(
+            plan.databases, lambda database: count_rows(databases, plan, green, database, list(changed[database]))
+        )

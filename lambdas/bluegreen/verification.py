@@ -10,10 +10,13 @@ from .errors import FreezeBudgetExceeded, RowCountsDiffer, SqlError
 from .model import Cluster, Plan, Relation
 from .postgres import QUERY_CANCELED, Databases, Session
 from .verify import since
+from .verify.comparing import at_once
 
 COUNTED_BYTES = 16 * 2**20
 """In the freeze the rows of a database's changed tables are counted, the smallest first, until they are this large
 together, which takes some 10 ms: more would make the freeze as long as the database is large."""
+
+Counts = dict[Relation, int]
 
 
 def verify_cutover(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, int]]:
@@ -52,23 +55,30 @@ def compare_row_counts(
 
     Returns how many tables were counted. Raises ``RowCountsDiffer``.
     """
-    if not changed:
-        return 0
-    sessions = {"blue": databases.on(plan.blue, database), "green": databases.on(green, database)}
-    sizes = sessions["blue"].query("sizes_of_tables", **_arrays(changed))
-    small = [Relation(row["schema"], row["name"]) for row in sizes if row["bytes_so_far"] <= COUNTED_BYTES]
-    counts = databases.each(list(sessions), lambda side: _row_counts(sessions[side], small))
+    on_blue, on_green = count_rows(databases, plan, green, database, changed)
     differing = [
-        f"{database}.{table}: {rows} on blue, {counts['green'].get(table, 'no table')} on green"
-        for table, rows in counts["blue"].items()
-        if counts["green"].get(table) != rows
+        f"{database}.{table}: {rows} on blue, {on_green.get(table, 'no table')} on green"
+        for table, rows in on_blue.items()
+        if on_green.get(table) != rows
     ]
     if differing:
         raise RowCountsDiffer(f"{len(differing)} tables differ. {'; '.join(differing[:20])}.")
-    return len(small)
+    return len(on_blue)
 
 
-def _row_counts(session: Session, tables: Sequence[Relation]) -> dict[Relation, int]:
+def count_rows(
+    databases: Databases, plan: Plan, green: Cluster, database: str, tables: Sequence[Relation]
+) -> tuple[Counts, Counts]:
+    """The number of rows on blue and on green, of as many of these tables as may be counted."""
+    if not tables:
+        return {}, {}
+    on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+    sizes = on_blue.query("sizes_of_tables", **_arrays(tables))
+    small = [Relation(row["schema"], row["name"]) for row in sizes if row["bytes_so_far"] <= COUNTED_BYTES]
+    return at_once(on_blue, on_green, lambda session, _: _row_counts(session, small))
+
+
+def _row_counts(session: Session, tables: Sequence[Relation]) -> Counts:
     rows = session.query("row_counts", **_arrays(tables))
     return {Relation(row["schema"], row["name"]): row["row_count"] for row in rows}
 

@@ -57,11 +57,12 @@ def compare_rest(databases: Databases, plan: Plan, green: Cluster, database: str
     return found
 
 
-def rehearse(databases: Databases, plan: Plan, green: Cluster) -> None:
+def rehearse(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
     """Compares what has changed until now, and keeps for ``compare_rest`` what that would have to read of catalogs.
 
     A table that is altered after this is looked up again if the log describes columns that were not there; otherwise
-    comparing it fails, as it has to. Raises ``NotReadyToFreeze`` when the freeze would have to read too much log.
+    comparing it fails, as it has to. Returns what came out for the tables that had changed. Raises
+    ``NotReadyToFreeze`` when the freeze would have to read too much log.
     """
     schemas = databases.each(plan.databases, lambda database: _read_schema(databases, plan, green, database, None))
     recorder.bring_forward(databases, plan, green)
@@ -77,6 +78,7 @@ def rehearse(databases: Databases, plan: Plan, green: Cluster) -> None:
         on_blue.memory[on_green] = replace(schema, busy=tuple(busy))
 
     databases.each(plan.databases, remember)
+    return changed
 
 
 @dataclass(frozen=True, slots=True)
