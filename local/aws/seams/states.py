@@ -57,6 +57,7 @@ from moto.stepfunctions.parser.utils import TMP_THREADS
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from . import events
+from .functions import Direct
 from .knobs import Knobs
 from .patching import Seams
 
@@ -199,7 +200,9 @@ class _Clients:
         with self._lock:
             key = (service_name, region_name)
             if key not in self._clients:
-                self._clients[key] = boto3.client(service_name, region_name, **kwargs)
+                is_lambda = service_name == "lambda"
+                client = Direct(region_name) if is_lambda else boto3.client(service_name, region_name, **kwargs)
+                self._clients[key] = client
             return self._clients[key]
 
 
