@@ -5,13 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bluegreen import freeze, switchover
 from bluegreen.errors import DataDiffers, NotReadyToFreeze
+from bluegreen.model import Relation
 from bluegreen.postgres import Databases
-from bluegreen.verify import live, recorder, since
+from bluegreen.verify import live, planning, recorder, since
 from bluegreen.verify.chunks import Chunk
 from bluegreen.verify.comparing import Comparison
 from bluegreen.verify.live import Verification
@@ -89,6 +91,36 @@ def test_a_row_that_somebody_changes_on_green_is_found_at_every_moment(following
         lab.green_server.execute(APP, change)
     with pytest.raises(DataDiffers, match=r"public.orders \(7\): note"):
         since.compare_rest(lab.databases, lab.plan, lab.green, APP)
+
+
+def test_much_log_is_read_in_parts_and_a_whole_table_compared_at_the_end(
+    following: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = following
+    compare_all(lab)
+    happened: list[str] = []
+
+    def read(*args: Any, original: Any = recorder.read) -> Any:
+        changes, upto, is_all = original(*args)
+        happened.append("last part read" if is_all else "part read")
+        return changes, upto, is_all
+
+    def plan_chunks(*args: Any, original: Any = planning.plan_chunks) -> Any:
+        happened.append("table compared")
+        return original(*args)
+
+    monkeypatch.setattr(since, "PART_BYTES", 1 << 16)
+    monkeypatch.setattr(recorder, "read", read)
+    monkeypatch.setattr(since, "plan_chunks", plan_chunks)
+    lab.blue_server.execute(APP, "TRUNCATE measured")
+    for _ in range(4):
+        lab.blue_server.execute(APP, "UPDATE orders SET note = note || '.' WHERE id <= 300")
+    changed = since.compare_changed(lab.databases, replace(lab.plan, databases=(APP,)), lab.green)[APP]
+    first = happened.index("last part read")
+    assert happened[:first].count("part read") >= 3
+    assert happened[first + 1 :] == ["table compared"]
+    assert changed[Relation("public", "orders")].rows >= 300
+    assert changed[Relation("public", "measured_2026")].is_equal
 
 
 def test_a_change_that_green_skipped_is_found(following: Lab) -> None:

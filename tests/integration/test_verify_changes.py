@@ -31,7 +31,8 @@ def settle(lab: Lab) -> None:
 def changed(lab: Lab, *, forget: bool = True) -> Changes:
     """What changed since the last time."""
     settle(lab)
-    found, upto = recorder.read(lab.databases, lab.plan, lab.green, APP, KEYS)
+    found, upto, is_all = recorder.read(lab.databases, lab.plan, lab.green, APP, KEYS)
+    assert is_all
     if forget:
         recorder.forget(lab.databases, lab.plan, lab.green, APP, upto)
     return found

@@ -71,17 +71,31 @@ def _create_slot(on_green: Session, database: str, recorder: str) -> None:
             raise
 
 
-def read(databases: Databases, plan: Plan, green: Cluster, database: str, keys: Keys) -> tuple[Changes, Positions]:
-    """What changed in a database on either side since the recorders were made or told to forget, and up to where."""
-    sides = {"blue": plan.blue, "green": green}
+def read(
+    databases: Databases, plan: Plan, green: Cluster, database: str, keys: Keys, at_most_bytes: int | None = None
+) -> tuple[Changes, Positions, bool]:
+    """What changed in a database on either side since the recorders were made or told to forget, and up to where.
 
-    def read_side(side: str) -> tuple[Changes, Lsn]:
+    With ``at_most_bytes`` no more than so much of each log is read; the third value says whether that was all.
+    """
+    sides = {"blue": plan.blue, "green": green}
+    recorder = plan.recorder(database)
+
+    def read_side(side: str) -> tuple[Changes, Lsn, bool]:
         session = databases.on(sides[side], database)
-        upto = Lsn.parse(session.one("flush_log")["lsn"])
-        return changes.read(session, plan.recorder(database), plan.sql_name, upto, keys), upto
+        end = upto = Lsn.parse(session.one("flush_log")["lsn"])
+        if at_most_bytes is not None:
+            begin = Lsn.parse(session.one("slot", slot=recorder)["confirmed_flush_lsn"])
+            upto = min(end, Lsn(begin.position_bytes + at_most_bytes))
+        return changes.read(session, recorder, plan.sql_name, upto, keys), upto, upto == end
 
     found = databases.each(list(sides), read_side)
-    return merged(*(changed for changed, _ in found.values())), {side: upto for side, (_, upto) in found.items()}
+    together = merged(*(changed for changed, _, _ in found.values()))
+    return (
+        together,
+        {side: upto for side, (_, upto, _) in found.items()},
+        all(is_all for _, _, is_all in found.values()),
+    )
 
 
 def bring_forward(databases: Databases, plan: Plan, green: Cluster) -> None:

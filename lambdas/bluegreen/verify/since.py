@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from ..model import Cluster, Plan, Relation
@@ -17,6 +17,12 @@ from .tables import Table
 
 Found = dict[Relation, Comparison]
 
+PART_BYTES = 2**30
+"""So much of a log is read at once: what is decoded lies on the server's disk until it is fetched."""
+
+ANY_ROW: Key = ()
+"""Left in place of keys: all of a table has to be looked at, which is done once, when the whole log is read."""
+
 
 def compare_changed(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
     """Compares what changed on either side since it was last compared, and lets the recorders forget that.
@@ -26,22 +32,36 @@ def compare_changed(databases: Databases, plan: Plan, green: Cluster) -> dict[st
     """
 
     def compare(database: str) -> Found:
-        queue = Queue(databases.on(green, database))
-        settle = live.settle(databases, plan, green, database)
-        settle()  # else what blue changed just now would be in green's log the next time
-        schema = _read_schema(databases, plan, green, database, [])
-        changes, upto = recorder.read(databases, plan, green, database, schema.full_identity)
-        found = _compare(databases, plan, green, database, schema, changes, queue.unsettled(), settle)
-        _require_equal(database, found)
-        with databases.on(green, database).transaction(lock=plan.sql_name):
-            queue.forget_unsettled()
-            for relation, comparison in found.items():
-                queue.leave(relation, comparison.unsettled)
-        recorder.forget(databases, plan, green, database, upto)
+        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+        found: Found = {}
+        with on_blue.patience(live.CHUNK_TIMEOUT_S), on_green.patience(live.CHUNK_TIMEOUT_S):
+            is_all = False
+            while not is_all:
+                part, is_all = _compare_part(databases, plan, green, database)
+                for relation, comparison in part.items():
+                    before = found.get(relation, Comparison(0))
+                    found[relation] = replace(comparison, rows=before.rows + comparison.rows)
         return found
 
     with live.alone(databases, plan, green):  # what one left unsettled another would overlook
         return databases.each(plan.databases, compare)
+
+
+def _compare_part(databases: Databases, plan: Plan, green: Cluster, database: str) -> tuple[Found, bool]:
+    """Compares what a part of the logs names, and whether that was all; what a call that dies has done stays done."""
+    queue = Queue(databases.on(green, database))
+    settle = live.settle(databases, plan, green, database)
+    settle()  # else what blue changed just now would be in green's log the next time
+    schema = _read_schema(databases, plan, green, database, [])
+    changes, upto, is_all = recorder.read(databases, plan, green, database, schema.full_identity, PART_BYTES)
+    found = _compare(databases, plan, green, database, schema, changes, queue.unsettled(), settle, is_last=is_all)
+    _require_equal(database, found)
+    with databases.on(green, database).transaction(lock=plan.sql_name):
+        queue.forget_unsettled()
+        for relation, comparison in found.items():
+            queue.leave(relation, comparison.unsettled)
+    recorder.forget(databases, plan, green, database, upto)
+    return found, is_all
 
 
 def compare_rest(databases: Databases, plan: Plan, green: Cluster, database: str) -> Found:
@@ -51,7 +71,7 @@ def compare_rest(databases: Databases, plan: Plan, green: Cluster, database: str
     """
     on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
     schema = on_blue.memory.get(on_green) or _read_schema(databases, plan, green, database, [])
-    changes, _ = recorder.read(databases, plan, green, database, schema.full_identity)
+    changes, _, _ = recorder.read(databases, plan, green, database, schema.full_identity)
     found = _compare(databases, plan, green, database, schema, changes, Queue(on_green).unsettled(), nothing)
     _require_equal(database, found)
     return found
@@ -122,6 +142,8 @@ def _compare(
     changes: Changes,
     unsettled: dict[Relation, set[Key]],
     settle: Settle,
+    *,
+    is_last: bool = True,
 ) -> Found:
     on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
     relations = [*changes, *(relation for relation in unsettled if relation not in changes)]
@@ -135,7 +157,9 @@ def _compare(
             found[relation] = Comparison(0, differing_rows=1)  # it is on one side only
             continue
         keys = _keys(table, changes.get(relation, Changed(table.key)), unsettled.get(relation, set()))
-        if keys is None:
+        if keys is None and not is_last:
+            found[relation] = Comparison(0, unsettled=(ANY_ROW,))
+        elif keys is None:
             chunks = plan_chunks(on_blue, on_green, table)
             parts = [compare_chunk(on_blue, on_green, table, chunk, settle, with_values=False) for chunk in chunks]
             found[relation] = sum(parts, Comparison(0))
@@ -149,9 +173,9 @@ def _compare(
     return found
 
 
-def _keys(table: Table, changed: Changed, unsettled: Iterable[Key]) -> list[Key] | None:
+def _keys(table: Table, changed: Changed, unsettled: Collection[Key]) -> list[Key] | None:
     """The rows to be looked at, in the order of the table's key; None when all have to be."""
-    if changed.is_whole or not table.key or table.key_names != frozenset(changed.columns):
+    if changed.is_whole or ANY_ROW in unsettled or not table.key or table.key_names != frozenset(changed.columns):
         return None
     places = [changed.columns.index(name) for name in table.key]
     return sorted({tuple(key[place] for place in places) for key in changed.keys} | set(unsettled))
