@@ -116,7 +116,7 @@ def _sides(ends: Ends) -> Callable[[Side], Session]:
 def _divide(ends: Ends) -> float:
     with whole.sessions(_sides(ends)) as (blue, green), closing(_session(ends[GREEN])) as session:
         queue, catalog = Queue(session), whole.catalog_of(_sides(ends))
-        queue.begin(catalog.tables)
+        queue.begin(catalog.tables, {})
         began_at = time.perf_counter()
         tables = {table.relation: table for table in catalog.tables}
         worker = Worker(blue, green, queue, tables, Brake(), chunk_rows=ROWS_OF_A_CHUNK)

@@ -43,6 +43,7 @@ SETTINGS = {
     "search_path": "pg_catalog",  # nothing of the application's can shadow what we call
     "lock_timeout": "10s",
     "synchronous_commit": "on",  # what decides on a release must survive a crash, whatever the database is set to
+    "client_encoding": "UTF8",  # whatever the database's is: our statements, and the names in it, may not be in that
     "DateStyle": "ISO",
     "TimeZone": "UTC",
 }

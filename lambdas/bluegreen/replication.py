@@ -53,7 +53,7 @@ def create_publications(databases: Databases, plan: Plan) -> None:
             if session.query("publication", name=plan.sql_name):
                 return
             if tables := tables_without_identity(session):
-                raise BlueUnfit(f"{database}: no usable replica identity: {', '.join(map(str, tables))}.")
+                raise BlueUnfit(f"{database}: no usable replica identity: {', '.join(map(str, tables[:20]))}.")
             session.query("install_schema")
             session.run(f"COMMENT ON SCHEMA {SCHEMA} IS {literal(plan.sql_name)}")
             session.run(f"CREATE PUBLICATION {name} FOR ALL TABLES")

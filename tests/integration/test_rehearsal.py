@@ -26,6 +26,8 @@ STEPS: dict[str, Step] = {
 UNPREPARED = {"sequence_states", "starting_sessions", "flush_log", "insert_lsn"} | {
     "keys_of_full_identity",
     "unsettled_rows",
+    "shapes",
+    "kept_shapes",
     "note_running_transactions",
 }
 """Without parameters, so they cannot be prepared; rehearsing runs them."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen import freeze, switchover
+from bluegreen import freeze, replication, switchover
 from bluegreen.errors import DataDiffers, NotReadyToFreeze
 from bluegreen.model import Relation
 from bluegreen.postgres import Databases
@@ -18,7 +18,7 @@ from bluegreen.verify.chunks import Chunk
 from bluegreen.verify.comparing import Comparison
 from bluegreen.verify.live import Verification
 from bluegreen.verify.queue import Queue
-from tests.integration.conftest import APP, DATABASES, Lab
+from tests.integration.conftest import APP, DATABASES, Lab, with_plan
 from tests.integration.writing import writing
 
 WORK_S = 60
@@ -135,7 +135,9 @@ def test_a_change_that_green_skipped_is_found(following: Lab) -> None:
         since.compare_changed(lab.databases, lab.plan, lab.green)
 
 
-def test_after_a_rehearsal_the_freeze_reads_no_catalog(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_rehearsal_the_freeze_looks_up_no_table_that_was_busy(
+    following: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab = following
     compare_all(lab)
     lab.blue_server.execute(APP, "UPDATE orders SET note = 'busy' WHERE id = 1")
@@ -143,9 +145,16 @@ def test_after_a_rehearsal_the_freeze_reads_no_catalog(following: Lab, monkeypat
     lab.blue_server.execute(APP, "UPDATE orders SET note = 'again' WHERE id <= 2")
     lab.blue_server.execute(APP, "UPDATE measured_2026 SET at = at + 1 WHERE id = 1")  # nobody had changed this one
     into_the_freeze(lab)
-    monkeypatch.setattr(live, "look", None)
+    looked_at: list[Any] = []
+
+    def look(*args: Any, original: Any = live.look) -> Any:
+        looked_at.extend(args[-1])
+        return original(*args)
+
+    monkeypatch.setattr(live, "look", look)
     rest = since.compare_rest(lab.databases, lab.plan, lab.green, APP)
     assert since.totals(rest) == {"tables": 2, "rows": 3, "unsettled": 0}
+    assert looked_at == [Relation("public", "measured_2026")]
 
 
 def test_the_freeze_reads_the_log_from_the_rehearsal_on(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +194,64 @@ def test_a_table_that_is_altered_after_the_rehearsal_is_compared_with_its_new_co
     lab.green_server.execute(APP, "UPDATE orders SET more = 'there' WHERE id = 7")
     with pytest.raises(DataDiffers, match=r"public.orders \(7\): more"):
         since.compare_rest(lab.databases, lab.plan, lab.green, APP)
+
+
+SHAPED = ("retyped", "unlogged", "made_anew", "readded", "one", "two")
+RESHAPED = {
+    "retyped": "ALTER TABLE retyped ALTER v TYPE text USING v || v",
+    "unlogged": "ALTER TABLE unlogged SET UNLOGGED; UPDATE unlogged SET v = 'changed'; ALTER TABLE unlogged SET LOGGED",
+    "made_anew": "DROP TABLE made_anew; CREATE TABLE made_anew (id int PRIMARY KEY, v text)",
+    "readded": "ALTER TABLE readded DROP v; ALTER TABLE readded ADD v text",
+    "one": "ALTER TABLE one RENAME TO three; ALTER TABLE two RENAME TO one; ALTER TABLE three RENAME TO two",
+}
+"""By the table that is another afterwards: nothing of it is in what decoding tells."""
+
+
+@pytest.mark.parametrize("is_rehearsed", [False, True])
+def test_what_a_change_of_the_schema_does_to_rows_is_found(lab: Lab, is_rehearsed: bool) -> None:
+    for table in SHAPED:
+        lab.blue_server.execute(APP, f"CREATE TABLE {table} (id int PRIMARY KEY, v text)")
+        lab.blue_server.execute(APP, f"INSERT INTO {table} SELECT i, '{table}' FROM generate_series(1, 500) i")
+    lab.follow()
+    assert lab.green_server
+    replication.commit_synchronously(lab.databases, lab.plan, lab.green)
+    compare_all(lab)
+    lab.blue_server.execute(APP, "VACUUM FULL orders")  # is another file with the same rows
+    since.compare_changed(lab.databases, lab.plan, lab.green)
+    if is_rehearsed:
+        since.rehearse(lab.databases, lab.plan, lab.green)
+
+    def compare() -> object:
+        if is_rehearsed:
+            return since.compare_rest(lab.databases, lab.plan, lab.green, APP)
+        return since.compare_changed(lab.databases, lab.plan, lab.green)
+
+    for table, change in RESHAPED.items():
+        lab.blue_server.execute(APP, f"BEGIN; {change}; COMMIT")
+        with pytest.raises(DataDiffers, match=f"public.{table} "):
+            compare()
+        for server in (lab.blue_server, lab.green_server):
+            server.execute(APP, f"DROP TABLE {table}")
+    for server in (lab.blue_server, lab.green_server):
+        server.execute(APP, "DROP TABLE two")
+    compare()  # a table that is gone from both is nobody's loss
+
+
+def test_a_database_in_another_encoding(lab: Lab) -> None:
+    latin = "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    lab.blue_server.execute("postgres", latin)
+    lab.blue_server.execute("latin", "CREATE TABLE towns (name text PRIMARY KEY, note text)")
+    lab.blue_server.execute("latin", "INSERT INTO towns VALUES ('Orléans', 'ö')")
+    with_plan(lab, databases=(*DATABASES, "latin"))
+    lab.follow()
+    assert lab.green_server
+    compare_all(lab)
+    lab.blue_server.execute("latin", "UPDATE towns SET note = 'ü'")
+    changed = since.compare_changed(lab.databases, lab.plan, lab.green)["latin"]
+    assert changed[Relation("public", "towns")].rows == 1
+    lab.green_server.execute("latin", "UPDATE towns SET note = 'u'")
+    with pytest.raises(DataDiffers, match=r"public.towns \(Orléans\): note"):
+        since.compare_changed(lab.databases, lab.plan, lab.green)
 
 
 def test_a_worker_that_dies_leaves_its_chunk_to_the_next(following: Lab) -> None:

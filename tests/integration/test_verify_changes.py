@@ -82,3 +82,31 @@ def test_every_change_on_either_side_is_recorded(lab: Lab) -> None:
 
     on_blue("INSERT INTO notes VALUES ('no key'); TRUNCATE measured")
     assert changed(lab) == {NOTES: Changed(is_whole=True), MEASURED: Changed(("id",), is_whole=True)}
+
+
+def test_keys_behind_wide_values_and_long_lists_of_columns(lab: Lab) -> None:
+    columns = ", ".join(f"a_column_with_a_rather_long_name_{number:04} int" for number in range(400))
+    lab.blue_server.execute(
+        APP,
+        f"CREATE TABLE many_columns (id int PRIMARY KEY, {columns}); INSERT INTO many_columns (id) VALUES (1);"
+        "CREATE TABLE docs (id int PRIMARY KEY, doc text); ALTER TABLE docs REPLICA IDENTITY FULL;"
+        "ALTER TABLE docs ALTER doc SET STORAGE EXTERNAL;"
+        "INSERT INTO docs SELECT i, repeat('x', 10000) FROM generate_series(1, 3) i;"
+        "INSERT INTO docs VALUES (4, repeat('x', 200000));",
+    )
+    lab.follow()
+    recorder.start(lab.databases, lab.plan, lab.green)
+    many, docs = Relation("public", "many_columns"), Relation("public", "docs")
+
+    def found(sql: str) -> Changes:
+        lab.blue_server.execute(APP, sql)
+        settle(lab)
+        changes, upto, _ = recorder.read(lab.databases, lab.plan, lab.green, APP, {docs: ("id",)})
+        recorder.forget(lab.databases, lab.plan, lab.green, APP, upto)
+        return changes
+
+    assert found("UPDATE many_columns SET a_column_with_a_rather_long_name_0399 = 1") == {
+        many: Changed(("id",), {("1",)})
+    }
+    assert found("UPDATE docs SET id = 50 WHERE id = 3") == {docs: Changed(("id",), {("3",), ("50",)})}
+    assert found("UPDATE docs SET id = 60 WHERE id = 4")[docs].is_whole, "the new key is too far behind"

@@ -219,7 +219,7 @@ def test_one_character_of_a_huge_value(both: tuple[Session, Session]) -> None:
     both[1].run(f"UPDATE public.huge SET t = overlay(t placing 'z' from {HUGE - 5})")
     (difference,) = compare(*both, "huge").differences
     assert (difference.key, difference.column) == (("1",), "t")
-    assert difference.blue == f"{'x' * 60}… ({HUGE} bytes)"
+    assert difference.blue == f"{'x' * 60}... ({HUGE} bytes)"
 
 
 def test_given_keys(both: tuple[Session, Session]) -> None:
@@ -231,6 +231,18 @@ def test_given_keys(both: tuple[Session, Session]) -> None:
     assert comparison.rows == 34
     assert compare_keys(*both, [(table, keys + keys)])[table.relation].differing_rows == 1
     assert compare_keys(*both, [(table, keys[:10])])[table.relation].is_equal
+
+
+@pytest.mark.parametrize("type_name", ["time", "timestamp", "timestamptz"])
+def test_times_whose_microseconds_fold_to_the_same_32_bits(both: tuple[Session, Session], type_name: str) -> None:
+    for session, time in zip(both, ("00:00:00.000001", "01:11:34.967296"), strict=True):
+        session.run(
+            f"DROP TABLE IF EXISTS public.folded; CREATE TABLE public.folded (id int PRIMARY KEY, at {type_name})"
+        )
+        values = f"(1, timestamp '2000-01-01 {time}'), (2, '2000-01-01'), (3, NULL)"
+        session.run(f"INSERT INTO public.folded SELECT id, at::{type_name} FROM (VALUES {values}) AS given (id, at)")
+    comparison = compare_chunk(*both, table_of(*both, "folded"), Chunk())
+    assert [(each.key, each.column) for each in comparison.differences] == [(("1",), "at")]
 
 
 def test_values_can_be_left_out(both: tuple[Session, Session]) -> None:

@@ -1,4 +1,4 @@
-"""The documents speak of what is there."""
+"""The documents speak of what is there, and so do the files of statements."""
 
 from __future__ import annotations
 
@@ -82,3 +82,14 @@ def test_every_finding_of_a_database_or_server_has_its_query_and_no_query_has_an
 
 def test_every_error_of_the_hierarchy_is_drawn_in_its_docstring() -> None:
     assert {name for name in ERRORS - {"SqlError"} if name not in str(errors.__doc__)} == set()
+
+
+def test_statements_can_be_sent_to_a_database_in_any_encoding() -> None:
+    statements = list(Path("lambdas/bluegreen/queries").rglob("*.sql"))
+    assert statements
+    assert [path.name for path in statements if not path.read_text(encoding="utf-8").isascii()] == []
+
+
+def test_mails_have_line_ends_and_no_backslashes() -> None:
+    for path in Path("statemachine").glob("*.asl.json"):
+        assert r"\\n" not in path.read_text(encoding="utf-8"), path

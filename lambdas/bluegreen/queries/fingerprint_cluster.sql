@@ -1,5 +1,5 @@
 -- What a cluster holds beside its databases, as rows like those of fingerprint_database.sql: roles, memberships,
--- settings, databases. Left out: roles of PostgreSQL, of AWS (rds…) and of the release's replication (:own), and our own.
+-- settings, databases. Left out: roles of PostgreSQL, of AWS (rds...) and of the release's replication (:own), and our own.
 WITH role AS MATERIALIZED (
     SELECT r.*, quote_ident(r.rolname) AS identity FROM pg_roles r
     WHERE (r.oid >= 16384 OR r.oid = 10) AND r.rolname !~ '^(pg_|rds)' AND r.rolname <> :own

@@ -12,6 +12,7 @@ CREATE TABLE bluegreen.comparison (
     differing_rows bigint NOT NULL DEFAULT 0,
     differences text[] NOT NULL DEFAULT '{}'
 );
+CREATE TABLE bluegreen.compared_shapes (id int PRIMARY KEY DEFAULT 1 CHECK (id = 1), shapes json NOT NULL);
 CREATE INDEX comparison_left ON bluegreen.comparison (number) WHERE done_at IS NULL;
 CREATE INDEX comparison_undivided ON bluegreen.comparison (number) WHERE chunk IS NULL AND done_at IS NULL;
 CREATE INDEX comparison_differing ON bluegreen.comparison (number) WHERE differing_rows > 0;

@@ -20,7 +20,10 @@ from .chunks import Key
 MESSAGE_BYTES = 8192
 """Of each change so much is read: a key is in it, unless wide columns stand before it."""
 
-FETCHED_MESSAGES = 20_000
+TWO_ROWS_BYTES = 2**17
+"""The same, of an update that names its row by the full row: the new key stands behind it."""
+
+FETCHED_MESSAGES = 5_000
 KEYS_LIMIT = 1_000_000
 """A table of which more rows changed is looked at as a whole: that is faster, and needs no memory."""
 
@@ -34,8 +37,6 @@ class Changed:
     keys: set[Key] = field(default_factory=set)
     is_whole: bool = False
     """Whether the keys are not all: it was truncated, has no key, or too much of it changed."""
-    all_columns: frozenset[str] = field(default=frozenset(), compare=False)
-    """The table's, as the log describes it."""
 
     def add(self, key: Key | None) -> None:
         """Notes a row, or, when its key is not known, that anything may have changed."""
@@ -55,14 +56,12 @@ class _Described:
     columns: tuple[str, ...]
     places: tuple[int, ...]
     """Where the key columns stand among the columns; empty without a key."""
-    all_columns: frozenset[str]
-
-    def nothing_changed(self) -> Changed:
-        return Changed(self.columns, all_columns=self.all_columns)
 
 
 class Decoder:
     """Reads messages of pgoutput, protocol version 1 (PostgreSQL manual, "Logical Replication Message Formats").
+
+    Those about rows may be cut short.
 
     A change names its row by the replica identity. Where that is the full row, ``keys`` has the columns that suffice.
     """
@@ -73,7 +72,7 @@ class Decoder:
         self._described: dict[int, _Described] = {}
 
     def read(self, messages: Iterable[bytes]) -> None:
-        """Takes in messages, which may be cut short (``MESSAGE_BYTES``)."""
+        """Takes in messages."""
         for message in messages:
             match message[:1]:
                 case b"R":
@@ -96,29 +95,31 @@ class Decoder:
             identifying += [columns[-1]] if flags & 1 else []
             rest = rest[8:]  # type and modifier
         key = tuple(self._keys.get(relation, ()) if identity == b"f" else identifying)
-        self._described[oid] = _Described(relation, key, tuple(map(columns.index, key)), frozenset(columns))
+        self._described[oid] = _Described(relation, key, tuple(map(columns.index, key)))
 
     def _row(self, message: bytes) -> None:
         (oid,) = struct.unpack_from("!I", message, 1)
         described = self._described[oid]
         if described.relation.schema == SCHEMA:
             return
-        changed = self.changes.setdefault(described.relation, described.nothing_changed())
+        changed = self.changes.setdefault(described.relation, Changed(described.columns))
         if changed.is_whole:
             return
         if not described.places:
             changed.add(None)
             return
         at = 5
-        while at < len(message):  # an update that changed the key has the old one, too
-            values, at = _values(message, at + 1, described.places)  # after K, O or N
+        if message[at : at + 1] in (b"K", b"O"):  # the old row, or its key
+            values, at = _values(message, at + 1, described.places)
             changed.add(values)
+        if message[:1] != b"D":  # the new row; when it is cut off, its key is not known
+            changed.add(_values(message, at + 1, described.places)[0])
 
     def _truncate(self, message: bytes) -> None:
         (count,) = struct.unpack_from("!I", message, 1)
         for oid in struct.unpack_from(f"!{count}I", message, 6):
             described = self._described[oid]
-            self.changes.setdefault(described.relation, described.nothing_changed()).add(None)
+            self.changes.setdefault(described.relation, Changed(described.columns)).add(None)
 
 
 def _values(message: bytes, at: int, places: tuple[int, ...]) -> tuple[Key | None, int]:
@@ -140,6 +141,13 @@ def _values(message: bytes, at: int, places: tuple[int, ...]) -> tuple[Key | Non
     return (tuple(found[place] for place in places) if len(found) == len(wanted) else None), at
 
 
+_LENGTH = rf"""
+    CASE WHEN substr(data, 1, 1) IN ('\x{b"R".hex()}', '\x{b"T".hex()}') THEN length(data)
+         WHEN substr(data, 1, 1) = '\x{b"U".hex()}' AND substr(data, 6, 1) = '\x{b"O".hex()}' THEN {TWO_ROWS_BYTES}
+         ELSE {MESSAGE_BYTES} END"""
+"""How much of a message is fetched: of a table's description, or of a list of truncated ones, all."""
+
+
 def read(session: Session, slot: str, publication: str, upto: Lsn, keys: Mapping[Relation, tuple[str, ...]]) -> Changes:
     """What was committed in a database from where its slot stands up to a position that is on its disk.
 
@@ -149,7 +157,7 @@ def read(session: Session, slot: str, publication: str, upto: Lsn, keys: Mapping
     fetch = f"FETCH {FETCHED_MESSAGES} FROM changes"
     with session.transaction():
         rows = session.run(
-            f"DECLARE changes NO SCROLL CURSOR FOR SELECT substring(data FOR {MESSAGE_BYTES}) AS message"  # noqa: S608
+            f"DECLARE changes NO SCROLL CURSOR FOR SELECT substring(data FOR {_LENGTH}) AS message"  # noqa: S608
             f" FROM pg_logical_slot_peek_binary_changes({literal(slot)}, {literal(str(upto))}, NULL,"
             f" 'proto_version', '1', 'publication_names', {literal(identifier(publication))}); {fetch}"
         )

@@ -13,7 +13,7 @@ from .. import lag
 from ..errors import DataDiffers, ReplicationLagging
 from ..model import Cluster, Plan, Relation
 from ..postgres import Databases, Session
-from . import recorder
+from . import recorder, shapes
 from .catalog import Catalog, read_catalog
 from .queue import Progress, Queue
 from .reader import Reader
@@ -95,10 +95,11 @@ def _start(databases: Databases, plan: Plan, green: Cluster) -> None:
 
 
 def _queue_tables(databases: Databases, plan: Plan, green: Cluster, database: str) -> None:
+    before = shapes.read(databases.on(plan.blue, database), databases.on(green, database))
     catalog = look(databases, plan, green, database)
     if catalog.problems:
         raise DataDiffers(f"{database}: {'; '.join(catalog.problems[:20])}.")
-    Queue(databases.on(green, database)).begin(catalog.tables)
+    Queue(databases.on(green, database)).begin(catalog.tables, before)
 
 
 def look(

@@ -16,6 +16,7 @@ from ..model import Relation
 from ..postgres import Row, Session
 from .chunks import Chunk, Key
 from .comparing import Comparison
+from .shapes import Shapes
 from .tables import Table
 from .working import Headway, Work
 
@@ -61,8 +62,8 @@ class Queue:
         """Removes the queue, and with it what is known."""
         self._session.query("drop_verification")
 
-    def begin(self, tables: Iterable[Table]) -> None:
-        """Starts anew with these tables: nothing that was compared before holds any more."""
+    def begin(self, tables: Iterable[Table], shapes: Shapes) -> None:
+        """Starts anew with these tables, which have these shapes: nothing that was compared before holds any more."""
         ordered = list(tables)
         with self._session.transaction(lock="bluegreen verification"):
             self._session.query("install_verification")
@@ -72,6 +73,17 @@ class Queue:
                 names=[table.relation.name for table in ordered],
                 row_estimates=[table.row_estimate for table in ordered],
             )
+            self.keep_shapes(shapes)
+
+    def keep_shapes(self, shapes: Shapes) -> None:
+        """Notes what tables were like before they were compared."""
+        texts = [[relation.schema, relation.name, *shape] for relation, shape in shapes.items()]
+        self._session.query("keep_shapes", shapes=json.dumps(texts))
+
+    def shapes(self) -> Shapes:
+        """What tables were like before they were compared."""
+        kept = self._session.one("kept_shapes")["shapes"]
+        return {Relation(schema, name): (blue, green) for schema, name, blue, green in kept}
 
     @contextmanager
     def take(self) -> Iterator[Work | None]:

@@ -162,7 +162,7 @@ def _by_key(session: Session, table: Table, found: str, **parameters: Any) -> di
 
 
 def _shown(text: str) -> str:
-    short = f"left(v, {SHOWN}) || '… (' || octet_length(v) || ' bytes)'"
+    short = f"left(v, {SHOWN}) || '... (' || octet_length(v) || ' bytes)'"
     return (
         f"(SELECT CASE WHEN octet_length(v) > {4 * SHOWN} THEN {short} ELSE v END FROM (SELECT {text} AS v OFFSET 0) s)"  # noqa: S608
     )

@@ -142,8 +142,7 @@ def merged(one: Changes, other: Changes) -> Changes:
         sides = [side[relation] for side in (one, other) if relation in side]
         is_whole = any(changed.is_whole for changed in sides)
         found: set[Key] = set() if is_whole else set().union(*(changed.keys for changed in sides))
-        shape = frozenset.intersection(*(changed.all_columns for changed in sides))
-        together[relation] = changes.Changed(sides[0].columns, found, is_whole, shape)
+        together[relation] = changes.Changed(sides[0].columns, found, is_whole)
     return together
 
 

@@ -41,10 +41,17 @@ _NATIVE = {
         "hashint4extended(CASE WHEN isfinite({x}) THEN {x} - '2000-01-01'::date"
         " WHEN {x} > '2000-01-01' THEN 2147483647 ELSE -2147483647 END, {seed})",
     ),
-    "time": ("'00:00'", "time_hash_extended({x}, {seed})"),
-    "timestamp": ("'2000-01-01'", "timestamp_hash_extended({x}, {seed})"),
+    "time": ("'00:00'", "hashfloat8extended(date_part('epoch', {x}), {seed})"),
+    # folds microseconds to 32 bits; seconds as float8 tell those apart which come out the same
+    "timestamp": (
+        "'2000-01-01'",
+        "timestamp_hash_extended({x}, hashfloat8extended(date_part('epoch', {x}), {seed}))",
+    ),
     # one and the same number, as long as the session's time zone is UTC
-    "timestamptz": ("'2000-01-01'", "timestamp_hash_extended({x}::timestamp, {seed})"),
+    "timestamptz": (
+        "'2000-01-01'",
+        "timestamp_hash_extended({x}::timestamp, hashfloat8extended(date_part('epoch', {x}), {seed}))",
+    ),
 }
 """By type: what stands for NULL, which the seed tells from the value itself; and the hash."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..model import Cluster, Plan, Relation
 from ..postgres import Databases
-from . import live, recorder
+from . import live, recorder, shapes
 from .changes import Changed, Changes
 from .chunks import Key
 from .comparing import Comparison, Settle, compare_chunk, compare_keys, nothing
@@ -53,13 +53,15 @@ def _compare_part(databases: Databases, plan: Plan, green: Cluster, database: st
     settle = live.settle(databases, plan, green, database)
     settle()  # else what blue changed just now would be in green's log the next time
     schema = _read_schema(databases, plan, green, database, [])
+    now = shapes.read(databases.on(plan.blue, database), databases.on(green, database))
     changes, upto, is_all = recorder.read(databases, plan, green, database, schema.full_identity, PART_BYTES)
-    found = _compare(databases, plan, green, database, schema, changes, queue.unsettled(), settle, is_last=is_all)
+    found = _compare(databases, plan, green, database, schema, now, changes, settle, is_last=is_all)
     _require_equal(database, found)
     with databases.on(green, database).transaction(lock=plan.sql_name):
         queue.forget_unsettled()
         for relation, comparison in found.items():
             queue.leave(relation, comparison.unsettled)
+        queue.keep_shapes(now)
     recorder.forget(databases, plan, green, database, upto)
     return found, is_all
 
@@ -71,8 +73,9 @@ def compare_rest(databases: Databases, plan: Plan, green: Cluster, database: str
     """
     on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
     schema = on_blue.memory.get(on_green) or _read_schema(databases, plan, green, database, [])
+    now = shapes.read(on_blue, on_green)
     changes, _, _ = recorder.read(databases, plan, green, database, schema.full_identity)
-    found = _compare(databases, plan, green, database, schema, changes, Queue(on_green).unsettled(), nothing)
+    found = _compare(databases, plan, green, database, schema, now, changes, nothing)
     _require_equal(database, found)
     return found
 
@@ -80,20 +83,18 @@ def compare_rest(databases: Databases, plan: Plan, green: Cluster, database: str
 def rehearse(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
     """Compares what has changed until now, and keeps for ``compare_rest`` what that would have to read of catalogs.
 
-    A table that is altered after this is looked up again if the log describes columns that were not there; otherwise
-    comparing it fails, as it has to. Returns what came out for the tables that had changed. Raises
-    ``NotReadyToFreeze`` when the freeze would have to read too much log.
+    Returns what came out for the tables that had changed. Raises ``NotReadyToFreeze`` when the freeze would have to
+    read too much log.
     """
-    schemas = databases.each(plan.databases, lambda database: _read_schema(databases, plan, green, database, None))
     recorder.bring_forward(databases, plan, green)
     changed = compare_changed(databases, plan, green)
     recorder.require_near(databases, plan, green)
 
     def remember(database: str) -> None:
         on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-        schema = schemas[database]
         before = on_blue.memory.get(on_green, NOTHING_KNOWN).busy
-        busy = [r for r in dict.fromkeys((*before, *changed[database])) if r in schema.tables and schema.tables[r].key]
+        schema = _read_schema(databases, plan, green, database, list(dict.fromkeys((*before, *changed[database]))))
+        busy = [relation for relation, table in schema.tables.items() if table.key]
         compare_keys(on_blue, on_green, [(schema.tables[relation], ()) for relation in busy])  # it is planned now
         on_blue.memory[on_green] = replace(schema, busy=tuple(busy))
 
@@ -109,13 +110,6 @@ class _Schema:
     tables: dict[Relation, Table]
     busy: tuple[Relation, ...] = ()
     """Of these tables, which have a key, the freeze compares rows in one statement that is planned."""
-
-    def knows(self, relation: Relation, changed: Changed | None) -> bool:
-        """Whether a table is known, with all columns that its log describes."""
-        table = self.tables.get(relation)
-        if table is None or changed is None:
-            return table is not None
-        return changed.all_columns <= {column.name for column in table.columns}
 
 
 NOTHING_KNOWN = _Schema({}, {})
@@ -139,23 +133,27 @@ def _compare(
     green: Cluster,
     database: str,
     schema: _Schema,
+    now: shapes.Shapes,
     changes: Changes,
-    unsettled: dict[Relation, set[Key]],
     settle: Settle,
     *,
     is_last: bool = True,
 ) -> Found:
     on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+    queue = Queue(on_green)
+    unsettled, reshaped = queue.unsettled(), shapes.reshaped(queue.shapes(), now)
+    changes = changes | {relation: Changed(is_whole=True) for relation in reshaped}
     relations = [*changes, *(relation for relation in unsettled if relation not in changes)]
     tables = schema.tables
-    if unknown := [relation for relation in relations if not schema.knows(relation, changes.get(relation))]:
+    if unknown := [relation for relation in relations if relation not in tables or relation in reshaped]:
         tables = tables | _read_schema(databases, plan, green, database, unknown).tables
     found: Found = {}
     by_key: dict[Relation, list[Key]] = {}
     for relation in relations:
         if (table := tables.get(relation)) is None:
-            found[relation] = Comparison(0, differing_rows=1)  # it is on one side only
-            continue
+            if None in now.get(relation, ()):
+                found[relation] = Comparison(0, differing_rows=1)  # it is on one side only
+            continue  # it was dropped, or is an extension's
         keys = _keys(table, changes.get(relation, Changed(table.key)), unsettled.get(relation, set()))
         if keys is None and not is_last:
             found[relation] = Comparison(0, unsettled=(ANY_ROW,))
