@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bluegreen.errors import BlueGreenError, SqlError
+from bluegreen.errors import BlueGreenError, DatabaseUnavailable, SqlError
 from bluegreen.model import Cluster, Plan
 from bluegreen.postgres import SETTINGS, Credentials, Databases, Session
 from bluegreen.preflight import Report, look_at_blue
@@ -77,6 +77,8 @@ class _Server(Databases):
         except pg8000.native.DatabaseError as error:
             fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
             raise SqlError(fields.get("C", "XX000"), f"{end}: {fields.get('M', error)}") from error
+        except (pg8000.native.InterfaceError, OSError) as error:
+            raise DatabaseUnavailable(f"{end}: no connection: {error}") from error
 
 
 def _look(ends: list[Dsn]) -> Report:

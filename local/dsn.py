@@ -70,15 +70,17 @@ class Dsn:
         sslmode = given.get("sslmode") or environment.get("PGSSLMODE") or "prefer"
         if sslmode not in SSL_MODES:
             raise DsnError(f"sslmode {sslmode}: expected {', '.join(SSL_MODES)}")
-        number = int(given.get("port") or port or environment.get("PGPORT") or 5432)
+        number = str(given.get("port") or port or environment.get("PGPORT") or 5432)
+        if not number.isdecimal():
+            raise DsnError(f"port {number}: expected a number")
         password = given.get("password") or unquote(parts.password or "") or environment.get("PGPASSWORD")
         passfile = Path(given.get("passfile") or environment.get("PGPASSFILE") or Path.home() / ".pgpass")
         return cls(
             host,
-            number,
+            int(number),
             user,
             database,
-            password or _from_passfile(passfile, host, number, database, user),
+            password or _from_passfile(passfile, host, int(number), database, user),
             sslmode,
             given.get("sslrootcert") or environment.get("PGSSLROOTCERT"),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,9 +54,9 @@ def add_command(commands: Any) -> None:
     command.add_argument("--tables", metavar="SCHEMA.NAME,…", help="these only (default: all)")
     command.add_argument("--workers", type=_positive, default=2, metavar="N", help="connections to each (default: 2)")
     command.add_argument("--chunk-rows", type=_positive, default=CHUNK_ROWS, metavar="N", help=argparse.SUPPRESS)
-    command.add_argument("--max-rows-per-s", type=float, default=0, metavar="N", help="no faster than that")
+    command.add_argument("--max-rows-per-s", type=_not_negative, default=0, metavar="N", help="no faster than that")
     command.add_argument(
-        "--settle-s", type=float, default=0, metavar="S", help="how far green may lag behind blue (default: 0)"
+        "--settle-s", type=_not_negative, default=0, metavar="S", help="how far green may lag behind blue (default: 0)"
     )
     command.add_argument("--no-values", action="store_true", help="name rows and columns, but show no values")
 
@@ -64,6 +65,16 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError("expected a number from 1 on")
     return int(text)
+
+
+def _not_negative(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError("expected a number from 0 on")
+    return number
 
 
 class NotComparedError(Exception):

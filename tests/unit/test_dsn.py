@@ -17,6 +17,7 @@ from local.dsn import Dsn, DsnError
         ("postgresql://a:secret@h,i/d", "one host"),
         ("postgresql://a:secret@h/d?sslmode=allow", "sslmode"),
         ("postgresql://a:secret@h/d?service=x", "service"),
+        ("postgresql://a:secret@h/d?port=x", "port x"),
     ],
 )
 def test_what_is_not_supported_is_said_without_the_password(uri: str, part: str) -> None:
