@@ -39,7 +39,7 @@ DEFAULTS = {
     "log_min_error_statement": "error",
     "log_parameter_max_length_on_error": "-1",
     "log_statement": "all",
-    "max_connections": "200",
+    "max_connections": "400",  # functions that are idle keep theirs
     "max_logical_replication_workers": "16",
     "max_prepared_transactions": "10",
     "max_replication_slots": "20",

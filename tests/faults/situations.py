@@ -170,10 +170,10 @@ def blue_of(trial: Trial) -> Server:
 
 SITUATIONS = (
     Situation("green restarts", lambda trial: green_of(trial).restart(), tuple(SWITCHOVER)),
-    Situation("green crashes", lambda trial: green_of(trial).restart("immediate"), tuple(SWITCHOVER)),
+    Situation("green crashes", lambda trial: trial.crash(green_of(trial)), tuple(SWITCHOVER)),
     Situation("blue restarts", lambda trial: trial.blue.restart(), tuple(SWITCHOVER)),
     # Not later: a crash lets blue's sequences jump ahead, and what was read before would look like a step back.
-    Situation("blue crashes", lambda trial: trial.blue.restart("immediate"), (FREEZE,)),
+    Situation("blue crashes", lambda trial: trial.crash(trial.blue), (FREEZE,)),
     Situation(
         "Lambda and blue cut, comes back", cut(blue_of, RELEASE_ROLE, BLIP_S), tuple(SWITCHOVER), prepare=link_blue
     ),
