@@ -44,6 +44,7 @@ from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state import state
 from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import branches_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_worker import BranchWorker
 from moto.stepfunctions.parser.asl.component.state.fail import state_fail
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
@@ -83,6 +84,7 @@ def install(seams: Seams, emulator: Knobs) -> None:
     seams.wrap(StepFunctionsParserBackend, "send_task_success", _once)
     seams.replace(StepFunctionResponse, "stop_execution", _stop_execution)
     seams.wrap(Environment, "set_error", _set_error)
+    seams.wrap(BranchWorker, "_thread_routine", _branch)
     seams.wrap(EventManager, "get_event_history", _event_history)
     for module in (branches_decl, state_fail):
         seams.replace(module, "CustomErrorName", _error_name)
@@ -210,6 +212,15 @@ def _send_task_failure(response: Any) -> ActionResult:
     token, error, cause = (response._get_param(name) for name in ("taskToken", "error", "cause"))
     response.stepfunction_backend.send_task_failure(token, error=error, cause=cause)
     return ActionResult({})
+
+
+def _branch(original: Any, worker: Any) -> None:
+    """A branch may be stopped, since another one failed, before its thread has begun."""
+    try:
+        original(worker)
+    except RuntimeError:
+        if not isinstance(worker.env.program_state(), ProgramStopped):
+            raise
 
 
 _TOKENS = threading.Lock()
