@@ -22,7 +22,7 @@ def read(blue: Session, green: Session) -> Shapes:
         return {Relation(schema, name): shape for schema, name, shape in session.one("shapes")["shapes"]}
 
     on_blue, on_green = at_once(blue, green, lambda session, _: of(session))
-    return {relation: (on_blue.get(relation), on_green.get(relation)) for relation in on_blue.keys() | on_green.keys()}
+    return {relation: (on_blue.get(relation), on_green.get(relation)) for relation in on_blue | on_green}
 
 
 def reshaped(before: Shapes, now: Shapes) -> list[Relation]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..model import Cluster, Plan, Relation
 from ..postgres import Databases
@@ -72,8 +72,10 @@ def compare_rest(databases: Databases, plan: Plan, green: Cluster, database: str
     What it takes depends on what changed since the last time and not on how much there is. Raises ``DataDiffers``.
     """
     on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-    schema = on_blue.memory.get(on_green) or _read_schema(databases, plan, green, database, [])
     now = shapes.read(on_blue, on_green)
+    schema = on_blue.memory.get(on_green)
+    if schema is None or not schema.holds(now):
+        schema = _read_schema(databases, plan, green, database, [])
     changes, _, _ = recorder.read(databases, plan, green, database, schema.full_identity)
     found = _compare(databases, plan, green, database, schema, now, changes, nothing)
     _require_equal(database, found)
@@ -92,11 +94,12 @@ def rehearse(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Foun
 
     def remember(database: str) -> None:
         on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-        before = on_blue.memory.get(on_green, NOTHING_KNOWN).busy
+        before = on_blue.memory[on_green].busy if on_green in on_blue.memory else ()
+        now = shapes.read(on_blue, on_green)
         schema = _read_schema(databases, plan, green, database, list(dict.fromkeys((*before, *changed[database]))))
         busy = [relation for relation, table in schema.tables.items() if table.key]
         compare_keys(on_blue, on_green, [(schema.tables[relation], ()) for relation in busy])  # it is planned now
-        on_blue.memory[on_green] = replace(schema, busy=tuple(busy))
+        on_blue.memory[on_green] = replace(schema, busy=tuple(busy), read_with=now)
 
     databases.each(plan.databases, remember)
     return changed
@@ -110,15 +113,18 @@ class _Schema:
     tables: dict[Relation, Table]
     busy: tuple[Relation, ...] = ()
     """Of these tables, which have a key, the freeze compares rows in one statement that is planned."""
+    read_with: shapes.Shapes = field(default_factory=dict)
+    """The shapes of all tables, from before these were read."""
 
-
-NOTHING_KNOWN = _Schema({}, {})
+    def holds(self, now: shapes.Shapes) -> bool:
+        """Whether the tables are as they were read. Another process may have been the last to rehearse."""
+        return all(self.read_with.get(relation) == now.get(relation) for relation in self.tables)
 
 
 def _read_schema(
-    databases: Databases, plan: Plan, green: Cluster, database: str, relations: Sequence[Relation] | None
+    databases: Databases, plan: Plan, green: Cluster, database: str, relations: Sequence[Relation]
 ) -> _Schema:
-    """Of all tables, or of some; the sessions are fit for comparing then."""
+    """Of some tables; the sessions are fit for comparing then."""
     keys = {
         Relation(row["schema"], row["name"]): tuple(row["key"])
         for row in databases.on(plan.blue, database).query("keys_of_full_identity")
