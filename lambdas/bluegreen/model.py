@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
@@ -71,6 +71,19 @@ class Record(RecordKey):
         return cls(**{**state, "values": tuple(state["values"])})
 
 
+Globalize = Literal["before_cutover", "after_cutover", "never"]
+BlueEnd = Literal["keep", "stop", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A script of SQL in S3, or all whose keys begin with a prefix that ends in ``/``, and the database it is for."""
+
+    database: str
+    bucket: str
+    key: str
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that is decided before anything is touched. It travels through the state machine as ``$.plan``."""
@@ -110,6 +123,18 @@ class Plan:
     """The warnings about blue (``preflight/catalogue.py``) that are known and no reason not to release."""
     repair_drift: bool = False
     """Whether tables and columns that are created on blue during the release are created on green as well."""
+    engine_version: str = ""
+    """The version that green is upgraded to, as RDS names it (``18.4``); empty for blue's own."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """New values for green's cluster parameter group; the others are blue's."""
+    changes: tuple[Change, ...] = ()
+    """Scripts that are run on green, in this order, each once."""
+    globalize: Globalize = "before_cutover"
+    """When green gets secondary clusters in the Regions in which blue has some."""
+    blue_end: BlueEnd = "keep"
+    """What becomes of blue when it has been kept for ``retain_blue_h``."""
+    retain_blue_h: int = 0
+    """Hours from the end of the release until blue's end; it is fenced meanwhile."""
     attempt: int = 1
     """Which try at the switchover this is, from 1; each has its own freeze record and its own verdict."""
 
@@ -121,11 +146,17 @@ class Plan:
         fields["records"] = tuple(map(Record.of, fields["records"]))
         fields["databases"] = tuple(fields["databases"])
         fields["accept"] = tuple(fields.get("accept", ()))
+        fields["changes"] = tuple(Change(**change) for change in fields.get("changes", ()))
         return cls(**fields)
 
     def to_state(self) -> dict[str, Any]:
         """The plan as JSON for the state machine."""
-        return asdict(self) | {"databases": list(self.databases), "accept": list(self.accept)}
+        lists = {
+            "databases": list(self.databases),
+            "accept": list(self.accept),
+            "changes": list(map(asdict, self.changes)),
+        }
+        return asdict(self) | lists
 
     @property
     def record(self) -> Record:

@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.validation import SchemaValidationError, va
 from . import aurora, dns, records
 from .errors import BlueNotFound, BlueUnfit, InputInvalid
 from .hosted_zones import read
-from .model import LAMBDA_LIMIT_S, Plan, Record, RecordKey, release_id
+from .model import LAMBDA_LIMIT_S, Change, Plan, Record, RecordKey, release_id
 from .preflight.catalogue import BY_ID
 
 ENGINE = "aurora-postgresql"
@@ -113,6 +113,12 @@ def plan_release(
         freeze_hook_timeout_s=freeze_budget_s if defaults.freeze_hook_in_budget else LAMBDA_LIMIT_S,
         mode=asked.get("mode", "release"),
         accept=_accepted(asked.get("accept", ())),
+        engine_version=asked.get("engine_version", ""),
+        parameters=asked.get("parameters", {}),
+        changes=_changes(asked.get("changes", ()), asked.get("databases", defaults.databases)),
+        globalize=asked.get("globalize", "before_cutover"),
+        blue_end=asked.get("blue_end", "keep"),
+        retain_blue_h=asked.get("retain_blue_h", 0),
     )
     if plan.freeze_method == "hook" and not plan.freeze_hook_function_arn:
         raise InputInvalid(
@@ -138,6 +144,18 @@ def _accepted(ids: Sequence[str]) -> tuple[str, ...]:
                 ' {"mode": "check"} names the objects and what puts them right.'
             )
     return tuple(ids)
+
+
+def _changes(asked: Sequence[Mapping[str, str]], databases: Sequence[str]) -> tuple[Change, ...]:
+    changes = []
+    for number, change in enumerate(asked):
+        if change["database"] not in databases:
+            raise InputInvalid(
+                f"input.changes[{number}].database: {change['database']} is not released; there are {', '.join(databases)}."
+            )
+        bucket, _, key = change["script"].removeprefix("s3://").partition("/")
+        changes.append(Change(change["database"], bucket, key))
+    return tuple(changes)
 
 
 def _find_blue(rds: Any, named: str | None, record: Record) -> aurora.Description:
