@@ -96,8 +96,7 @@ def pair(rows: int) -> Iterator[tuple[Server, Server, str]]:
             server.execute("postgres", "CREATE DATABASE app")
             made.append(server)
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda server: server.execute("app", _FILL.format(rows=rows)), made))
-            list(pool.map(lambda server: server.execute("app", f"VACUUM (FREEZE, ANALYZE) {TABLE}"), made))
+            list(pool.map(lambda server: _fill(dsn(server, password), rows), made))
         yield made[0], made[1], password
 
 
@@ -133,6 +132,13 @@ def measure(rows: int, runs: int, workers: int, progress: Progress) -> Results:
         for peer, program in programs.items():
             results.found[peer.name] = peers.run(peer, program, *ends, TABLE).keys == planted
     return results
+
+
+def _fill(end: Dsn, rows: int) -> None:
+    connection = end.connect({})
+    connection.run(_FILL.format(rows=rows))
+    connection.run(f"VACUUM (FREEZE, ANALYZE) {TABLE}")
+    connection.close()
 
 
 def dsn(server: Server, password: str) -> Dsn:

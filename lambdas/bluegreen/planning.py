@@ -112,7 +112,7 @@ def plan_release(
         repair_drift=asked.get("repair_drift", False),
         freeze_hook_timeout_s=freeze_budget_s if defaults.freeze_hook_in_budget else LAMBDA_LIMIT_S,
         mode=asked.get("mode", "release"),
-        accept=_accepted(asked.get("accept", ())),
+        accept=accepted(asked.get("accept", ())),
         engine_version=asked.get("engine_version", ""),
         parameters=asked.get("parameters", {}),
         changes=_changes(asked.get("changes", ()), asked.get("databases", defaults.databases)),
@@ -130,7 +130,8 @@ def plan_release(
     return plan
 
 
-def _accepted(ids: Sequence[str]) -> tuple[str, ...]:
+def accepted(ids: Sequence[str]) -> tuple[str, ...]:
+    """The warnings, if there are such. Raises ``InputInvalid``, with the nearest one's name."""
     for name in ids:
         if name not in BY_ID:
             near = difflib.get_close_matches(name, BY_ID, n=1)
@@ -151,7 +152,8 @@ def _changes(asked: Sequence[Mapping[str, str]], databases: Sequence[str]) -> tu
     for number, change in enumerate(asked):
         if change["database"] not in databases:
             raise InputInvalid(
-                f"input.changes[{number}].database: {change['database']} is not released; there are {', '.join(databases)}."
+                f"input.changes[{number}].database: {change['database']} is not released;"
+                f" there are {', '.join(databases)}."
             )
         bucket, _, key = change["script"].removeprefix("s3://").partition("/")
         changes.append(Change(change["database"], bucket, key))

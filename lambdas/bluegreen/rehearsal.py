@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .freeze_methods import method_of
 from .model import Cluster, Plan
 from .postgres import Databases
-from .switchover import sequence_states
+from .switchover import carry_sequences
 from .verification import count_rows
 from .verify import since
 
@@ -54,6 +54,8 @@ REHEARSED = {
 }
 """By the names of states; a test holds it to what the steps really run."""
 
+CARRYING_TIMEOUT_S = 30
+
 IN_EVERY_DATABASE = frozenset({"SyncSequences", "WaitForDrain", "VerifyCutover"})
 """The others need the home database alone: connections of blue are the application's, who needs most of them now."""
 
@@ -74,11 +76,10 @@ def rehearse(databases: Databases, plan: Plan, green: Cluster, state: str) -> No
         if state in ("FreezeBlue", "VerifyCutover") and is_home:
             method_of(plan).look(on_blue, plan)
             method_of(plan).prove(on_blue, plan)
-        if state == "SyncSequences":
-            sequence_states(on_blue)
-            sequence_states(on_green)
 
     databases.each(plan.databases if state in IN_EVERY_DATABASE else [plan.home], in_database)
+    if state == "SyncSequences":
+        carry_sequences(databases, plan, green, CARRYING_TIMEOUT_S)
     if state == "VerifyCutover":
         changed = since.rehearse(databases, plan, green)
         databases.each(

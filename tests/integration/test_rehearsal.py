@@ -77,6 +77,21 @@ def test_a_rehearsal_neither_freezes_nor_opens(following: Lab) -> None:
     assert everything() == before
 
 
+def test_sequences_that_nobody_draws_from_any_more_are_not_set_in_the_freeze(following: Lab) -> None:
+    lab = following
+    with lab.as_writer(lab.blue_server) as writer:
+        writer.run("SELECT nextval('down')")
+        rehearse(lab.databases, lab.plan, lab.green, "SyncSequences")
+        sides = [lab.databases.on(cluster, APP) for cluster in (lab.plan.blue, lab.green)]
+        blue, green = map(switchover.sequence_states, sides)
+        assert blue == green
+        writer.run("SELECT nextval('down')")
+    [ahead] = switchover.sequence_states(sides[0]) - green
+    freeze.freeze_blue(lab.databases, lab.plan)
+    switchover.sync_sequences(lab.databases, lab.plan, lab.green)
+    assert switchover.sequence_states(sides[1]) - green == {ahead}
+
+
 def test_a_session_that_the_server_ended_is_opened_again(lab: Lab) -> None:
     session = lab.databases.on(lab.plan.blue, APP)
     assert lab.databases.on(lab.plan.blue, APP) is session
