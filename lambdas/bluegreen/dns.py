@@ -111,7 +111,7 @@ def flip(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses)
     return side_by_side(plan.records, zone)
 
 
-def rehearse_flip(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses) -> None:
+def prime_flip(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses) -> None:
     """Does everything of a flip but the change: what would be refused then is refused now, and connections are open."""
     flipped = _flipped(plan, green, cache(resolve))
     side_by_side(plan.records, lambda zone_id, records: changes_of(route53, zone_id, records, flipped))

@@ -119,7 +119,7 @@ def test_all_records_go_to_green_and_back_any_number_of_times(route53: Any, zone
     dns.lower_ttl(route53, zoned, resolve)
     assert served(route53, zoned) == expected(zoned, BLUE, lowered=True)
     for _ in range(2):
-        dns.rehearse_flip(route53, zoned, GREEN, resolve)
+        dns.prime_flip(route53, zoned, GREEN, resolve)
         changes = dns.flip(route53, zoned, GREEN, resolve)
         assert len(changes) == 2, "one for each zone"
         assert served(route53, zoned) == expected(zoned, GREEN, lowered=True)
@@ -173,7 +173,7 @@ def test_a_ttl_of_zero_is_a_lower_one_too(route53: Any, zoned: Plan) -> None:
 def test_a_flip_that_an_abort_has_overtaken_does_nothing(route53: Any, zoned: Plan) -> None:
     dns.lower_ttl(route53, zoned, resolve)
     dns.restore(route53, zoned, GREEN, resolve)
-    for refused in (dns.flip, dns.rehearse_flip):
+    for refused in (dns.flip, dns.prime_flip):
         with pytest.raises(RecordChanged):
             refused(route53, zoned, GREEN, resolve)
     assert hosted_zones.read(route53, zoned.records) == zoned.records

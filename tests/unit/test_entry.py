@@ -108,7 +108,7 @@ def test_a_warming_call_does_no_work(entry: Any, plan: Plan) -> None:
     assert called(entry, plan, AssertionError("worked"), warm=True, green=green) == {"warm": True}
 
 
-def test_the_flip_is_rehearsed_by_the_warming_call_and_refused_where_it_would_be(
+def test_the_flip_is_primed_by_the_warming_call_and_refused_where_it_would_be(
     entry: Any, plan: Plan, route53: Any
 ) -> None:
     """Before writes are frozen, and with the client and the connections that the flip then uses."""

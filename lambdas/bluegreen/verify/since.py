@@ -82,7 +82,7 @@ def compare_rest(databases: Databases, plan: Plan, green: Cluster, database: str
     return found
 
 
-def rehearse(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
+def prime(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
     """Compares what has changed until now, and keeps for ``compare_rest`` what that would have to read of catalogs.
 
     Returns what came out for the tables that had changed. Raises ``NotReadyToFreeze`` when the freeze would have to
@@ -117,7 +117,7 @@ class _Schema:
     """The shapes of all tables, from before these were read."""
 
     def holds(self, now: shapes.Shapes) -> bool:
-        """Whether the tables are as they were read. Another process may have been the last to rehearse."""
+        """Whether the tables are as they were read. Another process may have been the last to prime."""
         return all(self.read_with.get(relation) == now.get(relation) for relation in self.tables)
 
 

@@ -1,4 +1,4 @@
-"""Rehearsal: nothing is used for the first time in the freeze.
+"""Priming: nothing is used for the first time in the freeze.
 
 A new session's first use of each table, function and operator costs the server some milliseconds, and there is one
 freeze. So when the functions are warmed, each step's statements are planned and prepared in the very sessions that will
@@ -29,7 +29,7 @@ class Statements:
     green_home: Names = ()
 
 
-REHEARSED = {
+PRIMED = {
     "FreezeBlue": Statements(
         blue_home=(
             "starting_sessions",
@@ -60,9 +60,9 @@ IN_EVERY_DATABASE = frozenset({"SyncSequences", "WaitForDrain", "VerifyCutover"}
 """The others need the home database alone: connections of blue are the application's, who needs most of them now."""
 
 
-def rehearse(databases: Databases, plan: Plan, green: Cluster, state: str) -> None:
+def prime(databases: Databases, plan: Plan, green: Cluster, state: str) -> None:
     """Opens a step's sessions and makes them ready for its statements. Of other states, only opens."""
-    statements = REHEARSED.get(state, Statements())
+    statements = PRIMED.get(state, Statements())
 
     def in_database(database: str) -> None:
         on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
@@ -70,9 +70,9 @@ def rehearse(databases: Databases, plan: Plan, green: Cluster, state: str) -> No
         on_green.keep_plans()
         is_home = database == plan.home
         for name in (*statements.blue, *(statements.blue_home if is_home else ())):
-            on_blue.rehearse(name)
+            on_blue.prime(name)
         for name in (*statements.green, *(statements.green_home if is_home else ())):
-            on_green.rehearse(name)
+            on_green.prime(name)
         if state in ("FreezeBlue", "VerifyCutover") and is_home:
             method_of(plan).look(on_blue, plan)
             method_of(plan).prove(on_blue, plan)
@@ -81,7 +81,7 @@ def rehearse(databases: Databases, plan: Plan, green: Cluster, state: str) -> No
     if state == "SyncSequences":
         carry_sequences(databases, plan, green, CARRYING_TIMEOUT_S)
     if state == "VerifyCutover":
-        changed = since.rehearse(databases, plan, green)
+        changed = since.prime(databases, plan, green)
         databases.each(
             plan.databases, lambda database: count_rows(databases, plan, green, database, list(changed[database]))
         )
