@@ -134,10 +134,10 @@ def create_records(emulator: Emulator, stack: Stack, blue: Server, ttl_s: int) -
     """The records at blue, as production has them, served before this returns."""
     route53 = emulator.client("route53")
     values = {"writer": blue.address, "reader": reader_address(blue.address)}
-    for record in records_of(stack.config):
+    for record in (*records_of(stack.config), *stack.config["rehearsal_records"]):
         record_set = {
             "Name": record["name"],
-            "Type": record["type"],
+            "Type": record.get("type", "CNAME"),
             "TTL": ttl_s,
             "ResourceRecords": [{"Value": values[record["endpoint"]]}],
         }

@@ -98,6 +98,10 @@ class ClusterConfig:
     more_records: tuple[RecordConfig, ...] = _setting(
         "a list of at most 49 records", lambda value: isinstance(value, list) and len(value) <= 49, ()
     )
+    # What moves in a rehearsal, in place of the others: CNAME records.
+    rehearsal_records: tuple[RecordConfig, ...] = _setting(
+        "a list of at most 50 records", lambda value: isinstance(value, list) and len(value) <= 50, ()
+    )
     database_port: int = _setting("a port from 1150 to 65535, the range of Aurora", _whole(1150, 65_535), 5432)
     approval_timeout_s: int = _setting("seconds, from 1 to 2592000 (30 days)", _whole(1, 30 * 86_400), 86_400)
     freeze_budget_s: int = _setting("seconds, from 1 to 600", _whole(1, 600), 30)
@@ -144,10 +148,11 @@ class ClusterConfig:
                 "first: it becomes part of the names of clusters and functions"
             )
         values = _checked(cls, where, block)
-        values["more_records"] = tuple(
-            RecordConfig(**_checked(RecordConfig, f"{where}.more_records[{number}]", record))
-            for number, record in enumerate(values.get("more_records", ()))
-        )
+        for key in ("more_records", "rehearsal_records"):
+            values[key] = tuple(
+                RecordConfig(**_checked(RecordConfig, f"{where}.{key}[{number}]", record))
+                for number, record in enumerate(values.get(key, ()))
+            )
         config = cls(name, **values)
         config._check_together(where)
         return config
@@ -165,14 +170,17 @@ class ClusterConfig:
                 f"{where}.cluster_pattern: expected a pattern that matches {green}, as green clusters are named, "
                 f"found {self.cluster_pattern!r}"
             )
-        for number, record in enumerate(self.more_records):
-            if any(
-                (record.zone_id, record.name) == (other.zone_id, other.name) for other in self.records[: number + 1]
-            ):
-                raise ConfigError(
-                    f"{where}.more_records[{number}].name: expected one that is not in the list yet, or is in another "
-                    f"hosted zone, found {record.name!r} again"
-                )
+        known = {(self.hosted_zone_id, self.writer_record)}
+        for key in ("more_records", "rehearsal_records"):
+            for number, record in enumerate(getattr(self, key)):
+                if (record.zone_id, record.name) in known:
+                    raise ConfigError(
+                        f"{where}.{key}[{number}].name: expected one that is not in the list yet, or is in another "
+                        f"hosted zone, found {record.name!r} again"
+                    )
+                if key == "rehearsal_records" and record.type != "CNAME":
+                    raise ConfigError(f'{where}.{key}[{number}].type: expected "CNAME", found {record.type!r}')
+                known.add((record.zone_id, record.name))
         if len(self.availability_zones) != len(self.subnet_ids):
             raise ConfigError(
                 f"{where}.availability_zones: expected one for each of the {len(self.subnet_ids)} subnets, in their "

@@ -37,6 +37,8 @@ class Defaults:
     switchover_ttl_s: int
     max_lag_bytes: int
     max_lag_s: float
+    rehearsal_records: tuple[RecordKey, ...] = ()
+    """What moves in a rehearsal, in place of the records."""
     verify_workers: int = 4
     verify_rows_per_s: int = 0
     verify_max_active_sessions: int = 0
@@ -86,6 +88,7 @@ def plan_release(
     found = read(route53, defaults.records)
     blue = _find_blue(rds, asked.get("blue_cluster_identifier"), found[0])
     identifier = release_id(execution_arn, started_at)
+    mode = asked.get("mode", "release")
     freeze_budget_s = asked.get("freeze_budget_s", defaults.freeze_budget_s)
     plan = Plan(
         release_id=identifier,
@@ -96,7 +99,7 @@ def plan_release(
         blue=aurora.endpoint(blue),
         green_identifier=f"{defaults.cluster_name}-{identifier}",
         databases=tuple(asked.get("databases", defaults.databases)),
-        records=found,
+        records=read(route53, defaults.rehearsal_records) if mode == "rehearsal" else found,
         switchover_ttl_s=asked.get("switchover_ttl_s", defaults.switchover_ttl_s),
         approval_timeout_s=asked.get("approval_timeout_s", defaults.approval_timeout_s),
         freeze_budget_s=freeze_budget_s,
@@ -111,7 +114,8 @@ def plan_release(
         freeze_hook_in_budget=defaults.freeze_hook_in_budget,
         repair_drift=asked.get("repair_drift", False),
         freeze_hook_timeout_s=freeze_budget_s if defaults.freeze_hook_in_budget else LAMBDA_LIMIT_S,
-        mode=asked.get("mode", "release"),
+        mode=mode,
+        last_rehearsal=records.last_rehearsal(dynamodb, lock_table, defaults.cluster_name),
         accept=accepted(asked.get("accept", ())),
         engine_version=asked.get("engine_version", ""),
         parameters=asked.get("parameters", {}),

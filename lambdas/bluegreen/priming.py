@@ -2,7 +2,8 @@
 
 A new session's first use of each table, function and operator costs the server some milliseconds, and there is one
 freeze. So when the functions are warmed, each step's statements are planned and prepared in the very sessions that will
-run them, and those that only look are run. What has changed until then is compared, so that little is left.
+run them, and those that only look are run. What has changed until then is compared, and sequences are carried
+to green, so that little is left.
 """
 
 from __future__ import annotations

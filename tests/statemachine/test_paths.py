@@ -46,6 +46,7 @@ HAPPY = [
     "WarmGreen",
     "LowerTtl",
     "GatherEvidence",
+    "DecideOnRehearsal",
     "RequestApproval",
     "DecideOnAnswer",
     "WaitForOldTtl",
@@ -67,7 +68,7 @@ WITH_HOOK = {"NoteStop", "StopApplication", "StartApplication"}
 """What the freeze method hook adds to it."""
 SIDE_BY_SIDE = {"FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "CompareChunks"}
 ABORT = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "DecideOnNextAttempt"]
-CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", "NotifyFailure", "ReleaseFailed"]
+CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", "DecideOnEnd", "NotifyFailure", "ReleaseFailed"]
 NOT_YET = ("GreenNotReady", "ReplicationLagging", "DnsNotInSync")
 BEFORE_THE_FREEZE = ["RecheckReadiness", "WarmFunctions"]
 IN_THE_FREEZE = ["FreezeBlue", "FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "OpenGreen"]

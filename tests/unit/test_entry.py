@@ -114,7 +114,7 @@ def test_the_flip_is_primed_by_the_warming_call_and_refused_where_it_would_be(
     """Before writes are frozen, and with the client and the connections that the flip then uses."""
     zone = make_zone(route53, "1")
     put(route53, zone, BLUE_ENDPOINT, TTL=5)
-    plan = dataclasses.replace(plan, records=(dataclasses.replace(plan.record, zone_id=zone),))
+    plan = dataclasses.replace(plan, records=(dataclasses.replace(plan.records[0], zone_id=zone),))
     green = {"identifier": "shop-green", "host": "shop-green.example.com", "port": 5432}
     event = {"plan": plan.to_state(), "green": green, "warm": True}
     for module in ("flip_dns", "restore_dns"):
