@@ -33,7 +33,7 @@ SETTINGS_OF_SERVERS = {
 }
 
 # as pgbench -i makes it, whose program is not part of the wheels
-_FILL = f"""
+FILL = f"""
 CREATE TABLE {TABLE} (aid int NOT NULL, bid int, abalance int, filler char(84)) WITH (fillfactor = 100);
 INSERT INTO {TABLE} SELECT n, (n - 1) / 100000 + 1, 0, '' FROM generate_series(1, {{rows}}) n;
 ALTER TABLE {TABLE} ADD PRIMARY KEY (aid);
@@ -136,7 +136,7 @@ def measure(rows: int, runs: int, workers: int, progress: Progress) -> Results:
 
 def _fill(end: Dsn, rows: int) -> None:
     connection = end.connect({})
-    connection.run(_FILL.format(rows=rows))
+    connection.run(FILL.format(rows=rows))
     connection.run(f"VACUUM (FREEZE, ANALYZE) {TABLE}")
     connection.close()
 
