@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bluegreen import freeze, replication, switchover
-from bluegreen.errors import DataDiffers, NotReadyToFreeze
+from bluegreen.errors import DataDiffers, GreenWrittenTo, NotReadyToFreeze
 from bluegreen.model import Relation
 from bluegreen.postgres import Databases
 from bluegreen.verify import live, planning, recorder, since
@@ -93,6 +93,27 @@ def test_a_row_that_somebody_changes_on_green_is_found_at_every_moment(following
         since.compare_rest(lab.databases, lab.plan, lab.green, APP)
 
 
+@pytest.mark.parametrize("moment", ["after", "frozen"])
+def test_a_green_that_somebody_wrote_to_cannot_take_over_though_it_is_equal(following: Lab, moment: str) -> None:
+    lab = following
+    assert lab.green_server
+    compare_all(lab)
+    since.compare_changed(lab.databases, lab.plan, lab.green)
+    tested = (
+        "INSERT INTO orders (id, note) OVERRIDING SYSTEM VALUE VALUES (-1, 'a test'); DELETE FROM orders WHERE id = -1"
+    )
+    if moment == "after":
+        lab.green_server.execute(APP, tested)
+        for _ in range(2):  # it stays known
+            with pytest.raises(GreenWrittenTo, match=r"somebody wrote to public\.orders on green"):
+                since.compare_changed(lab.databases, lab.plan, lab.green)
+    into_the_freeze(lab)
+    if moment == "frozen":
+        lab.green_server.execute(APP, tested)
+    with pytest.raises(GreenWrittenTo):
+        since.compare_rest(lab.databases, lab.plan, lab.green, APP)
+
+
 def test_much_log_is_read_in_parts_and_a_whole_table_compared_at_the_end(
     following: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,9 +122,9 @@ def test_much_log_is_read_in_parts_and_a_whole_table_compared_at_the_end(
     happened: list[str] = []
 
     def read(*args: Any, original: Any = recorder.read) -> Any:
-        changes, upto, is_all = original(*args)
-        happened.append("last part read" if is_all else "part read")
-        return changes, upto, is_all
+        recorded = original(*args)
+        happened.append("last part read" if recorded.is_all else "part read")
+        return recorded
 
     def plan_chunks(*args: Any, original: Any = planning.plan_chunks) -> Any:
         happened.append("table compared")
