@@ -67,7 +67,7 @@ def break_function(
 
 
 def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[str, Any]:
-    """What a release may leave behind, anywhere."""
+    """What a release may leave behind, anywhere; the figures of a rehearsal are meant to stay."""
     locks = running.emulator.client("dynamodb").scan(TableName=running.stack.outputs["LockTableName"])["Items"]
     clusters = running.emulator.client("rds").describe_db_clusters()["DBClusters"]
     secrets = running.emulator.client("secretsmanager").list_secrets()["SecretList"]
@@ -77,7 +77,7 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
         "roles": server.execute("postgres", roles),
         "publications": {name: server.execute(name, "SELECT pubname FROM pg_publication") for name in databases},
         "schemas": {name: server.execute(name, "SELECT nspname FROM pg_namespace ORDER BY 1") for name in databases},
-        "locks": locks,
+        "locks": [item for item in locks if "figures" not in item],
         "clusters": sorted(cluster["DBClusterIdentifier"] for cluster in clusters),
         "instances": len(running.emulator.client("rds").describe_db_instances()["DBInstances"]),
         "secrets": sorted(secret["Name"] for secret in secrets),

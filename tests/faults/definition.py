@@ -43,7 +43,19 @@ _ENDS_AT = [state.name for state in _ALL].index(LAST) + 1
 WAY_FORWARD = _ALL[:_ENDS_AT]
 """From PlanRelease to CompleteRelease: the definition reads downwards."""
 
-WAY_OUT = _ALL[_ENDS_AT:]
+
+def _rehearsal() -> Iterator[str]:
+    [rehearsed] = DEFINITION["States"]["DecideOnRehearsal"]["Choices"]
+    name = rehearsed["Next"]
+    while (state := DEFINITION["States"][name])["Type"] == "Task":
+        yield name
+        name = state["Next"]
+
+
+REHEARSAL = list(_rehearsal())
+"""What only a rehearsal meets."""
+
+WAY_OUT = [state for state in _ALL[_ENDS_AT:] if state.name not in REHEARSAL]
 """What only a release meets that fails."""
 
 STATES = {state.name: state for state in _ALL}

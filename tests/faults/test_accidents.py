@@ -8,7 +8,7 @@ import random
 import pytest
 
 from local.aws.functions import Fault
-from tests.faults.definition import COMMIT_POINT, FORWARD_NAMES, STATES, WAY_OUT
+from tests.faults.definition import COMMIT_POINT, FORWARD_NAMES, REHEARSAL, STATES, WAY_OUT
 from tests.faults.matrix import Recorder
 from tests.faults.stage import Stage
 from tests.faults.trial import Trial
@@ -39,6 +39,17 @@ def test_a_release_in_which_every_function_has_an_accident_loses_nothing(
         trial.run()
         trial.check("green")
         matrix.frozen(trial.frozen_s)
+
+
+@pytest.mark.parametrize("faults", CASES)
+def test_a_rehearsal_in_which_every_function_has_an_accident_leaves_nothing(
+    stage: Stage, matrix: Recorder, faults: tuple[Fault, ...]
+) -> None:
+    with stage.trial() as trial:
+        strike_all(trial, matrix, REHEARSAL, faults)
+        described = trial.run(mode="rehearsal")
+        assert described["status"] == "SUCCEEDED"
+        trial.check("blue")
 
 
 @pytest.mark.parametrize("faults", CASES)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.aws.functions import Fault
-from tests.faults.definition import COMMIT_POINT, FORWARD_NAMES, FREEZE, STATES, State
+from tests.faults.definition import COMMIT_POINT, FORWARD_NAMES, FREEZE, REHEARSAL, STATES, State
 from tests.faults.matrix import Recorder
 from tests.faults.situations import DRAIN, SITUATIONS, Situation
 from tests.faults.stage import Stage
@@ -63,7 +63,8 @@ FAULT_CASES = [
 def test_a_release_survives_a_fault_in_any_state(stage: Stage, matrix: Recorder, state: State, fault: Any) -> None:
     matrix.tries(fault, state.name)
     with stage.trial() as trial:
-        if state.name not in FORWARD_NAMES:
+        mode = "rehearsal" if state.name in REHEARSAL else "release"
+        if state.name not in FORWARD_NAMES and mode == "release":
             trial.strike(COMMIT_POINT, "raise")
         match fault:
             case "stopped_before":
@@ -73,7 +74,7 @@ def test_a_release_survives_a_fault_in_any_state(stage: Stage, matrix: Recorder,
             case _:
                 trial.strike(state.name, fault)
         runs_into_budget = fault == "time_out" and not state.retries_timeout
-        trial.run(freeze_budget_s=SHORT_BUDGET_S if runs_into_budget else FREEZE_BUDGET_S)
+        trial.run(freeze_budget_s=SHORT_BUDGET_S if runs_into_budget else FREEZE_BUDGET_S, mode=mode)
         trial.check(ends_on(state, fault))
         matrix.frozen(trial.frozen_s)
 

@@ -133,8 +133,8 @@ def bring_forward(databases: Databases, plan: Plan, green: Cluster) -> None:
     databases.each([(cluster, database) for cluster in (plan.blue, green) for database in plan.databases], note)
 
 
-def require_near(databases: Databases, plan: Plan, green: Cluster) -> None:
-    """Raises ``NotReadyToFreeze`` when the freeze would have to read more of the log than it has time for."""
+def far_back(databases: Databases, plan: Plan, green: Cluster) -> list[str]:
+    """Where the freeze would have to read more of the log than it has time for, and who is in the way."""
     findings = []
     for side, cluster in (("blue", plan.blue), ("green", green)):
         for database in plan.databases:
@@ -146,7 +146,12 @@ def require_near(databases: Databases, plan: Plan, green: Cluster) -> None:
                     f"{side}'s log would have to be read {bytes_to_read / 2**20:.0f} MB back for {database}, since a"
                     f" transaction has been open for so long; end it: {'; '.join(blockers) or 'it has ended since'}"
                 )
-    if findings:
+    return findings
+
+
+def require_near(databases: Databases, plan: Plan, green: Cluster) -> None:
+    """Raises ``NotReadyToFreeze`` when the freeze would have to read more of the log than it has time for."""
+    if findings := far_back(databases, plan, green):
         raise NotReadyToFreeze(f"The freeze would last too long: {'. '.join(findings)}.")
 
 

@@ -21,6 +21,10 @@ Found = dict[Relation, Comparison]
 PART_BYTES = 2**30
 """So much of a log is read at once: what is decoded lies on the server's disk until it is fetched."""
 
+PASSES = 3
+"""A slot that is let go of much log at once moves only to the first place in it from where reading may begin, and
+further when that is read again [tried]."""
+
 ANY_ROW: Key = ()
 """Left in place of keys: all of a table has to be looked at, which is done once, when the whole log is read."""
 
@@ -89,8 +93,13 @@ def prime(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
     Returns what came out for the tables that had changed. Raises ``NotReadyToFreeze`` when the freeze would have to
     read too much log.
     """
-    recorder.bring_forward(databases, plan, green)
-    changed = compare_changed(databases, plan, green)
+    changed: dict[str, Found] = {database: {} for database in plan.databases}
+    for _ in range(PASSES):
+        recorder.bring_forward(databases, plan, green)
+        for database, found in compare_changed(databases, plan, green).items():
+            changed[database] |= found
+        if not recorder.far_back(databases, plan, green):
+            break
     recorder.require_near(databases, plan, green)
 
     def remember(database: str) -> None:
