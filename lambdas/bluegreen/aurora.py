@@ -1,11 +1,11 @@
-"""Amazon RDS: which cluster is blue, its clone, and the clone's end."""
+"""Amazon RDS: which cluster is blue, and its clone."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
 
-from .errors import BlueNotFound, GreenFailed, GreenNotGone, GreenNotReady
+from .errors import BlueNotFound, GreenFailed, GreenNotReady
 from .model import RELEASE_TAG, Cluster, Plan
 
 Description = dict[str, Any]
@@ -164,42 +164,3 @@ def _require_available(kind: str, identifier: str, status: str) -> None:
         raise GreenFailed(f"{kind} {identifier} is {status}: see its events in the RDS console.")
     if status != "available":
         raise GreenNotReady(f"{kind} {identifier} is {status}.")
-
-
-def delete_green(rds: Any, plan: Plan) -> None:
-    """Deletes the clone of a release that came to nothing; ``GreenNotGone`` until it is gone.
-
-    Never anything else: the cluster must carry this release's tag, and must not be blue.
-    """
-    green = describe_cluster(rds, plan.green_identifier)
-    if green is None:
-        return
-    tags = {tag["Key"]: tag["Value"] for tag in green.get("TagList", [])}
-    if plan.green_identifier == plan.blue.identifier or tags.get(RELEASE_TAG) != plan.release_id:
-        raise GreenFailed(
-            f"{plan.green_identifier} does not carry the tag {RELEASE_TAG}={plan.release_id}: not deleted."
-        )
-    gone = rds.exceptions
-    try:
-        _delete(rds, plan, green)
-    except (
-        gone.InvalidDBClusterStateFault,
-        gone.DBClusterNotFoundFault,
-        gone.InvalidDBInstanceStateFault,
-        gone.DBInstanceNotFoundFault,
-    ) as error:  # it is not that far yet, or another attempt does it at the same time
-        raise GreenNotGone(f"{plan.green_identifier} cannot be deleted yet.") from error
-    raise GreenNotGone(f"{plan.green_identifier} is being deleted.")
-
-
-def _delete(rds: Any, plan: Plan, green: Description) -> None:
-    for instance in describe_instances(rds, plan.green_identifier):
-        if instance["DBInstanceStatus"] != "deleting":
-            rds.delete_db_instance(DBInstanceIdentifier=instance["DBInstanceIdentifier"])
-    if green["Status"] == "deleting":
-        return
-    if green.get("DeletionProtection"):
-        rds.modify_db_cluster(
-            DBClusterIdentifier=plan.green_identifier, DeletionProtection=False, ApplyImmediately=True
-        )
-    rds.delete_db_cluster(DBClusterIdentifier=plan.green_identifier, SkipFinalSnapshot=True)

@@ -180,6 +180,13 @@ def _is_at(now: Record, cluster: Cluster, resolve: Resolve) -> bool:
     return set(now.values) <= {address for host in hosts for address in resolve(host)}
 
 
+def leads_to(now: Record, cluster: Cluster, resolve: Resolve = addresses) -> bool:
+    """Whether clients that follow a record may come to a cluster, by either of its endpoints."""
+    hosts = [normalized(host) for host in (cluster.host, cluster.reader_host) if host]
+    places = set(hosts) if now.type == "CNAME" else {place for host in hosts for place in resolve(host)}
+    return not places.isdisjoint(map(normalized, now.values))
+
+
 def _require(
     now: Record,
     clusters: Sequence[Cluster],

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bluegreen.aurora import delete_green
 from bluegreen.model import Plan, State
+from bluegreen.removal import delete_green
 
-from .entry import Result, client, entry
+from .entry import Result, client, entry, rds_in
 
 
 @entry
 def handler(state: State) -> Result:
     plan = Plan.of(state)
-    delete_green(client("rds"), plan)
+    delete_green(rds_in, client("rds").meta.region_name, plan)
     return {"deleted": plan.green_identifier}

@@ -58,12 +58,18 @@ def setting(name: str) -> str:
 
 
 @cache
-def client(service: str) -> Any:
-    """A boto3 client, made once per execution environment."""
+def client(service: str, region: str | None = None) -> Any:
+    """A boto3 client of this Region or another one, made once per execution environment."""
     return boto3.client(
         service,
+        region_name=region,
         config=Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20),
     )
+
+
+def rds_in(region: str) -> Any:
+    """The client of RDS in a Region."""
+    return client("rds", region)
 
 
 @cache
