@@ -20,21 +20,37 @@ from stacks.grants import (
     change_record,
     database,
     dead_executions,
-    delete_clone,
     function_name,
     lock,
     look_at_clusters,
     look_for_obstacles,
     make_clone,
+    order_end,
     plan,
     read_dns_change,
     read_record,
+    releases,
     replication_secrets,
     warming,
 )
 from stacks.network import Network
 from stacks.observability import log_group
 from stacks.packaging import ARCHITECTURE, RUNTIME, functions_code
+from stacks.removal_grants import (
+    RETIRED_TAG,
+    delete_clone,
+    delete_clusters,
+    delete_global_cluster,
+    leave_global_cluster,
+    look_at_global_clusters,
+    look_at_snapshots,
+    production,
+    retire,
+    start_cluster,
+    stop_cluster,
+    take_snapshot,
+    target,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +122,11 @@ _OF_A_RELEASE = (
     Row("WaitForDns", 30, (read_dns_change,)),
     Row("RestoreTtl", 60, (change_record,)),
     Row("DropSubscriptions", 120, (database,)),
-    Row("CompleteRelease", 120, (database, _forget_secret, lock("DeleteItem"))),
+    Row(
+        "CompleteRelease",
+        120,
+        (database, _forget_secret, lock("DeleteItem"), releases("PutItem", "GetItem"), order_end),
+    ),
     Row("AbortSwitchover", 60, (database,)),
     Row("RestoreDns", 60, (change_record,)),
     Row("CleanUpReplication", 120, (database, _forget_secret)),
@@ -116,8 +136,33 @@ _OF_A_RELEASE = (
 
 _LONGEST_TIMEOUT_S = max(row.timeout_s for row in _OF_A_RELEASE)
 
+_OF_A_DECOMMISSION = (
+    Row(
+        "PlanDecommission",
+        60,
+        (database, target, look_at_clusters, look_at_global_clusters, lock("GetItem"), releases("PutItem", "GetItem")),
+    ),
+    Row("TakeFinalSnapshot", 60, (look_at_clusters, take_snapshot)),
+    Row("WaitForSnapshot", 30, (look_at_snapshots,)),
+    Row("RetireCluster", 60, (production, look_at_snapshots, retire)),
+    Row(
+        "RemoveSecondaries",
+        60,
+        (production, look_at_snapshots, delete_clusters(RETIRED_TAG), leave_global_cluster(RETIRED_TAG)),
+    ),
+    Row("RemoveFromGlobalCluster", 60, (production, look_at_snapshots, leave_global_cluster(RETIRED_TAG))),
+    Row("DeleteGlobalCluster", 60, (delete_global_cluster,)),
+    Row("StopCluster", 60, (production, look_at_clusters, look_at_snapshots, stop_cluster)),
+    Row(
+        "DeleteCluster",
+        60,
+        (production, look_at_snapshots, delete_clusters(RETIRED_TAG), start_cluster),
+    ),
+)
+
 FUNCTIONS = (
     *_OF_A_RELEASE,
+    *_OF_A_DECOMMISSION,
     Row("InspectRelease", 60, (database, look_at_clusters, lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S))),
 )
 

@@ -26,7 +26,6 @@ class Shared:
 
 
 RELEASE_TAG = "bluegreen:release"  # as in bluegreen.model
-RETIRED_TAG = "bluegreen:retired"  # as in bluegreen.decommission
 
 Grant = Callable[[lambda_.Function, Shared], None]
 
@@ -109,95 +108,6 @@ def make_clone(function: lambda_.Function, shared: Shared) -> None:
     clusters = _clusters(function, shared)
     _allow(function, ["rds:AddTagsToResource"], *clusters)
     _allow(function, ["rds:RestoreDBClusterToPointInTime", "rds:CreateDBInstance"], *clusters, *groups)
-
-
-def delete_clone(function: lambda_.Function, shared: Shared) -> None:
-    """Only what carries the tag that releases put on their clones: a cluster that none has made stays out of reach."""
-    delete_clusters(RELEASE_TAG)(function, shared)
-    leave_global_cluster(RELEASE_TAG)(function, shared)
-    delete_global_cluster(function, shared)
-
-
-def tagged(tag: str) -> dict[str, object]:
-    """The condition that a resource carries a tag, whatever its value; clusters and instances know it (Service
-    Authorization Reference, "Actions, resources, and condition keys for Amazon RDS"), global clusters do not."""
-    return {"Null": {f"aws:ResourceTag/{tag}": "false"}}
-
-
-def delete_clusters(tag: str) -> Grant:
-    """Clusters and instances that carry a tag, in any Region: secondaries are elsewhere."""
-
-    def grant(function: lambda_.Function, shared: Shared) -> None:
-        _look_everywhere(function)
-        actions = ["rds:DeleteDBInstance", "rds:DeleteDBCluster", "rds:ModifyDBCluster"]
-        _allow(function, actions, *_everywhere(function, shared), conditions=tagged(tag))
-
-    return grant
-
-
-def leave_global_cluster(tag: str) -> Grant:
-    """Both resources have to be allowed: the cluster by its tag, the global one, whose name follows no pattern, by any."""
-
-    def grant(function: lambda_.Function, shared: Shared) -> None:
-        _look_everywhere(function)
-        cluster, _ = _everywhere(function, shared)
-        _allow(function, ["rds:RemoveFromGlobalCluster"], cluster, conditions=tagged(tag))
-        _allow(function, ["rds:RemoveFromGlobalCluster"], _global_cluster(function))
-
-    return grant
-
-
-def delete_global_cluster(function: lambda_.Function, _shared: Shared) -> None:
-    """RDS deletes none that has a member."""
-    actions = ["rds:DescribeGlobalClusters", "rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
-    _allow(function, actions, _global_cluster(function))
-
-
-def take_snapshot(function: lambda_.Function, shared: Shared) -> None:
-    """Of a cluster of ours; its own name is that of the cluster with something behind it."""
-    look_at_snapshots(function, shared)
-    cluster, _ = _clusters(function, shared)
-    snapshot = _arn(function, "rds", "cluster-snapshot", shared.config.cluster_pattern)
-    _allow(function, ["rds:CreateDBClusterSnapshot", "rds:AddTagsToResource"], cluster, snapshot)
-
-
-def look_at_snapshots(function: lambda_.Function, shared: Shared) -> None:
-    """Whether the final snapshot is there."""
-    cluster, _ = _clusters(function, shared)
-    snapshot = _arn(function, "rds", "cluster-snapshot", shared.config.cluster_pattern)
-    _allow(function, ["rds:DescribeDBClusterSnapshots"], cluster, snapshot)
-
-
-def retire(function: lambda_.Function, shared: Shared) -> None:
-    """Put the tag on, and no other one, without which nothing may be stopped or deleted."""
-    _look_everywhere(function)
-    only = {"ForAllValues:StringEquals": {"aws:TagKeys": [RETIRED_TAG]}}
-    _allow(function, ["rds:AddTagsToResource"], *_everywhere(function, shared), conditions=only)
-
-
-def stop_cluster(function: lambda_.Function, shared: Shared) -> None:
-    """One that carries the tag of those that are ended."""
-    cluster, _ = _clusters(function, shared)
-    _allow(function, ["rds:StopDBCluster"], cluster, conditions=tagged(RETIRED_TAG))
-
-
-def start_cluster(function: lambda_.Function, shared: Shared) -> None:
-    """Only to delete it afterwards."""
-    cluster, _ = _clusters(function, shared)
-    _allow(function, ["rds:StartDBCluster"], cluster, conditions=tagged(RETIRED_TAG))
-
-
-def production(function: lambda_.Function, shared: Shared) -> None:
-    """Read the records by which applications find their cluster, to keep away from that one."""
-    read_record(function, shared)
-    function.add_environment("RECORDS", json.dumps([asdict(record) for record in shared.config.records]))
-
-
-def target(function: lambda_.Function, shared: Shared) -> None:
-    """Which clusters may be ended, and where they say whether they were replaced."""
-    production(function, shared)
-    function.add_environment("CLUSTER_PATTERN", shared.config.cluster_pattern)
-    function.add_environment("DATABASES", json.dumps(shared.config.databases))
 
 
 def dead_executions(longest_timeout_s: int) -> Grant:
@@ -285,45 +195,6 @@ def _allow(
 
 def _clusters(function: lambda_.Function, shared: Shared) -> list[str]:
     return [_arn(function, "rds", kind, shared.config.cluster_pattern) for kind in ("cluster", "db")]
-
-
-def _everywhere(function: lambda_.Function, shared: Shared) -> list[str]:
-    """As ``_clusters``, in all Regions."""
-    return [
-        cdk.Stack.of(function).format_arn(
-            service="rds",
-            region="*",
-            resource=kind,
-            resource_name=shared.config.cluster_pattern,
-            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-        )
-        for kind in ("cluster", "db")
-    ]
-
-
-def _look_everywhere(function: lambda_.Function) -> None:
-    """Lists of all Regions, as ``look_at_clusters``; and who is a member of which global cluster."""
-    actions = ["rds:DescribeDBClusters", "rds:DescribeDBInstances"]
-    kinds = ("cluster", "db")
-    arns = [
-        cdk.Stack.of(function).format_arn(
-            service="rds", region="*", resource=kind, resource_name="*", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
-        )
-        for kind in kinds
-    ]
-    _allow(function, actions, *arns)
-    _allow(function, ["rds:ListTagsForResource"], *arns)
-    _allow(function, ["rds:DescribeGlobalClusters"], _global_cluster(function))
-
-
-def _global_cluster(function: lambda_.Function) -> str:
-    return cdk.Stack.of(function).format_arn(
-        service="rds",
-        region="",
-        resource="global-cluster",
-        resource_name="*",
-        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-    )
 
 
 def _zones(shared: Shared) -> dict[str, list[RecordConfig]]:
