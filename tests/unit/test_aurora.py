@@ -1,4 +1,4 @@
-"""The requests that clone blue and delete green, against moto's RDS."""
+"""The requests that clone blue, against moto's RDS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bluegreen import aurora
-from bluegreen.errors import BlueNotFound, GreenFailed, GreenNotGone, GreenNotReady
+from bluegreen.errors import BlueNotFound, GreenFailed, GreenNotReady
 from bluegreen.model import RELEASE_TAG, Plan
 
 
@@ -113,22 +113,3 @@ def test_blue_is_found_by_the_endpoint_that_the_record_holds(rds: Any, blue: aur
     assert found["DBClusterIdentifier"] == "shop-blue"
     with pytest.raises(BlueNotFound, match=r"elsewhere\.example\.com"):
         aurora.cluster_at(rds, "elsewhere.example.com")
-
-
-def test_green_is_deleted_with_its_instances_and_blue_is_not(rds: Any, blue: aurora.Description, plan: Plan) -> None:
-    make_green(rds, plan)
-    with pytest.raises(GreenNotGone):
-        aurora.delete_green(rds, plan)
-    aurora.delete_green(rds, plan)
-    assert [cluster["DBClusterIdentifier"] for cluster in rds.describe_db_clusters()["DBClusters"]] == ["shop-blue"]
-    assert len(aurora.describe_instances(rds, "shop-blue")) == 2
-
-
-def test_a_cluster_without_this_releases_tag_is_never_deleted(rds: Any, blue: aurora.Description, plan: Plan) -> None:
-    for named in ("shop-blue", plan.green_identifier):
-        wrong = dataclasses.replace(plan, green_identifier=named)
-        if named != "shop-blue":
-            make_green(rds, dataclasses.replace(plan, release_id="20261123-0405-000000"))
-        with pytest.raises(GreenFailed, match="not deleted"):
-            aurora.delete_green(rds, wrong)
-    assert len(rds.describe_db_clusters()["DBClusters"]) == 2
