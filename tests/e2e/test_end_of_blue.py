@@ -108,15 +108,17 @@ def test_what_is_production_in_use_or_replaced_by_another_release_is_not_ended(
 
 def test_blue_is_stopped_after_its_snapshot_also_when_functions_die(running: World, completed: dict[str, Any]) -> None:
     before = inventory(running)
-    for state in ("TakeFinalSnapshot", "RetireCluster", "StopCluster"):
-        break_function(running, state, "exit_after")
     running.aurora.fail_next(f"{BLUE}-final-*", "SnapshotQuotaExceeded")
     without = decommission(running, release_id=completed["release_id"])
     assert without.wait()["error"] == "AwsRefused"
     assert "SnapshotQuotaExceeded" in without.failure()
     assert inventory(running) == before
+    break_function(running, "TakeFinalSnapshot", "kill_after")
+    break_function(running, "RetireCluster", "twice")
+    break_function(running, "StopCluster", "kill_before")
     ended = decommission(running, release_id=completed["release_id"])
     assert ended.wait()["status"] == "SUCCEEDED", ended.failure()
+    assert not running.emulator.functions.pending()
     after = inventory(running)
     (snapshot,) = after["snapshots"]
     assert f"{BLUE} stopped" in after["clusters"]
