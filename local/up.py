@@ -48,6 +48,7 @@ def description(running: World, databases: tuple[str, ...]) -> dict[str, object]
         "region": running.emulator.region,
         "state_machine_arn": running.stack.outputs["StateMachineArn"],
         "recovery_state_machine_arn": running.stack.outputs["RecoveryStateMachineArn"],
+        "decommission_state_machine_arn": running.stack.outputs["DecommissionStateMachineArn"],
         "topic_arn": running.stack.outputs["ApprovalTopicArn"],
         "event_bus": "default",
         "event_source": running.stack.config["event_source"],

@@ -173,8 +173,8 @@ def _judged(around: Surroundings, wanted: _Wanted, cluster: aurora.Description, 
         raise ClusterBusy(f"{wanted.identifier} is {cluster['Status']}.")
     elif RETIRED_TAG not in tags:
         raise ClusterInUse(
-            f"{wanted.identifier} is {cluster['Status']} and no instance of it is available: it cannot be asked whether it"
-            " was replaced. Start it, or give it an instance, then start this again."
+            f"{wanted.identifier} is {cluster['Status']} and no instance of it is available: it cannot be asked"
+            " whether it was replaced. Start it, or give it an instance, then start this again."
         )
     else:
         release_id, is_clone = wanted.release_id or tags.get(RELEASE_TAG, ""), False
@@ -187,19 +187,20 @@ def _says(around: Surroundings, wanted: _Wanted, tags: Mapping[str, str], where:
     home = around.databases.find(where, wanted.home)
     if home is None or not home.query("schema_made_by"):
         raise ClusterInUse(
-            f"No release has replaced {wanted.identifier}: its database {wanted.home} has no record of it."
+            f"No release has replaced {wanted.identifier}: its database {wanted.home} has no record of one."
         )
-    _require_nobody(home, wanted.identifier)
-    last = home.query("last_switchover")
+    last, made_by = home.query("last_switchover"), tags.get(RELEASE_TAG)
     if last and last[0]["is_replaced"]:
         release_id = last[0]["release_id"]
         if wanted.release_id not in (None, release_id):
             raise ClusterInUse(f"{wanted.identifier} was replaced by release {release_id}, not by {wanted.release_id}.")
-        return release_id, False
-    made_by = tags.get(RELEASE_TAG)
-    if made_by and home.one("never_opened", release_id=made_by)["never_opened"]:
-        return made_by, True
-    raise ClusterInUse(f"{wanted.identifier} is not fenced: no release has opened another cluster in its place.")
+        said = release_id, False
+    elif made_by and home.one("never_opened", release_id=made_by)["never_opened"]:
+        said = made_by, True
+    else:
+        raise ClusterInUse(f"{wanted.identifier} is not fenced: no release has opened another cluster in its place.")
+    _require_nobody(home, wanted.identifier)
+    return said
 
 
 def _require_nobody(home: Session, identifier: str) -> None:
