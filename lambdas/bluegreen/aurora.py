@@ -113,7 +113,7 @@ def instance_parameters(template: Description, plan: Plan, number: int) -> dict[
 
 
 def _tags(source: Description, plan: Plan) -> list[dict[str, str]]:
-    kept = [tag for tag in source.get("TagList", []) if not tag["Key"].startswith(("aws:", "rds:", RELEASE_TAG))]
+    kept = [tag for tag in source.get("TagList", []) if not tag["Key"].startswith(("aws:", "rds:", "bluegreen:"))]
     return [*kept, {"Key": RELEASE_TAG, "Value": plan.release_id}]
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from local import cli
+from local import decommission as command
 from local.postgres.roles import create_role
 from local.release import Release
 from local.world import World
@@ -40,6 +44,14 @@ def executions(running: World) -> list[dict[str, Any]]:
     arn = running.stack.outputs["DecommissionStateMachineArn"]
     found = running.emulator.client("stepfunctions").list_executions(stateMachineArn=arn)["executions"]
     return sorted(found, key=lambda execution: execution["startDate"])
+
+
+def by_command_line(running: World, *arguments: str) -> str:
+    """The exit status of `python -m local decommission`, and what it said."""
+    options = cli.parser().parse_args(["decommission", running.emulator.endpoint_url, *arguments])
+    console = Console(record=True, width=200, quiet=False, file=io.StringIO())
+    status = command.decommission(console, options)
+    return f"{status} {console.export_text()}"
 
 
 def inventory(running: World) -> dict[str, list[str]]:
@@ -149,13 +161,15 @@ def test_a_cluster_that_aws_starts_after_seven_days_is_stopped_again(
 
 def test_a_stopped_blue_is_deleted_and_its_snapshot_stays(running: World, completed: dict[str, Any]) -> None:
     before = inventory(running)
-    ended = decommission(running, cluster_identifier=BLUE, end="delete")
-    assert ended.wait()["status"] == "SUCCEEDED", ended.failure()
+    said = by_command_line(running, BLUE, "--end", "delete")
+    assert said.startswith("0 ")
+    assert "DeleteCluster" in said
+    assert f"{BLUE} is deleted; its final snapshot is {before['snapshots'][0]}." in said
     after = inventory(running)
     assert after["clusters"] == [f"{completed['green']} available"]
     assert after["instances"] == [f"{completed['green']}-1"]
     assert after["snapshots"] == before["snapshots"]
     assert BLUE not in running.aurora.servers
-    again = decommission(running, release_id=completed["release_id"], end="delete")
-    assert again.wait()["status"] == "SUCCEEDED", again.failure()
+    assert by_command_line(running, completed["release_id"], "--end", "delete").startswith("0 ")
+    assert by_command_line(running, completed["green"], "--end", "delete").startswith("1 ")
     assert inventory(running) == after

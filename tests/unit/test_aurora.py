@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bluegreen import aurora
+from bluegreen.decommission import RETIRED_TAG
 from bluegreen.errors import BlueNotFound, GreenFailed, GreenNotReady
 from bluegreen.model import RELEASE_TAG, Plan
 
@@ -30,7 +31,11 @@ def blue(rds: Any, plan: Plan) -> aurora.Description:
         EnableIAMDatabaseAuthentication=True,
         DeletionProtection=True,
         EnableCloudwatchLogsExports=["postgresql"],
-        Tags=[{"Key": "team", "Value": "shop"}, {"Key": RELEASE_TAG, "Value": "an earlier one"}],
+        Tags=[
+            {"Key": "team", "Value": "shop"},
+            {"Key": RELEASE_TAG, "Value": "an earlier one"},
+            {"Key": RETIRED_TAG, "Value": "once"},
+        ],
     )
     for number, tier in ((1, 0), (2, 3)):
         rds.create_db_instance(
