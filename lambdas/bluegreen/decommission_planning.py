@@ -111,6 +111,9 @@ def plan_decommission(around: Surroundings, asked: Any) -> Decommission | None:
     ]
     name = found["GlobalClusterIdentifier"] if found else earlier.global_cluster_identifier if earlier else ""
     plan = replace(plan, global_cluster_identifier=name, secondaries=tuple(dict.fromkeys(members)))
+    for member in plan.secondaries:
+        if (secondary := aurora.describe_cluster(around.rds(member.region), member.identifier)) is not None:
+            require_not_production(around.route53, around.record_keys, aurora.endpoint(secondary))
     history.note_end(around.dynamodb, around.release_table, around.cluster_name, plan)
     return plan
 
