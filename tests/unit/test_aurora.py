@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen import aurora
+from bluegreen import aurora, mirroring, removal
 from bluegreen.errors import BlueNotFound, GreenFailed, GreenNotGone, GreenNotReady
 from bluegreen.model import RELEASE_TAG, Plan
 
@@ -51,7 +51,7 @@ def make_green(rds: Any, plan: Plan) -> aurora.Description:
 
 
 def test_the_clone_request_passes_what_rds_would_set_to_a_default(blue: aurora.Description, plan: Plan) -> None:
-    request = aurora.clone_parameters(blue, plan)
+    request = mirroring.clone_request(blue, plan)
     assert request["RestoreType"] == "copy-on-write"
     assert request["SourceDBClusterIdentifier"] == "shop-blue"
     assert request["DBClusterParameterGroupName"] == "shop-blue"
@@ -118,8 +118,8 @@ def test_blue_is_found_by_the_endpoint_that_the_record_holds(rds: Any, blue: aur
 def test_green_is_deleted_with_its_instances_and_blue_is_not(rds: Any, blue: aurora.Description, plan: Plan) -> None:
     make_green(rds, plan)
     with pytest.raises(GreenNotGone):
-        aurora.delete_green(rds, plan)
-    aurora.delete_green(rds, plan)
+        removal.delete_green(rds, plan)
+    removal.delete_green(rds, plan)
     assert [cluster["DBClusterIdentifier"] for cluster in rds.describe_db_clusters()["DBClusters"]] == ["shop-blue"]
     assert len(aurora.describe_instances(rds, "shop-blue")) == 2
 
@@ -130,5 +130,5 @@ def test_a_cluster_without_this_releases_tag_is_never_deleted(rds: Any, blue: au
         if named != "shop-blue":
             make_green(rds, dataclasses.replace(plan, release_id="20261123-0405-000000"))
         with pytest.raises(GreenFailed, match="not deleted"):
-            aurora.delete_green(rds, wrong)
+            removal.delete_green(rds, wrong)
     assert len(rds.describe_db_clusters()["DBClusters"]) == 2

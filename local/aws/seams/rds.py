@@ -29,8 +29,10 @@ from local.aws.seams.rds_records import (
     ENGINE,
     PRODUCTION_CLUSTER,
     PRODUCTION_INSTANCE,
+    PRODUCTION_ROLES,
     Cluster,
     Instance,
+    remember,
 )
 from local.postgres.roles import create_master
 from local.postgres.servers import Server, ServerError
@@ -110,6 +112,8 @@ class Backend(RDSBackend):
             }
         )
         cluster.status = instance.status = "available"
+        for feature, role in PRODUCTION_ROLES.items():
+            self.add_role_to_db_cluster(identifier, role, feature)
 
     # clusters
 
@@ -151,6 +155,7 @@ class Backend(RDSBackend):
             cluster.parameter_group = group or f"default.{ENGINE}{cluster.engine_version.split('.')[0]}"
             cluster.address = address
             cluster.failure = self.aurora.take_failure(cluster.db_cluster_identifier)
+            remember(cluster, kwargs)
             return cluster
 
     def _parameters(self, group: str) -> dict[str, str]:
@@ -204,6 +209,7 @@ class Backend(RDSBackend):
                 raise InvalidParameterValue("Embedded Aurora does not upgrade the engine.")
             status = cluster.status
             super().modify_db_cluster(kwargs)
+            remember(cluster, kwargs)
             cluster.status = status
             return cluster
 
@@ -263,6 +269,7 @@ class Backend(RDSBackend):
             assert isinstance(instance, Instance)
             instance.status = "creating"
             instance.failure = self.aurora.take_failure(instance.db_instance_identifier)
+            remember(instance, db_kwargs)
             return instance
 
     def _finish_instance(self, instance: Instance) -> None:
