@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from . import mirroring
 from .aurora import Description, describe_cluster, make_instances, require_available, require_mirror
 from .errors import BlueNotFound, GreenFailed, GreenNotReady, ReplicationLagging
@@ -70,12 +72,16 @@ def blues_readers(rds: Clients, secondaries: Sequence[Secondary], keys: Sequence
 
 
 def with_secondaries(rds: Clients, plan: Plan, green: Cluster) -> Cluster:
-    """Green with the reader endpoints of those of its secondaries that are there."""
+    """Green with the reader endpoints of its secondaries that records lead to.
+
+    A Region that does not answer is passed over: a recovery must not wait for it, and leaves its records alone.
+    """
     readers = {}
-    for secondary in plan.secondaries:
-        cluster = describe_cluster(rds(secondary.region), plan.green_identifier)
-        if cluster and cluster.get("ReaderEndpoint"):
-            readers[secondary.region] = cluster["ReaderEndpoint"]
+    for region in {record.region for record in plan.records if record.region}:
+        with suppress(BotoCoreError, ClientError):
+            cluster = describe_cluster(rds(region), plan.green_identifier)
+            if cluster and cluster.get("ReaderEndpoint"):
+                readers[region] = cluster["ReaderEndpoint"]
     return replace(green, secondary_readers=readers)
 
 

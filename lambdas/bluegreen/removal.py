@@ -26,7 +26,7 @@ def delete_green(rds: Clients, plan: Plan) -> None:
 
 
 def _gone(rds: Any, home: Any, plan: Plan, blues: str) -> bool:
-    """Does what can be done now to delete green's cluster of a Region, where blue's is ``blues``; whether it is gone."""
+    """Does what can be done now to delete green's cluster of a Region, where blue has ``blues``; whether it is gone."""
     cluster = describe_cluster(rds, plan.green_identifier)
     if cluster is None:
         return True

@@ -96,6 +96,8 @@ class Server:
         self.behind: str | None = None
         """Where it listens instead of `address` from its next start on: a `local.postgres.link.Link` stands there."""
         self.parameters = {**DEFAULTS, **(parameters or {})}
+        self.follows: Server | None = None
+        """The server whose standby it is (`local.postgres.standby`)."""
         self.start_lsn: str | None = None
         """On a clone: it holds what blue committed before this position and nothing from there on."""
         self.data = folder / "data"
@@ -171,10 +173,11 @@ class Server:
         """Wait as pg_ctl does: the last line of postmaster.pid says `ready` after recovery, and promotion if any."""
         assert self._process
         deadline = time.monotonic() + _TIMEOUT_S
+        ready = "standby" if self.follows else "ready"
         while True:
             with suppress(FileNotFoundError):
                 lines = (self.data / "postmaster.pid").read_text().split("\n")
-                if lines[0] == str(self._process.pid) and len(lines) > 7 and lines[7].strip() == "ready":
+                if lines[0] == str(self._process.pid) and len(lines) > 7 and lines[7].strip() == ready:
                     return
             if not self.running:
                 raise ServerError(self._describe("ended while starting"))

@@ -115,20 +115,24 @@ def test_blue_is_found_by_the_endpoint_that_the_record_holds(rds: Any, blue: aur
         aurora.cluster_at(rds, "elsewhere.example.com")
 
 
-def test_green_is_deleted_with_its_instances_and_blue_is_not(rds: Any, blue: aurora.Description, plan: Plan) -> None:
+def test_green_is_deleted_with_its_instances_and_blue_is_not(
+    rds: Any, rds_of: Any, blue: aurora.Description, plan: Plan
+) -> None:
     make_green(rds, plan)
     with pytest.raises(GreenNotGone):
-        removal.delete_green(rds, plan)
-    removal.delete_green(rds, plan)
+        removal.delete_green(rds_of, plan)
+    removal.delete_green(rds_of, plan)
     assert [cluster["DBClusterIdentifier"] for cluster in rds.describe_db_clusters()["DBClusters"]] == ["shop-blue"]
     assert len(aurora.describe_instances(rds, "shop-blue")) == 2
 
 
-def test_a_cluster_without_this_releases_tag_is_never_deleted(rds: Any, blue: aurora.Description, plan: Plan) -> None:
+def test_a_cluster_without_this_releases_tag_is_never_deleted(
+    rds: Any, rds_of: Any, blue: aurora.Description, plan: Plan
+) -> None:
     for named in ("shop-blue", plan.green_identifier):
         wrong = dataclasses.replace(plan, green_identifier=named)
         if named != "shop-blue":
             make_green(rds, dataclasses.replace(plan, release_id="20261123-0405-000000"))
         with pytest.raises(GreenFailed, match="not deleted"):
-            removal.delete_green(rds, wrong)
+            removal.delete_green(rds_of, wrong)
     assert len(rds.describe_db_clusters()["DBClusters"]) == 2

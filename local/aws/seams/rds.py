@@ -22,7 +22,7 @@ from moto.rds.exceptions import (
 from moto.rds.models import DBCluster, DBInstance, RDSBackend, rds_backends
 from pg8000.exceptions import Error as Pg8000Error
 
-from local.aws.seams import rds_answers
+from local.aws.seams import rds_answers, rds_global
 from local.aws.seams.knobs import Compute
 from local.aws.seams.rds_records import (
     CLONE_DEFAULTS,
@@ -45,6 +45,7 @@ _CLONE_OF = "clone_of"
 def install(aurora: Compute) -> Backend:
     """Put a backend for an embedded Aurora in the place of moto's own."""
     rds_answers.install()
+    rds_global.install()
     backend = Backend(aurora)
     rds_backends[DEFAULT_ACCOUNT_ID][aurora.region] = backend
     return backend
@@ -124,12 +125,16 @@ class Backend(RDSBackend):
     def create_db_cluster(self, kwargs: dict[str, Any]) -> DBCluster:
         """A cluster that becomes available when its server has been made, or cloned; an instance starts it."""
         aurora = self.aurora
+        if follows := kwargs.get("global_cluster_identifier"):
+            rds_global.primary_of(follows)
         with self.lock:
             cluster = self._record_cluster(kwargs, aurora.new_address())
             parameters = self._parameters(cluster.parameter_group)
         folder = aurora.folder / cluster.db_cluster_identifier
 
         def make() -> Server:
+            if cluster.global_cluster_identifier:
+                return rds_global.standby(aurora, cluster, parameters)
             if source := kwargs.get(_CLONE_OF):
                 blue = aurora.servers[source]
                 return blue.clone(folder, cluster.address, port=cluster.port, parameters=parameters, start=False)
@@ -218,6 +223,7 @@ class Backend(RDSBackend):
         with self.lock:
             [cluster] = self.describe_db_clusters(cluster_identifier)
             self._refuse_while_busy(cluster)
+            rds_global.refuse_member(cluster)
             if cluster.deletion_protection:
                 raise InvalidParameterCombination("Cannot delete protected Cluster, please disable deletion protection")
             if any(member.status != "deleting" for member in cluster.members):
@@ -304,5 +310,5 @@ class Backend(RDSBackend):
         with self.lock:
             super().delete_db_instance(instance.db_instance_identifier)
             server = self.aurora.servers.get(instance.cluster.db_cluster_identifier)
-            if server and not instance.cluster.members:
+            if server and not server.follows and not instance.cluster.members:
                 server.stop("immediate")

@@ -19,6 +19,8 @@ PRODUCTION_CLUSTER: dict[str, Any] = {
     "copy_tags_to_snapshot": True,
     "database_insights_mode": "advanced",
     "deletion_protection": True,
+    "domain": "d-0123456789",
+    "domain_iam_role_name": "rds-directory",
     "enable_http_endpoint": True,
     "enable_local_write_forwarding": True,
     "enable_performance_insights": True,
