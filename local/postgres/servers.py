@@ -173,11 +173,10 @@ class Server:
         """Wait as pg_ctl does: the last line of postmaster.pid says `ready` after recovery, and promotion if any."""
         assert self._process
         deadline = time.monotonic() + _TIMEOUT_S
-        ready = "standby" if self.follows else "ready"
         while True:
             with suppress(FileNotFoundError):
                 lines = (self.data / "postmaster.pid").read_text().split("\n")
-                if lines[0] == str(self._process.pid) and len(lines) > 7 and lines[7].strip() == ready:
+                if lines[0] == str(self._process.pid) and len(lines) > 7 and lines[7].strip() == "ready":
                     return
             if not self.running:
                 raise ServerError(self._describe("ended while starting"))
