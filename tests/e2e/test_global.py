@@ -1,4 +1,4 @@
-"""Releases of a global database: green's secondaries in the other Region, and nothing of them where it came to nothing."""
+"""Releases of a global database: green gets its secondaries, and nothing of them is left of a release that failed."""
 
 from __future__ import annotations
 
