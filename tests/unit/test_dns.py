@@ -16,18 +16,28 @@ from bluegreen.errors import AwsUnavailable, BlueNotFound, BlueUnfit, RecordChan
 from bluegreen.model import Cluster, Plan, Record, RecordKey
 from tests.unit.conftest import BLUE_ENDPOINT
 
-BLUE = Cluster("shop-blue", BLUE_ENDPOINT, 5432, "shop-blue.cluster-ro-abc.eu-west-2.rds.amazonaws.com")
+AWAY = "eu-west-1"
+BLUE = Cluster(
+    "shop-blue",
+    BLUE_ENDPOINT,
+    5432,
+    "shop-blue.cluster-ro-abc.eu-west-2.rds.amazonaws.com",
+    {AWAY: "shop-ireland.cluster-ro-abc.eu-west-1.rds.amazonaws.com"},
+)
 GREEN = Cluster(
     "shop-green",
     "shop-green.cluster-def.eu-west-2.rds.amazonaws.com",
     5432,
     "shop-green.cluster-ro-def.eu-west-2.rds.amazonaws.com",
+    {AWAY: "shop-green.cluster-ro-ghi.eu-west-1.rds.amazonaws.com"},
 )
 ADDRESSES = {
     BLUE.host: ("10.0.0.1",),
     BLUE.reader_host: ("10.0.0.2",),
     GREEN.host: ("10.0.0.11",),
     GREEN.reader_host: ("10.0.0.12",),
+    BLUE.secondary_readers[AWAY]: ("10.1.0.2",),
+    GREEN.secondary_readers[AWAY]: ("10.1.0.12",),
 }
 Served = dict[tuple[str, str], tuple[int, tuple[str, ...]]]
 
