@@ -70,6 +70,12 @@ def parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--into", metavar="NAME", help="the database to load into (default: the first)")
     up.add_argument("--port", type=_port, default=0, help="port of the AWS endpoint (default: a free one)")
+    up.add_argument(
+        "--secondary-region",
+        default="",
+        metavar="REGION",
+        help="make blue a global database, with a secondary cluster in this Region",
+    )
     verify.add_command(commands)
     check.add_command(commands)
     decommission.add_command(commands)

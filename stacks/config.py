@@ -44,6 +44,7 @@ def _setting(expected: str, check: Check, default: Any = MISSING) -> Any:
 
 _NAME = re.compile(r"(?=.{1,25}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _HOST = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
+_REGION = r"[a-z]{2}(-[a-z]+)+-\d"
 _ZONE_ID = r"Z[0-9A-Z]{1,31}"
 
 
@@ -58,6 +59,11 @@ class RecordConfig:
     )
     endpoint: str = _setting('"writer" or "reader"', _text("writer|reader"))
     type: str = _setting('"CNAME" or "A"', _text("CNAME|A"), "CNAME")
+    region: str = _setting(
+        "a Region of secondary_regions, whose secondary's readers are meant, or \"\" for the primary cluster's",
+        _text(rf"|{_REGION}"),
+        "",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ class ClusterConfig:
     """One database that is released. A setting without a default has to be in cdk.json."""
 
     name: str
-    region: str = _setting('an AWS Region such as "eu-west-2"', _text(r"[a-z]{2}(-[a-z]+)+-\d"))
+    region: str = _setting('an AWS Region such as "eu-west-2"', _text(_REGION))
     vpc_id: str = _setting('the id of a VPC, "vpc-…"', _text(r"vpc-[0-9a-z]+"))
     # Private subnets with a route out: Route 53 has no endpoint inside a VPC.
     subnet_ids: tuple[str, ...] = _setting(
@@ -97,6 +103,12 @@ class ClusterConfig:
     # Those that move with the writer record.
     more_records: tuple[RecordConfig, ...] = _setting(
         "a list of at most 49 records", lambda value: isinstance(value, list) and len(value) <= 49, ()
+    )
+    # Those of the secondaries of a global database: the functions may do there what they may do in `region`.
+    secondary_regions: tuple[str, ...] = _setting(
+        'a list of different AWS Regions such as "eu-west-1"',
+        lambda value: value == [] or _different(_text(_REGION))(value),
+        (),
     )
     database_port: int = _setting("a port from 1150 to 65535, the range of Aurora", _whole(1150, 65_535), 5432)
     approval_timeout_s: int = _setting("seconds, from 1 to 2592000 (30 days)", _whole(1, 30 * 86_400), 86_400)
@@ -173,6 +185,13 @@ class ClusterConfig:
                     f"{where}.more_records[{number}].name: expected one that is not in the list yet, or is in another "
                     f"hosted zone, found {record.name!r} again"
                 )
+            if record.region and (record.region not in self.secondary_regions or record.endpoint != "reader"):
+                raise ConfigError(
+                    f"{where}.more_records[{number}].region: expected one of secondary_regions, for a record whose "
+                    f"endpoint is reader, found {record.region!r}"
+                )
+        if self.region in self.secondary_regions:
+            raise ConfigError(f"{where}.secondary_regions: expected other Regions than {self.region}, the primary's")
         if len(self.availability_zones) != len(self.subnet_ids):
             raise ConfigError(
                 f"{where}.availability_zones: expected one for each of the {len(self.subnet_ids)} subnets, in their "

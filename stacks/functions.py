@@ -20,17 +20,22 @@ from stacks.grants import (
     change_record,
     database,
     dead_executions,
+    delete_clone,
     function_name,
     lock,
     look_at_clusters,
+    look_at_global_clusters,
     look_for_obstacles,
     make_clone,
+    make_global_cluster,
+    make_secondary,
     order_end,
     plan,
     read_dns_change,
     read_record,
     releases,
     replication_secrets,
+    settle_clone,
     warming,
 )
 from stacks.network import Network
@@ -38,11 +43,9 @@ from stacks.observability import log_group
 from stacks.packaging import ARCHITECTURE, RUNTIME, functions_code
 from stacks.removal_grants import (
     RETIRED_TAG,
-    delete_clone,
     delete_clusters,
     delete_global_cluster,
     leave_global_cluster,
-    look_at_global_clusters,
     look_at_snapshots,
     production,
     retire,
@@ -94,17 +97,21 @@ function memory"). In the freeze our own Python would otherwise take more than t
 _forget_secret = replication_secrets("DeleteSecret")
 
 _OF_A_RELEASE = (
-    Row("PlanRelease", 30, (plan, lock("PutItem", "GetItem"), look_at_clusters, read_record)),
-    Row("CheckBlue", 60, (database, look_at_clusters, look_for_obstacles)),
+    Row("PlanRelease", 30, (plan, lock("PutItem", "GetItem"), look_at_clusters, look_at_global_clusters, read_record)),
+    Row("CheckBlue", 60, (database, look_at_clusters, look_at_global_clusters, look_for_obstacles)),
     Row("CreateReplicationUser", 60, (database, replication_secrets("CreateSecret", "GetSecretValue", "TagResource"))),
     Row("CreatePublications", 120, (database,)),
     Row("CreateSlots", 180, (database,)),
     Row("CloneBlue", 60, (look_at_clusters, make_clone)),
-    Row("WaitForGreen", 30, (look_at_clusters,)),
+    Row("WaitForGreen", 30, (look_at_clusters, settle_clone)),
     Row("AdoptClone", 120, (database,)),
     Row("CreateSubscriptions", 120, (database, replication_secrets("GetSecretValue"))),
     Row("CheckDrift", 120, (database,)),
     Row("WaitForCatchUp", 60, (database,)),
+    Row("CreateGlobalCluster", 60, (look_at_clusters, look_at_global_clusters, make_global_cluster)),
+    Row("CreateSecondary", 60, (look_at_clusters, make_secondary)),
+    Row("WaitForSecondary", 30, (look_at_clusters, settle_clone)),
+    Row("WaitForGlobalLag", 60, (database,)),
     Row("BeginVerification", 120, (database,)),
     Row("CompareChunks", 840, (database,)),
     Row("SumUpVerification", 60, (database,)),
@@ -130,7 +137,7 @@ _OF_A_RELEASE = (
     Row("AbortSwitchover", 60, (database,)),
     Row("RestoreDns", 60, (change_record,)),
     Row("CleanUpReplication", 120, (database, _forget_secret)),
-    Row("DeleteGreen", 60, (look_at_clusters, delete_clone)),
+    Row("DeleteGreen", 60, (look_at_clusters, look_at_global_clusters, delete_clone)),
     Row("ReleaseLock", 30, (lock("DeleteItem"),)),
 )
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
-from stacks.grants import RELEASE_TAG, Grant, Shared, _allow, _arn, _clusters, read_record
+from stacks.grants import (
+    Grant,
+    Shared,
+    _allow,
+    _arn,
+    _clusters,
+    _everywhere,
+    _global_clusters,
+    look_at_clusters,
+    look_at_global_clusters,
+    read_record,
+)
 
 RETIRED_TAG = "bluegreen:retired"  # as in bluegreen.decommission
-
-
-def delete_clone(function: lambda_.Function, shared: Shared) -> None:
-    """Only what carries the tag that releases put on their clones: a cluster that none has made stays out of reach."""
-    delete_clusters(RELEASE_TAG)(function, shared)
-    leave_global_cluster(RELEASE_TAG)(function, shared)
-    delete_global_cluster(function, shared)
 
 
 def tagged(tag: str) -> dict[str, object]:
@@ -30,9 +33,9 @@ def delete_clusters(tag: str) -> Grant:
     """Clusters and instances that carry a tag, in any Region: secondaries are elsewhere."""
 
     def grant(function: lambda_.Function, shared: Shared) -> None:
-        _look_everywhere(function)
+        _look(function, shared)
         actions = ["rds:DeleteDBInstance", "rds:DeleteDBCluster", "rds:ModifyDBCluster"]
-        _allow(function, actions, *_everywhere(function, shared), conditions=tagged(tag))
+        _allow(function, actions, *_both(function, shared), conditions=tagged(tag))
 
     return grant
 
@@ -41,10 +44,10 @@ def leave_global_cluster(tag: str) -> Grant:
     """Both resources have to be allowed: the cluster by its tag; the global one may have any name."""
 
     def grant(function: lambda_.Function, shared: Shared) -> None:
-        _look_everywhere(function)
-        cluster, _ = _everywhere(function, shared)
-        _allow(function, ["rds:RemoveFromGlobalCluster"], cluster, conditions=tagged(tag))
-        _allow(function, ["rds:RemoveFromGlobalCluster"], _global_cluster(function))
+        _look(function, shared)
+        clusters = _everywhere(function, shared, shared.config.cluster_pattern, "cluster")
+        _allow(function, ["rds:RemoveFromGlobalCluster"], *clusters, conditions=tagged(tag))
+        _allow(function, ["rds:RemoveFromGlobalCluster"], _global_clusters(function, "*"))
 
     return grant
 
@@ -52,12 +55,7 @@ def leave_global_cluster(tag: str) -> Grant:
 def delete_global_cluster(function: lambda_.Function, _shared: Shared) -> None:
     """RDS deletes none that has a member."""
     actions = ["rds:DescribeGlobalClusters", "rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
-    _allow(function, actions, _global_cluster(function))
-
-
-def look_at_global_clusters(function: lambda_.Function, _shared: Shared) -> None:
-    """Who is a member of which; their names follow no pattern."""
-    _allow(function, ["rds:DescribeGlobalClusters"], _global_cluster(function))
+    _allow(function, actions, _global_clusters(function, "*"))
 
 
 def take_snapshot(function: lambda_.Function, shared: Shared) -> None:
@@ -78,9 +76,9 @@ def look_at_snapshots(function: lambda_.Function, shared: Shared) -> None:
 
 def retire(function: lambda_.Function, shared: Shared) -> None:
     """Put the tag on, and no other one, without which nothing may be stopped or deleted."""
-    _look_everywhere(function)
+    _look(function, shared)
     only: dict[str, object] = {"ForAllValues:StringEquals": {"aws:TagKeys": [RETIRED_TAG]}}
-    _allow(function, ["rds:AddTagsToResource"], *_everywhere(function, shared), conditions=only)
+    _allow(function, ["rds:AddTagsToResource"], *_both(function, shared), conditions=only)
 
 
 def stop_cluster(function: lambda_.Function, shared: Shared) -> None:
@@ -108,23 +106,12 @@ def target(function: lambda_.Function, shared: Shared) -> None:
     function.add_environment("DATABASES", json.dumps(shared.config.databases))
 
 
-def _everywhere(function: lambda_.Function, shared: Shared) -> list[str]:
-    """As ``_clusters``, in all Regions."""
-    return [_rds_arn(function, "*", kind, shared.config.cluster_pattern) for kind in ("cluster", "db")]
+def _look(function: lambda_.Function, shared: Shared) -> None:
+    look_at_clusters(function, shared)
+    look_at_global_clusters(function, shared)
+    _allow(function, ["rds:ListTagsForResource"], *_both(function, shared))
 
 
-def _look_everywhere(function: lambda_.Function) -> None:
-    """Lists of all Regions, as ``look_at_clusters``; and who is a member of which global cluster."""
-    actions = ["rds:DescribeDBClusters", "rds:DescribeDBInstances", "rds:ListTagsForResource"]
-    _allow(function, actions, *(_rds_arn(function, "*", kind, "*") for kind in ("cluster", "db")))
-    _allow(function, ["rds:DescribeGlobalClusters"], _global_cluster(function))
-
-
-def _global_cluster(function: lambda_.Function) -> str:
-    return _rds_arn(function, "", "global-cluster", "*")
-
-
-def _rds_arn(function: lambda_.Function, region: str, kind: str, name: str) -> str:
-    return cdk.Stack.of(function).format_arn(
-        service="rds", region=region, resource=kind, resource_name=name, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
-    )
+def _both(function: lambda_.Function, shared: Shared) -> list[str]:
+    """Clusters and instances of ours, in all Regions that are configured."""
+    return _everywhere(function, shared, shared.config.cluster_pattern, "cluster", "db")

@@ -15,13 +15,13 @@ from typing import Any, Literal, Self
 from . import dns
 from .aurora import Description, describe_cluster, describe_instances
 from .errors import ClusterBusy, ClusterInUse, SnapshotFailed
+from .global_database import global_cluster_of
 from .hosted_zones import read
 from .model import RELEASE_TAG, Cluster, RecordKey, State
 from .removal import (
     Member,
     Rds,
     delete_cluster,
-    global_cluster_of,
     leave_global_cluster,
     not_yet,
     remove_all,

@@ -23,9 +23,10 @@ from . import aurora, history, records
 from .decommission import NO_SNAPSHOT, RETIRED_TAG, Decommission, End, require_not_production
 from .errors import BlueNotFound, ClusterBusy, ClusterInUse, ExecutionNotOver, InputInvalid, ReleaseInProgress
 from .freeze_methods import AWS_ROLES
+from .global_database import global_cluster_of
 from .model import RELEASE_TAG, Cluster
 from .postgres import Databases, Session
-from .removal import Rds, global_cluster_of, secondaries_of, tags_of
+from .removal import Rds, secondaries_of, tags_of
 
 STARTS_WITHIN = timedelta(hours=1)
 """After AWS has said that it is about to start a cluster that has been stopped for seven days."""

@@ -6,17 +6,17 @@ it looks first, acts, and raises ``ClusterBusy`` until it has come to its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
 from .aurora import Description, describe_cluster, describe_instances
 from .errors import ClusterBusy, ClusterInUse, GreenFailed, GreenNotGone
+from .global_database import Clients, describe_global_cluster, global_cluster_of
 from .model import RELEASE_TAG, Plan
 
-Rds = Callable[[str], Any]
-"""From a Region to the client of RDS there."""
+Rds = Clients
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,6 @@ class Member:
 def tags_of(description: Description) -> dict[str, str]:
     """The tags of a cluster or an instance."""
     return {tag["Key"]: tag["Value"] for tag in description.get("TagList", [])}
-
-
-def global_cluster_of(rds: Any, arn: str) -> Description | None:
-    """The global cluster that a cluster is a member of, by its ARN."""
-    for page in rds.get_paginator("describe_global_clusters").paginate():
-        for found in page["GlobalClusters"]:
-            if arn in members_of(found):
-                return dict(found)
-    return None
 
 
 def members_of(global_cluster: Description) -> list[str]:
@@ -84,14 +75,13 @@ def leave_global_cluster(rds: Any, arn: str) -> None:
 
 def delete_global_cluster(rds: Any, name: str) -> None:
     """Deletes an empty global cluster. Raises ``ClusterInUse`` when it has members; RDS would refuse it as well."""
-    try:
-        (found,) = rds.describe_global_clusters(GlobalClusterIdentifier=name)["GlobalClusters"]
-    except rds.exceptions.GlobalClusterNotFoundFault:
+    found = describe_global_cluster(rds, name)
+    if found is None:
         return
     if members := members_of(found):
         raise ClusterInUse(f"The global cluster {name} has members: {', '.join(members)}.")
     with not_yet(rds, name):
-        if found["DeletionProtection"]:
+        if found.get("DeletionProtection"):
             rds.modify_global_cluster(GlobalClusterIdentifier=name, DeletionProtection=False)
         rds.delete_global_cluster(GlobalClusterIdentifier=name)
     raise ClusterBusy(f"The global cluster {name} is being deleted.")
@@ -139,41 +129,33 @@ def not_yet(rds: Any, name: str) -> Iterator[None]:
 # A clone that came to nothing
 
 
-def delete_green(rds: Rds, region: str, plan: Plan) -> None:
-    """Deletes the clone of a release that came to nothing, with its global cluster; ``GreenNotGone`` until it is gone.
+def delete_green(rds: Clients, plan: Plan) -> None:
+    """Deletes what a release made of clusters; ``GreenNotGone`` until it is gone. All Regions go on side by side.
 
-    Never anything else: a cluster must carry this release's tag, and must not be blue; the global cluster has green's
-    name, and goes once it has no members. All that the clone holds is on blue, so there is no final snapshot.
+    Never anything else: each cluster must carry this release's tag, and must not be blue. A secondary leaves the global
+    cluster before it is deleted, and the global cluster goes when it is empty (Aurora User Guide, "Deleting an Amazon
+    Aurora global database"). All that the clone holds is on blue, so there is no final snapshot.
     """
-    here = rds(region)
-    green = describe_cluster(here, plan.green_identifier)
-    if plan.green_identifier == plan.blue.identifier or (green is not None and not _is_of(plan, green)):
-        raise GreenFailed(
-            f"{plan.green_identifier} does not carry the tag {RELEASE_TAG}={plan.release_id}: not deleted."
-        )
+
+    def ours(region: str, blues: str) -> Description | None:
+        return _ours(plan, plan.green_identifier, describe_cluster(rds(region), plan.green_identifier), blues)
+
+    green = ours("", plan.blue.identifier)
+    secondaries = {Member(each.region, plan.green_identifier): each.identifier for each in plan.secondaries}
     try:
-        remove_all(rds, _secondaries_of_green(rds, region, plan))
+        remove_all(rds, {member: ours(member.region, blues) for member, blues in secondaries.items()})
         if green is not None:
-            leave_global_cluster(here, green["DBClusterArn"])
-            delete_cluster(here, green)
-        delete_global_cluster(here, plan.green_identifier)
+            leave_global_cluster(rds(), green["DBClusterArn"])
+        name = plan.green_global_cluster
+        if _ours(plan, name, describe_global_cluster(rds(), name), plan.blue_global_cluster):
+            delete_global_cluster(rds(), name)
+        if green is not None:
+            delete_cluster(rds(), green)
     except ClusterBusy as busy:
         raise GreenNotGone(str(busy)) from busy
 
 
-def _secondaries_of_green(rds: Rds, region: str, plan: Plan) -> dict[Member, Description | None]:
-    """What carries the release's tag in the Regions of blue's global cluster: one that has left green's is in none."""
-    blue = describe_cluster(rds(region), plan.blue.identifier)
-    found = global_cluster_of(rds(region), blue["DBClusterArn"]) if blue else None
-    regions = {region} | {Member.of_arn(arn).region for arn in (members_of(found) if found else ())}
-    return {
-        Member(each, cluster["DBClusterIdentifier"]): cluster
-        for each in sorted(regions)
-        for page in rds(each).get_paginator("describe_db_clusters").paginate()
-        for cluster in page["DBClusters"]
-        if _is_of(plan, cluster) and cluster["DBClusterIdentifier"] not in (plan.green_identifier, plan.blue.identifier)
-    }
-
-
-def _is_of(plan: Plan, cluster: Description) -> bool:
-    return tags_of(cluster).get(RELEASE_TAG) == plan.release_id
+def _ours(plan: Plan, identifier: str, described: Description | None, blues: str) -> Description | None:
+    if described is not None and (identifier == blues or tags_of(described).get(RELEASE_TAG) != plan.release_id):
+        raise GreenFailed(f"{identifier} does not carry the tag {RELEASE_TAG}={plan.release_id}: not deleted.")
+    return described

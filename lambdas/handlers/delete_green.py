@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bluegreen.model import Plan, State
 from bluegreen.removal import delete_green
 
-from .entry import Result, client, entry, rds_in
+from .entry import Result, client, entry
 
 
 @entry
 def handler(state: State) -> Result:
     plan = Plan.of(state)
-    delete_green(rds_in, client("rds").meta.region_name, plan)
+    delete_green(partial(client, "rds"), plan)
     return {"deleted": plan.green_identifier}

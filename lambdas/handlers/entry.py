@@ -67,8 +67,8 @@ def client(service: str, region: str = "") -> Any:
     )
 
 
-def rds_in(region: str) -> Any:
-    """The client of RDS in a Region."""
+def rds_in(region: str = "") -> Any:
+    """The client of RDS of a Region, or of the function's own."""
     return client("rds", region)
 
 

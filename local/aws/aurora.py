@@ -101,7 +101,7 @@ class EmbeddedAurora:
         delay. `local.postgres.roles` says why it takes somebody from outside.
         """
         with self.lock:
-            servers = list(self.servers.values())
+            servers = [server for server in self.servers.values() if not server.follows]
         self._rule.apply(servers)
 
     def close(self) -> None:

@@ -47,7 +47,7 @@ class Account:
                 BillingMode="PAY_PER_REQUEST",
             )
         self.around = Surroundings(
-            rds=lambda _: self.rds,
+            rds=lambda region="": self.rds,
             region=REGION,
             route53=route53,
             dynamodb=self.dynamodb,

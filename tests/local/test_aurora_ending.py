@@ -17,10 +17,11 @@ from bluegreen import decommission, removal
 from bluegreen.aurora import describe_cluster
 from bluegreen.decommission import NO_SNAPSHOT, RETIRED_TAG, Decommission
 from bluegreen.decommission_planning import snapshot_name
-from bluegreen.errors import BlueGreenError, ClusterBusy, ClusterInUse, GreenFailed, GreenNotGone, SnapshotFailed
-from bluegreen.model import RELEASE_TAG, Cluster, Plan
+from bluegreen.errors import BlueGreenError, ClusterBusy, ClusterInUse, SnapshotFailed
+from bluegreen.model import Cluster
 from bluegreen.removal import Member
 from local.aws.aurora import EmbeddedAurora
+from local.aws.seams import rds_global
 from tests.unit.conftest import plan as plan  # the fixture
 from tests.waiting import eventually
 
@@ -60,9 +61,8 @@ def add_secondary(rds: Any, aurora: EmbeddedAurora, primary: str, name: str, **s
         **settings,
     )
     eventually(lambda: cluster_of(rds, name)["Status"] == "available")
-    backend = aurora._backend
-    joining = backend.clusters[name]
-    backend.global_clusters[primary].members.append(joining)
+    joining = aurora._backend.clusters[name]
+    rds_global.global_clusters()[primary].members.append(joining)
     joining.global_cluster_identifier = primary
 
 
@@ -111,7 +111,7 @@ def ending(rds: Any, **fields: Any) -> Decommission:
 def steps(rds: Any, plan: Decommission) -> list[Callable[[], object]]:
     """What the state machine calls, in its order."""
 
-    def there(_region: str) -> Any:
+    def there(region: str = "") -> Any:
         return rds
 
     end = decommission.stop if plan.end == "stop" else decommission.delete
@@ -159,7 +159,7 @@ def test_a_snapshot_takes_its_time_and_can_fail(aurora: EmbeddedAurora, rds: Any
         with pytest.raises(SnapshotFailed):
             steps(rds, plan)[step]()
     with pytest.raises(SnapshotFailed):
-        decommission.retire(lambda _: rds, plan)
+        decommission.retire(lambda region="": rds, plan)
     assert RETIRED_TAG not in removal.tags_of(cluster_of(rds, BLUE))
     assert inventory(rds)["instances"] == [f"{BLUE}-1"]
 
@@ -245,41 +245,6 @@ def test_a_member_that_joined_after_the_plan_is_not_left_behind(aurora: Embedded
         eventually(lambda step=step: done(step))  # type: ignore[misc]
     with pytest.raises(ClusterInUse, match=EU):
         steps(rds, plan)[4]()
-
-
-def test_green_is_deleted_with_its_secondary_and_its_global_cluster_and_blue_is_not(
-    aurora: EmbeddedAurora, rds: Any, plan: Plan
-) -> None:
-    tags = [{"Key": RELEASE_TAG, "Value": plan.release_id}]
-    rds.restore_db_cluster_to_point_in_time(
-        DBClusterIdentifier=GREEN,
-        SourceDBClusterIdentifier=BLUE,
-        RestoreType="copy-on-write",
-        UseLatestRestorableTime=True,
-        Port=aurora.port,
-        DeletionProtection=True,
-        Tags=tags,
-    )
-    eventually(lambda: cluster_of(rds, GREEN)["Status"] == "available")
-    add_secondary(rds, aurora, GREEN, f"{GREEN}-eu", Tags=tags)
-    assert plan.green_identifier == GREEN
-    eventually(lambda: done(lambda: removal.delete_green(lambda _: rds, REGION, plan), GreenNotGone))
-    assert inventory(rds) == {
-        "clusters": [BLUE],
-        "instances": [f"{BLUE}-1"],
-        "global clusters": [],
-        "snapshots": [],
-    }
-
-
-def test_a_cluster_without_this_releases_tag_is_never_deleted(aurora: EmbeddedAurora, rds: Any, plan: Plan) -> None:
-    with pytest.raises(GreenFailed, match="not deleted"):
-        removal.delete_green(lambda _: rds, REGION, replace(plan, green_identifier=BLUE))
-    tags = [{"Key": RELEASE_TAG, "Value": "20261123-0405-000000"}]
-    add_secondary(rds, aurora, BLUE, GREEN, Tags=tags)
-    with pytest.raises(GreenFailed, match="not deleted"):
-        removal.delete_green(lambda _: rds, REGION, plan)
-    assert inventory(rds)["clusters"] == sorted([BLUE, GREEN])
 
 
 def test_a_clone_that_was_abandoned_goes_without_a_snapshot(aurora: EmbeddedAurora, rds: Any) -> None:

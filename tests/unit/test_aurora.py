@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bluegreen import aurora
+from bluegreen import aurora, mirroring, removal
 from bluegreen.decommission import RETIRED_TAG
-from bluegreen.errors import BlueNotFound, GreenFailed, GreenNotReady
+from bluegreen.errors import BlueNotFound, GreenFailed, GreenNotGone, GreenNotReady
 from bluegreen.model import RELEASE_TAG, Plan
 
 
@@ -56,7 +56,7 @@ def make_green(rds: Any, plan: Plan) -> aurora.Description:
 
 
 def test_the_clone_request_passes_what_rds_would_set_to_a_default(blue: aurora.Description, plan: Plan) -> None:
-    request = aurora.clone_parameters(blue, plan)
+    request = mirroring.clone_request(blue, plan)
     assert request["RestoreType"] == "copy-on-write"
     assert request["SourceDBClusterIdentifier"] == "shop-blue"
     assert request["DBClusterParameterGroupName"] == "shop-blue"
@@ -118,3 +118,26 @@ def test_blue_is_found_by_the_endpoint_that_the_record_holds(rds: Any, blue: aur
     assert found["DBClusterIdentifier"] == "shop-blue"
     with pytest.raises(BlueNotFound, match=r"elsewhere\.example\.com"):
         aurora.cluster_at(rds, "elsewhere.example.com")
+
+
+def test_green_is_deleted_with_its_instances_and_blue_is_not(
+    rds: Any, rds_of: Any, blue: aurora.Description, plan: Plan
+) -> None:
+    make_green(rds, plan)
+    with pytest.raises(GreenNotGone):
+        removal.delete_green(rds_of, plan)
+    removal.delete_green(rds_of, plan)
+    assert [cluster["DBClusterIdentifier"] for cluster in rds.describe_db_clusters()["DBClusters"]] == ["shop-blue"]
+    assert len(aurora.describe_instances(rds, "shop-blue")) == 2
+
+
+def test_a_cluster_without_this_releases_tag_is_never_deleted(
+    rds: Any, rds_of: Any, blue: aurora.Description, plan: Plan
+) -> None:
+    for named in ("shop-blue", plan.green_identifier):
+        wrong = dataclasses.replace(plan, green_identifier=named)
+        if named != "shop-blue":
+            make_green(rds, dataclasses.replace(plan, release_id="20261123-0405-000000"))
+        with pytest.raises(GreenFailed, match="not deleted"):
+            removal.delete_green(rds_of, wrong)
+    assert len(rds.describe_db_clusters()["DBClusters"]) == 2

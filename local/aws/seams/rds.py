@@ -21,7 +21,7 @@ from moto.rds.exceptions import (
 from moto.rds.models import DBCluster, DBInstance, RDSBackend, rds_backends
 from pg8000.exceptions import Error as Pg8000Error
 
-from local.aws.seams import rds_answers, rds_membership
+from local.aws.seams import rds_answers, rds_global
 from local.aws.seams.knobs import Compute
 from local.aws.seams.rds_ending import Endings, refuse, refuse_while_busy
 from local.aws.seams.rds_records import (
@@ -29,8 +29,10 @@ from local.aws.seams.rds_records import (
     ENGINE,
     PRODUCTION_CLUSTER,
     PRODUCTION_INSTANCE,
+    PRODUCTION_ROLES,
     Cluster,
     Instance,
+    remember,
 )
 from local.postgres.roles import create_master
 from local.postgres.servers import Server, ServerError
@@ -43,13 +45,13 @@ _CLONE_OF = "clone_of"
 def install(aurora: Compute) -> Backend:
     """Put a backend for an embedded Aurora in the place of moto's own."""
     rds_answers.install()
-    rds_membership.install()
+    rds_global.install()
     backend = Backend(aurora)
     rds_backends[DEFAULT_ACCOUNT_ID][aurora.region] = backend
     return backend
 
 
-class Backend(Endings, rds_membership.Memberships, RDSBackend):
+class Backend(Endings, RDSBackend):
     """moto's RDS of one Region, whose clusters have servers. Requests come in on many threads."""
 
     def __init__(self, aurora: Compute) -> None:
@@ -111,6 +113,8 @@ class Backend(Endings, rds_membership.Memberships, RDSBackend):
             }
         )
         cluster.status = instance.status = "available"
+        for feature, role in PRODUCTION_ROLES.items():
+            self.add_role_to_db_cluster(identifier, role, feature)
 
     # clusters
 
@@ -121,12 +125,16 @@ class Backend(Endings, rds_membership.Memberships, RDSBackend):
     def create_db_cluster(self, kwargs: dict[str, Any]) -> DBCluster:
         """A cluster that becomes available when its server has been made, or cloned; an instance starts it."""
         aurora = self.aurora
+        if follows := kwargs.get("global_cluster_identifier"):
+            rds_global.primary_of(follows)
         with self.lock:
             cluster = self._record_cluster(kwargs, aurora.new_address())
             parameters = self._parameters(cluster.parameter_group)
         folder = aurora.folder / cluster.db_cluster_identifier
 
         def make() -> Server:
+            if cluster.global_cluster_identifier:
+                return rds_global.standby(aurora, cluster, parameters)
             if source := kwargs.get(_CLONE_OF):
                 blue = aurora.servers[source]
                 return blue.clone(folder, cluster.address, port=cluster.port, parameters=parameters, start=False)
@@ -154,6 +162,7 @@ class Backend(Endings, rds_membership.Memberships, RDSBackend):
             cluster.parameter_group = group or f"default.{ENGINE}{cluster.engine_version.split('.')[0]}"
             cluster.address = address
             cluster.failure = failure
+            remember(cluster, kwargs)
             return cluster
 
     def _parameters(self, group: str) -> dict[str, str]:
@@ -207,6 +216,7 @@ class Backend(Endings, rds_membership.Memberships, RDSBackend):
                 raise InvalidParameterValue("Embedded Aurora does not upgrade the engine.")
             status = cluster.status
             super().modify_db_cluster(kwargs)
+            remember(cluster, kwargs)
             cluster.status = status
             return cluster
 
@@ -235,6 +245,7 @@ class Backend(Endings, rds_membership.Memberships, RDSBackend):
             assert isinstance(instance, Instance)
             instance.status = "creating"
             instance.failure = failure
+            remember(instance, db_kwargs)
             return instance
 
     def _finish_instance(self, instance: Instance) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from moto.rds.exceptions import InvalidDBClusterStateFault, InvalidParameterCombination, RDSClientError
 from moto.rds.models import DBCluster, DBClusterSnapshot, DBInstance, RDSBackend
 
-from local.aws.seams import events
+from local.aws.seams import events, rds_global
 from local.aws.seams.knobs import Compute
 from local.aws.seams.rds_records import Cluster, Instance
 
@@ -61,7 +61,7 @@ class Endings(RDSBackend):
         """The server stops; instances stay, and cannot be changed meanwhile. A member of a global cluster cannot."""
         with self.lock:
             [cluster] = self.describe_db_clusters(cluster_identifier)
-            refuse_member(cluster)
+            rds_global.refuse_member(cluster)
             require(cluster, "available")
             set_status(cluster, "stopping")
         self.aurora.in_background(self._finish_stopping, cluster)
@@ -112,7 +112,7 @@ class Endings(RDSBackend):
         with self.lock:
             [cluster] = self.describe_db_clusters(cluster_identifier)
             refuse_while_busy(cluster)
-            refuse_member(cluster)
+            rds_global.refuse_member(cluster)
             if cluster.deletion_protection:
                 raise InvalidParameterCombination("Cannot delete protected Cluster, please disable deletion protection")
             if any(member.status != "deleting" for member in cluster.members):
@@ -157,7 +157,7 @@ class Endings(RDSBackend):
         with self.lock:
             super().delete_db_instance(instance.db_instance_identifier)
             server = self.aurora.servers.get(instance.cluster.db_cluster_identifier)
-            if server and not instance.cluster.members:
+            if server and not server.follows and not instance.cluster.members:
                 server.stop("immediate")
 
 
@@ -178,11 +178,3 @@ def refuse_while_busy(cluster: DBCluster) -> None:
     """Most of what can be asked of a cluster wants it to stand still, and not stopped."""
     if cluster.status in ("creating", "deleting", "stopping", "stopped", "starting"):
         raise InvalidDBClusterStateFault(f"DbCluster {cluster.resource_id} is in {cluster.status} state")
-
-
-def refuse_member(cluster: DBCluster) -> None:
-    """A member of a global cluster can neither be stopped nor deleted."""
-    if cluster.global_cluster_identifier:
-        raise InvalidDBClusterStateFault(
-            "This cluster is a part of a global cluster, please remove it from globalcluster first"
-        )
