@@ -125,3 +125,53 @@ def test_after_the_cutover_it_goes_on_where_it_was_killed(running: World) -> Non
     assert running.away
     assert running.away.servers[green].execute("app", "SELECT count(*) FROM t") == [[2]]
     assert inventory(running)["global clusters"][f"{green}-global"] == 2
+
+
+def test_the_end_of_blue_takes_its_secondary_and_its_global_cluster_along_also_when_it_is_stopped_halfway(
+    running: World,
+) -> None:
+    before, stepfunctions = inventory(running), running.emulator.client("stepfunctions")
+    machine = running.stack.outputs["DecommissionStateMachineArn"]
+
+    def executions() -> list[Release]:
+        listed = stepfunctions.list_executions(stateMachineArn=machine)["executions"]
+        return [Release(stepfunctions, each["executionArn"], running.mail_folder) for each in listed]
+
+    def request() -> Release:
+        known = {each.execution_arn for each in executions()}
+        detail = json.dumps({"cluster": "shop", "cluster_identifier": BLUE, "end": "delete"})
+        event = {"Source": "release.pipeline", "DetailType": "Decommission Requested", "Detail": detail}
+        running.emulator.client("events").put_events(Entries=[event])
+        eventually(lambda: len(executions()) > len(known))
+        (new,) = (each for each in executions() if each.execution_arn not in known)
+        return new
+
+    def stop() -> None:
+        for each in executions():
+            if each.running:
+                stepfunctions.stop_execution(executionArn=each.execution_arn)
+
+    running.emulator.functions.during(f"{MACHINE}-RemoveSecondaries", after=stop)
+    first = request()
+    eventually(lambda: not first.running)
+    assert first.describe()["status"] == "ABORTED"
+    for state, fault in {
+        "RetireCluster": "twice",
+        "RemoveSecondaries": "kill_after",
+        "RemoveFromGlobalCluster": "kill_before",
+        "DeleteGlobalCluster": "twice",
+        "DeleteCluster": "kill_after",
+    }.items():
+        break_function(running, state, fault)  # type: ignore[arg-type]
+    second = request()
+    assert second.wait()["status"] == "SUCCEEDED", second.failure()
+    assert not running.emulator.functions.pending()
+    after, whole = inventory(running), f"{BLUE}-{AWAY}"
+    assert whole in second.mails()[-1].body
+    assert set(before["clusters"]) - set(after["clusters"]) == {BLUE}
+    assert set(before["clusters away"]) - set(after["clusters away"]) == {whole}
+    assert set(before["instances away"]) - set(after["instances away"]) == {f"{whole}-1"}
+    assert len(before["global clusters"]) - len(after["global clusters"]) == 1
+    assert {key: after[key] for key in ("records", "secrets", "locks")} == {
+        key: before[key] for key in ("records", "secrets", "locks")
+    }
