@@ -15,7 +15,8 @@ def delete_green(rds: Clients, plan: Plan) -> None:
 
     Never anything else: each cluster must carry this release's tag, and must not be blue. A secondary leaves the global
     cluster before it is deleted, and the global cluster goes when it is empty (Aurora User Guide, "Deleting an Amazon
-    Aurora global database").
+    Aurora global database"). A secondary that a late function makes meanwhile keeps its primary from leaving, so it is
+    seen the next time; later than that there is no global cluster that it could join.
     """
     left = [each.region for each in plan.secondaries if not _gone(rds(each.region), rds(), plan, each.identifier)]
     if left:
