@@ -163,7 +163,7 @@ def release(
         empty_ms = empty.measure_ms(EXECUTIONS) if empty else []
         time.sleep(STEADY_S)
         started.answer("approve")
-        if _ended(started)["status"] != "SUCCEEDED":
+        if ended(started)["status"] != "SUCCEEDED":
             raise RuntimeError(f"the release failed: {started.failure()}")
         output = json.loads(started.describe()["output"])
         green = running.server(output["green"])
@@ -192,7 +192,7 @@ def start_clients(running: World, record: str, built: Application) -> Clients:
     return Clients(reach)
 
 
-def _ended(started: Release, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+def ended(started: Release, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """Asks seldom: whoever asks the emulator takes processor time from it."""
     deadline = time.monotonic() + timeout_s
     while (described := started.describe())["status"] == "RUNNING":

@@ -33,7 +33,7 @@ SETTINGS_OF_SERVERS = {
 }
 
 # as pgbench -i makes it, whose program is not part of the wheels
-_FILL = f"""
+FILL = f"""
 CREATE TABLE {TABLE} (aid int NOT NULL, bid int, abalance int, filler char(84)) WITH (fillfactor = 100);
 INSERT INTO {TABLE} SELECT n, (n - 1) / 100000 + 1, 0, '' FROM generate_series(1, {{rows}}) n;
 ALTER TABLE {TABLE} ADD PRIMARY KEY (aid);
@@ -96,8 +96,7 @@ def pair(rows: int) -> Iterator[tuple[Server, Server, str]]:
             server.execute("postgres", "CREATE DATABASE app")
             made.append(server)
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda server: server.execute("app", _FILL.format(rows=rows)), made))
-            list(pool.map(lambda server: server.execute("app", f"VACUUM (FREEZE, ANALYZE) {TABLE}"), made))
+            list(pool.map(lambda server: _fill(dsn(server, password), rows), made))
         yield made[0], made[1], password
 
 
@@ -133,6 +132,13 @@ def measure(rows: int, runs: int, workers: int, progress: Progress) -> Results:
         for peer, program in programs.items():
             results.found[peer.name] = peers.run(peer, program, *ends, TABLE).keys == planted
     return results
+
+
+def _fill(end: Dsn, rows: int) -> None:
+    connection = end.connect({})
+    connection.run(FILL.format(rows=rows))
+    connection.run(f"VACUUM (FREEZE, ANALYZE) {TABLE}")
+    connection.close()
 
 
 def dsn(server: Server, password: str) -> Dsn:

@@ -13,8 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bluegreen.errors import BlueGreenError, DatabaseUnavailable, SqlError
+from bluegreen.errors import BlueGreenError, DatabaseUnavailable, InputInvalid, SqlError
 from bluegreen.model import Cluster, Plan
+from bluegreen.planning import accepted
 from bluegreen.postgres import SETTINGS, Credentials, Databases, Session
 from bluegreen.preflight import Report, look_at_blue
 from bluegreen.preflight.findings import Severity, tally
@@ -46,8 +47,15 @@ def add_command(commands: Any) -> None:
         nargs="+",
         help="postgresql://user@host:port/database, of one server; password: PGPASSWORD",
     )
-    command.add_argument("--accept", metavar="ID,…", default="", help="warnings that are known")
+    command.add_argument("--accept", metavar="ID,…", type=_warnings, default=(), help="warnings that are known")
     command.add_argument("--json", action="store_true", help="the findings as JSON on standard output")
+
+
+def _warnings(text: str) -> tuple[str, ...]:
+    try:
+        return accepted(text.split(","))
+    except InputInvalid as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("input.accept: ")) from error
 
 
 def check(console: Console, options: argparse.Namespace) -> int:
@@ -61,7 +69,7 @@ def check(console: Console, options: argparse.Namespace) -> int:
         print(json.dumps([finding.to_state() for finding in report.findings], indent=2))
     else:
         show(console, report)
-    return UNFIT if report.stopping(options.accept.split(",")) else FIT
+    return UNFIT if report.stopping(options.accept) else FIT
 
 
 @dataclass(slots=True)

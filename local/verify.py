@@ -217,8 +217,19 @@ def _show(console: Console, catalog: Catalog, report: whole.Report, with_values:
     for failure in report.failures:
         line(failure, "red")
     rate = report.rows / max(report.elapsed_s, 1e-9)
-    verdict = f"{report.differing_rows} of them differ" if report.differing_rows else "no row differs"
-    line(f"{report.rows:,} rows compared in {report.elapsed_s:.1f} s, {rate:,.0f} rows/s: {verdict}.")
+    line(f"{report.rows:,} rows compared in {report.elapsed_s:.1f} s, {rate:,.0f} rows/s: {verdict(report)}.")
+
+
+def verdict(report: whole.Report) -> str:
+    """
+    >>> verdict(whole.Report(rows=5)), verdict(whole.Report(failures=["public.t: no permission"]))
+    ('no row differs', 'no row is known to differ, but not all could be compared')
+    """
+    if report.differing_rows:
+        return f"{report.differing_rows} of them differ"
+    if report.failures or report.unsettled_rows:
+        return "no row is known to differ, but not all could be compared"
+    return "no row differs"
 
 
 def _value(text: str | None) -> str:

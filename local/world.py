@@ -162,10 +162,10 @@ def create_records(
     """The records at blue, as production has them, served before this returns."""
     route53 = emulator.client("route53")
     readers = readers or {"": reader_address(blue.address)}
-    for record in records_of(stack.config):
+    for record in (*records_of(stack.config), *stack.config["rehearsal_records"]):
         record_set = {
             "Name": record["name"],
-            "Type": record["type"],
+            "Type": record.get("type", "CNAME"),
             "TTL": ttl_s,
             "ResourceRecords": [
                 {"Value": blue.address if record["endpoint"] == "writer" else readers[record.get("region", "")]}

@@ -110,6 +110,10 @@ class ClusterConfig:
         lambda value: value == [] or _different(_text(_REGION))(value),
         (),
     )
+    # What moves in a rehearsal, in place of the others: CNAME records.
+    rehearsal_records: tuple[RecordConfig, ...] = _setting(
+        "a list of at most 50 records", lambda value: isinstance(value, list) and len(value) <= 50, ()
+    )
     database_port: int = _setting("a port from 1150 to 65535, the range of Aurora", _whole(1150, 65_535), 5432)
     approval_timeout_s: int = _setting("seconds, from 1 to 2592000 (30 days)", _whole(1, 30 * 86_400), 86_400)
     freeze_budget_s: int = _setting("seconds, from 1 to 600", _whole(1, 600), 30)
@@ -156,10 +160,11 @@ class ClusterConfig:
                 "first: it becomes part of the names of clusters and functions"
             )
         values = _checked(cls, where, block)
-        values["more_records"] = tuple(
-            RecordConfig(**_checked(RecordConfig, f"{where}.more_records[{number}]", record))
-            for number, record in enumerate(values.get("more_records", ()))
-        )
+        for key in ("more_records", "rehearsal_records"):
+            values[key] = tuple(
+                RecordConfig(**_checked(RecordConfig, f"{where}.{key}[{number}]", record))
+                for number, record in enumerate(values.get(key, ()))
+            )
         config = cls(name, **values)
         config._check_together(where)
         return config
@@ -177,19 +182,22 @@ class ClusterConfig:
                 f"{where}.cluster_pattern: expected a pattern that matches {green}, as green clusters are named, "
                 f"found {self.cluster_pattern!r}"
             )
-        for number, record in enumerate(self.more_records):
-            if any(
-                (record.zone_id, record.name) == (other.zone_id, other.name) for other in self.records[: number + 1]
-            ):
-                raise ConfigError(
-                    f"{where}.more_records[{number}].name: expected one that is not in the list yet, or is in another "
-                    f"hosted zone, found {record.name!r} again"
-                )
-            if record.region and (record.region not in self.secondary_regions or record.endpoint != "reader"):
-                raise ConfigError(
-                    f"{where}.more_records[{number}].region: expected one of secondary_regions, for a record whose "
-                    f"endpoint is reader, found {record.region!r}"
-                )
+        known = {(self.hosted_zone_id, self.writer_record)}
+        for key in ("more_records", "rehearsal_records"):
+            for number, record in enumerate(getattr(self, key)):
+                if (record.zone_id, record.name) in known:
+                    raise ConfigError(
+                        f"{where}.{key}[{number}].name: expected one that is not in the list yet, or is in another "
+                        f"hosted zone, found {record.name!r} again"
+                    )
+                if key == "rehearsal_records" and record.type != "CNAME":
+                    raise ConfigError(f'{where}.{key}[{number}].type: expected "CNAME", found {record.type!r}')
+                if record.region and (record.region not in self.secondary_regions or record.endpoint != "reader"):
+                    raise ConfigError(
+                        f"{where}.{key}[{number}].region: expected one of secondary_regions, for a record whose "
+                        f"endpoint is reader, found {record.region!r}"
+                    )
+                known.add((record.zone_id, record.name))
         if self.region in self.secondary_regions:
             raise ConfigError(f"{where}.secondary_regions: expected other Regions than {self.region}, the primary's")
         if len(self.availability_zones) != len(self.subnet_ids):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import aws_cdk as cdk
@@ -46,6 +46,7 @@ def plan(function: lambda_.Function, shared: Shared) -> None:
     settings = {
         "DATABASES": json.dumps(config.databases),
         "RECORDS": json.dumps([asdict(record) for record in config.records]),
+        "REHEARSAL_RECORDS": json.dumps([asdict(record) for record in config.rehearsal_records]),
         "CLUSTER_PATTERN": config.cluster_pattern,
         "APPROVAL_TIMEOUT_S": str(config.approval_timeout_s),
         "FREEZE_BUDGET_S": str(config.freeze_budget_s),
@@ -172,6 +173,12 @@ def dead_executions(longest_timeout_s: int) -> Grant:
     return grant
 
 
+def own_history(function: lambda_.Function, shared: Shared) -> None:
+    """What an execution of the release's machine has been through."""
+    executions = _arn(function, "states", "execution", f"{resource_name(shared.config)}:*")
+    _allow(function, ["states:GetExecutionHistory"], executions)
+
+
 def replication_secrets(*actions: str) -> Grant:
     """The secrets of replication users, which live as long as their release."""
 
@@ -185,17 +192,30 @@ def replication_secrets(*actions: str) -> Grant:
 
 def read_record(function: lambda_.Function, shared: Shared) -> None:
     """Route 53 knows no permission to read a single record, so it is the zones'."""
-    _allow(function, ["route53:ListResourceRecordSets"], *(_zone(function, zone_id) for zone_id in _zones(shared)))
+    _read(function, _zones((*shared.config.records, *shared.config.rehearsal_records)))
+
+
+def _read(function: lambda_.Function, zones: Iterable[str]) -> None:
+    if resources := [_zone(function, zone_id) for zone_id in zones]:
+        _allow(function, ["route53:ListResourceRecordSets"], *resources)
 
 
 def change_record(function: lambda_.Function, shared: Shared) -> None:
-    """The configured records and no other ones of their zones.
+    """The records of production and no other ones of their zones."""
+    _change(function, shared.config.records)
 
-    A condition has names as Route 53 normalizes them, ``\\052`` for ``*`` (Developer Guide, "Using IAM policy
-    conditions for fine-grained access control").
-    """
-    read_record(function, shared)
-    for zone_id, records in _zones(shared).items():
+
+def change_rehearsal_record(function: lambda_.Function, shared: Shared) -> None:
+    """The records of the rehearsal and no other ones of their zones."""
+    _change(function, shared.config.rehearsal_records)
+
+
+def _change(function: lambda_.Function, configured: Sequence[RecordConfig]) -> None:
+    """A condition has names as Route 53 normalizes them, ``\\052`` for ``*`` (Developer Guide, "Using IAM policy
+    conditions for fine-grained access control")."""
+    zones = _zones(configured)
+    _read(function, zones)
+    for zone_id, records in zones.items():
         names = [record.name.replace("*", "\\052") for record in records]
         only = {
             "route53:ChangeResourceRecordSetsNormalizedRecordNames": names,
@@ -266,9 +286,9 @@ def _pass_roles(function: lambda_.Function) -> None:
     _allow(function, ["iam:PassRole"], roles, conditions={"StringEquals": {"iam:PassedToService": services}})
 
 
-def _zones(shared: Shared) -> dict[str, list[RecordConfig]]:
+def _zones(records: Sequence[RecordConfig]) -> dict[str, list[RecordConfig]]:
     zones: dict[str, list[RecordConfig]] = {}
-    for record in shared.config.records:
+    for record in records:
         zones.setdefault(record.zone_id, []).append(record)
     return zones
 

@@ -78,17 +78,27 @@ def lower_ttl(route53: Any, plan: Plan, resolve: Resolve = addresses) -> datetim
         _require(now, [plan.blue], planned, resolve, ttls_s=(planned.ttl_s, ttl_s))
         return replace(now, ttl_s=ttl_s)
 
-    change_ids = replace_all(route53, plan.release_id, plan.records, lowered)
+    _propagate(route53, replace_all(route53, plan.release_id, plan.records, lowered))
+    return datetime.now(UTC) + timedelta(seconds=max((record.ttl_s for record in plan.records), default=0))
+
+
+def _propagate(route53: Any, change_ids: Sequence[str]) -> None:
+    """Returns when the changes are served everywhere. Raises ``DnsNotInSync``."""
     deadline = time.monotonic() + PROPAGATION_TIMEOUT_S
     while True:
         try:
-            require_in_sync(route53, change_ids)
+            return require_in_sync(route53, change_ids)
         except DnsNotInSync:
             if time.monotonic() > deadline:
                 raise
             time.sleep(POLL_INTERVAL_S)
-        else:
-            return datetime.now(UTC) + timedelta(seconds=max(record.ttl_s for record in plan.records))
+
+
+def rehearse_flip(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses) -> float:
+    """Flips the records of a rehearsal; returns the seconds until that was served everywhere."""
+    began = time.monotonic()
+    _propagate(route53, flip(route53, plan, green, resolve))
+    return time.monotonic() - began
 
 
 def flip(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses) -> list[str]:
@@ -111,7 +121,7 @@ def flip(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses)
     return side_by_side(plan.records, zone)
 
 
-def rehearse_flip(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses) -> None:
+def prime_flip(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresses) -> None:
     """Does everything of a flip but the change: what would be refused then is refused now, and connections are open."""
     flipped = _flipped(plan, green, cache(resolve))
     side_by_side(plan.records, lambda zone_id, records: changes_of(route53, zone_id, records, flipped))

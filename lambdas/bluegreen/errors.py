@@ -20,6 +20,7 @@
     │   ├── SequencesDiffer            a sequence of blue is absent or different on green
     │   ├── RowCountsDiffer            a table has another number of rows on green
     │   ├── DataDiffers                a row is absent or different on green
+    │   ├── GreenWrittenTo             somebody wrote to green: it was tested, and cannot take over
     │   ├── TableRewritten             VACUUM FULL or the like moved a table's rows while it was compared
     │   ├── VerificationStalled        the comparison makes no progress, or takes more rounds than there are
     │   ├── RecordChanged              a record is not what the release expects
@@ -117,6 +118,10 @@ class RowCountsDiffer(Refused):
 
 class DataDiffers(Refused):
     """Rows are absent or different on green; the message names them by table, key and column, never by value."""
+
+
+class GreenWrittenTo(Refused):
+    """Somebody other than replication wrote to green since its comparison began; the message names the tables."""
 
 
 class TableRewritten(Refused):

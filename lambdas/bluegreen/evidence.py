@@ -122,7 +122,8 @@ def request_text(
     lines += [
         *told,
         f"Green is warm: {green_cache.sentence(state['warmth'])}.",
-        *_finding_lines(plan, state),
+        *finding_lines(plan, state),
+        *_rehearsal_lines(plan),
         "",
         "When you approve, blue stops taking writes at once. Green takes over when it is proven to hold everything.",
         f"That is expected to take {freeze_s:.1f} s, from what its parts take now.",
@@ -133,7 +134,7 @@ def request_text(
     return "\n".join(lines)
 
 
-def _finding_lines(plan: Plan, state: State) -> list[str]:
+def finding_lines(plan: Plan, state: State) -> list[str]:
     """What was found on blue before the release, in numbers; docs/findings.md says what it means."""
     told = (
         (f"Warnings, accepted by {plan.requested_by}", state["check"].get("accepted")),
@@ -143,6 +144,17 @@ def _finding_lines(plan: Plan, state: State) -> list[str]:
         f"{title}: {', '.join(f'{name} ({count})' for name, count in counts.items())}."
         for title, counts in told
         if counts
+    ]
+
+
+def _rehearsal_lines(plan: Plan) -> list[str]:
+    """What the newest rehearsal of this cluster said."""
+    if not (then := plan.last_rehearsal):
+        return ["It was never rehearsed."]
+    preparing_s = sum(then["states_s"].values())
+    return [
+        f"Rehearsed at {then['rehearsed_at']} ({then['release_id']}): a freeze of {then['expected_freeze_s']:.1f} s was"
+        f" expected, {then['rows']:,} rows were compared, and it took {preparing_s / 60:.0f} minutes until then."
     ]
 
 

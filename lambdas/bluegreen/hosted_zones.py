@@ -118,7 +118,7 @@ def side_by_side(keys: Sequence[Key], work: Callable[[str, Sequence[Key]], T]) -
     zones: dict[str, list[Key]] = {}
     for key in keys:
         zones.setdefault(key.zone_id, []).append(key)
-    with ThreadPoolExecutor(len(zones)) as pool:
+    with ThreadPoolExecutor(len(zones) or 1) as pool:
         running = [pool.submit(work, zone_id, there) for zone_id, there in zones.items()]
     return [each.result() for each in running]
 

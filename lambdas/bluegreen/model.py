@@ -109,7 +109,7 @@ class Plan:
     green_identifier: str
     databases: tuple[str, ...]
     records: tuple[Record, ...]
-    """The writer record by which blue was found comes first."""
+    """The records that move, the writer record by which blue was found first; in a rehearsal those of the rehearsal."""
     switchover_ttl_s: int
     approval_timeout_s: int
     freeze_budget_s: int
@@ -130,7 +130,10 @@ class Plan:
     verify_max_active_sessions: int = 0
     """They stand back while more sessions of others are at work on blue; 0 stands for its max_worker_processes."""
     mode: str = "release"
-    """``release``, or ``check``: blue is looked at, and nothing else."""
+    """``release``; ``rehearsal``: all of it but the freeze and the flip, then green is removed; or ``check``: blue is
+    looked at, and nothing else."""
+    last_rehearsal: Mapping[str, Any] = field(default_factory=dict)
+    """The figures of the newest rehearsal of this cluster (``rehearsal.py``); empty when there was none."""
     accept: tuple[str, ...] = ()
     """The warnings about blue (``preflight/catalogue.py``) that are known and no reason not to release."""
     repair_drift: bool = False
@@ -175,11 +178,6 @@ class Plan:
             "secondaries": list(map(asdict, self.secondaries)),
         }
         return asdict(self) | lists
-
-    @property
-    def record(self) -> Record:
-        """The writer record by which blue was found."""
-        return self.records[0]
 
     @property
     def home(self) -> str:

@@ -37,6 +37,8 @@ class Defaults:
     switchover_ttl_s: int
     max_lag_bytes: int
     max_lag_s: float
+    rehearsal_records: tuple[RecordKey, ...] = ()
+    """What moves in a rehearsal, in place of the records."""
     verify_workers: int = 4
     verify_rows_per_s: int = 0
     verify_max_active_sessions: int = 0
@@ -90,6 +92,7 @@ def plan_release(
     globalize = asked.get("globalize", "before_cutover")
     _require_regions(found, [each.region for each in secondaries], globalize)
     identifier = release_id(execution_arn, started_at)
+    mode = asked.get("mode", "release")
     freeze_budget_s = asked.get("freeze_budget_s", defaults.freeze_budget_s)
     plan = Plan(
         release_id=identifier,
@@ -103,7 +106,7 @@ def plan_release(
         ),
         green_identifier=f"{defaults.cluster_name}-{identifier}",
         databases=tuple(asked.get("databases", defaults.databases)),
-        records=found,
+        records=read(route53, defaults.rehearsal_records) if mode == "rehearsal" else found,
         switchover_ttl_s=asked.get("switchover_ttl_s", defaults.switchover_ttl_s),
         approval_timeout_s=asked.get("approval_timeout_s", defaults.approval_timeout_s),
         freeze_budget_s=freeze_budget_s,
@@ -118,8 +121,9 @@ def plan_release(
         freeze_hook_in_budget=defaults.freeze_hook_in_budget,
         repair_drift=asked.get("repair_drift", False),
         freeze_hook_timeout_s=freeze_budget_s if defaults.freeze_hook_in_budget else LAMBDA_LIMIT_S,
-        mode=asked.get("mode", "release"),
-        accept=_accepted(asked.get("accept", ())),
+        mode=mode,
+        last_rehearsal=records.last_rehearsal(dynamodb, lock_table, defaults.cluster_name),
+        accept=accepted(asked.get("accept", ())),
         engine_version=asked.get("engine_version", ""),
         parameters=asked.get("parameters", {}),
         changes=_changes(asked.get("changes", ()), asked.get("databases", defaults.databases)),
@@ -139,7 +143,8 @@ def plan_release(
     return plan
 
 
-def _accepted(ids: Sequence[str]) -> tuple[str, ...]:
+def accepted(ids: Sequence[str]) -> tuple[str, ...]:
+    """The warnings, if there are such. Raises ``InputInvalid``, with the nearest one's name."""
     for name in ids:
         if name not in BY_ID:
             near = difflib.get_close_matches(name, BY_ID, n=1)
@@ -160,7 +165,8 @@ def _changes(asked: Sequence[Mapping[str, str]], databases: Sequence[str]) -> tu
     for number, change in enumerate(asked):
         if change["database"] not in databases:
             raise InputInvalid(
-                f"input.changes[{number}].database: {change['database']} is not released; there are {', '.join(databases)}."
+                f"input.changes[{number}].database: {change['database']} is not released;"
+                f" there are {', '.join(databases)}."
             )
         bucket, _, key = change["script"].removeprefix("s3://").partition("/")
         changes.append(Change(change["database"], bucket, key))

@@ -130,7 +130,7 @@ class Session:
         self._keeps_plans = True
         self.run("SET plan_cache_mode = force_generic_plan")
 
-    def rehearse(self, name: str) -> None:
+    def prime(self, name: str) -> None:
         """Plans a statement without running it, so that what its first use costs is paid; the plan is kept."""
         names = dict.fromkeys(re.findall(r"(?<![:\w]):([a-z]\w*)", load(name)))
         if not names:
@@ -140,7 +140,7 @@ class Session:
             prepared = identifier(self._prepare(load(name)).name_bin.rstrip(b"\0").decode())
         self.run(f"EXPLAIN EXECUTE {prepared} ({', '.join(['NULL'] * len(names))})")
 
-    def is_rehearsed(self, name: str) -> bool:
+    def is_primed(self, name: str) -> bool:
         """Whether a statement is prepared."""
         return load(name) in self._prepared
 

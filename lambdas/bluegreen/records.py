@@ -1,8 +1,9 @@
-"""DynamoDB: one release of a cluster at a time."""
+"""DynamoDB: one release of a cluster at a time, and the figures of its last rehearsal."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from .errors import ReleaseInProgress
@@ -62,6 +63,23 @@ def plan_under_way(dynamodb: Any, table: str, cluster_name: str) -> Plan | None:
     """The plan of the release that has the lock of a cluster, whoever makes it."""
     item = dynamodb.get_item(TableName=table, Key={"cluster": {"S": cluster_name}}, ConsistentRead=True).get("Item")
     return Plan.of({"plan": json.loads(item["plan"]["S"])}) if item else None
+
+
+def keep_rehearsal(dynamodb: Any, table: str, cluster_name: str, figures: Mapping[str, Any]) -> None:
+    """Keeps the figures of a rehearsal until the next one."""
+    item = {**_rehearsal_of(cluster_name), "figures": {"S": json.dumps(figures)}}
+    dynamodb.put_item(TableName=table, Item=item)
+
+
+def last_rehearsal(dynamodb: Any, table: str, cluster_name: str) -> dict[str, Any]:
+    """The figures of the newest rehearsal; empty when there was none."""
+    item = dynamodb.get_item(TableName=table, Key=_rehearsal_of(cluster_name)).get("Item")
+    figures: dict[str, Any] = json.loads(item["figures"]["S"]) if item else {}
+    return figures
+
+
+def _rehearsal_of(cluster_name: str) -> dict[str, Any]:
+    return {"cluster": {"S": f"{cluster_name}#rehearsal"}}  # no cluster has such a name
 
 
 def release_lock(dynamodb: Any, table: str, cluster_name: str, execution_arn: str) -> None:

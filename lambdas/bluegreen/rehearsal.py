@@ -1,86 +1,96 @@
-"""Rehearsal: nothing is used for the first time in the freeze.
+"""A rehearsal: a release that is only played. Blue is never frozen, the records of production stay, green is removed.
 
-A new session's first use of each table, function and operator costs the server some milliseconds, and there is one
-freeze. So when the functions are warmed, each step's statements are planned and prepared in the very sessions that will
-run them, and those that only look are run. What has changed until then is compared, so that little is left.
+What the freeze does is done where that harms nobody, and timed: the freeze and the opening are tried and rolled back,
+sequences are carried, what changed is compared, and the records of the rehearsal move. Sessions are not ended.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
 
-from .freeze_methods import method_of
-from .model import Cluster, Plan
+from . import evidence, lag, readiness
+from .model import Cluster, Plan, State
 from .postgres import Databases
-from .switchover import sequence_states
-from .verification import count_rows
+from .switchover import carry_sequences
 from .verify import since
 
-Names = tuple[str, ...]
+CARRYING_TIMEOUT_S = 300
+
+Figures = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Statements:
-    """What a step runs on blue and on green: in every database, and in the home database alone."""
+def play(databases: Databases, plan: Plan, green: Cluster) -> Figures:
+    """Plays the switchover; returns the seconds of its parts. Raises whatever would call the real one off."""
+    figures: Figures = {}
 
-    blue: Names = ()
-    green: Names = ()
-    blue_home: Names = ()
-    green_home: Names = ()
+    def timed(name: str, work: Callable[[], object]) -> None:
+        began = time.monotonic()
+        work()
+        figures[name] = round(time.monotonic() - began, 3)
 
-
-REHEARSED = {
-    "FreezeBlue": Statements(
-        blue_home=(
-            "starting_sessions",
-            "insert_freeze_record",
-            "freeze_record",
-            "client_sessions",
-            "prepared_transactions",
-        )
-    ),
-    "SyncSequences": Statements(
-        blue_home=("freeze_record",), green=("set_sequences", "states_of_sequences"), green_home=("opening",)
-    ),
-    "WaitForDrain": Statements(
-        blue=("insert_lsn", "write_sentinel", "slot_lag"), green=("read_sentinel",), blue_home=("freeze_record",)
-    ),
-    "VerifyCutover": Statements(
-        blue=("sizes_of_tables", "row_counts"),
-        green=("row_counts",),
-        blue_home=("freeze_record", "client_sessions", "prepared_transactions"),
-    ),
-    "OpenGreen": Statements(blue_home=("intend_opening",), green_home=("decide_opening", "opening", "freeze_record")),
-}
-"""By the names of states; a test holds it to what the steps really run."""
-
-IN_EVERY_DATABASE = frozenset({"SyncSequences", "WaitForDrain", "VerifyCutover"})
-"""The others need the home database alone: connections of blue are the application's, who needs most of them now."""
+    timed("recheck_s", lambda: readiness.recheck(databases, plan, green))
+    timed("drain_s", lambda: lag.measure(databases, plan, green))
+    timed("sequences_s", lambda: carry_sequences(databases, plan, green, CARRYING_TIMEOUT_S))
+    timed("compare_changed_s", lambda: since.compare_changed(databases, plan, green))
+    return figures
 
 
-def rehearse(databases: Databases, plan: Plan, green: Cluster, state: str) -> None:
-    """Opens a step's sessions and makes them ready for its statements. Of other states, only opens."""
-    statements = REHEARSED.get(state, Statements())
+def states_s(events: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Seconds that an execution spent in each of its states, all visits together, from its history.
 
-    def in_database(database: str) -> None:
-        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-        on_blue.keep_plans()
-        on_green.keep_plans()
-        is_home = database == plan.home
-        for name in (*statements.blue, *(statements.blue_home if is_home else ())):
-            on_blue.rehearse(name)
-        for name in (*statements.green, *(statements.green_home if is_home else ())):
-            on_green.rehearse(name)
-        if state in ("FreezeBlue", "VerifyCutover") and is_home:
-            method_of(plan).look(on_blue, plan)
-            method_of(plan).prove(on_blue, plan)
-        if state == "SyncSequences":
-            sequence_states(on_blue)
-            sequence_states(on_green)
+    >>> from datetime import UTC
+    >>> at = lambda second: datetime.fromtimestamp(second, UTC)
+    >>> states_s([
+    ...     {"type": "TaskStateEntered", "timestamp": at(10), "stateEnteredEventDetails": {"name": "CloneBlue"}},
+    ...     {"type": "TaskStateExited", "timestamp": at(12), "stateExitedEventDetails": {"name": "CloneBlue"}},
+    ... ])
+    {'CloneBlue': 2.0}
+    """
+    entered: dict[str, list[datetime]] = defaultdict(list)
+    seconds: dict[str, float] = defaultdict(float)
+    for event in events:
+        if event["type"].endswith("StateEntered"):
+            entered[event["stateEnteredEventDetails"]["name"]].append(event["timestamp"])
+        elif event["type"].endswith("StateExited"):
+            name = event["stateExitedEventDetails"]["name"]
+            seconds[name] += (event["timestamp"] - entered[name].pop()).total_seconds()
+    return {name: round(spent, 3) for name, spent in seconds.items()}
 
-    databases.each(plan.databases if state in IN_EVERY_DATABASE else [plan.home], in_database)
-    if state == "VerifyCutover":
-        changed = since.rehearse(databases, plan, green)
-        databases.each(
-            plan.databases, lambda database: count_rows(databases, plan, green, database, list(changed[database]))
-        )
+
+def summary(plan: Plan, state: State, events: Iterable[Mapping[str, Any]], now: datetime) -> Figures:
+    """What a rehearsal has shown, as it is kept for the next release."""
+    return {
+        "release_id": plan.release_id,
+        "rehearsed_at": now.isoformat(timespec="seconds"),
+        "expected_freeze_s": state["evidence"]["expected_freeze_s"],
+        "switchover": state["rehearsal"]["switchover"],
+        "dns_s": state["rehearsal"]["dns"]["dns_s"],
+        "rows": sum(state["compared"]["rows"].values()),
+        "states_s": states_s(events),
+    }
+
+
+def report(plan: Plan, state: State, figures: Figures) -> list[str]:
+    """The mail about a rehearsal, in lines."""
+    played = figures["switchover"]
+    moved = "no record moved: the configuration has no rehearsal_records"
+    if plan.records:
+        moved = f"the records of the rehearsal were served by all of Route 53 after {figures['dns_s']:.1f} s"
+    lines = [
+        f"Release {plan.release_id} of {plan.cluster_name} was rehearsed. Blue is in production as before.",
+        "",
+        f"The real one will refuse writes for about {figures['expected_freeze_s']:.1f} s.",
+        f"  a row from blue to green {played['drain_s']:.2f} s, sequences {played['sequences_s']:.2f} s,"
+        f" comparing what changed {played['compare_changed_s']:.2f} s",
+        f"  {moved}",
+        f"{figures['rows']:,} rows were compared and are equal.",
+        *evidence.finding_lines(plan, state),
+        "",
+        "What took a second or more until then:",
+    ]
+    slow = [(name, spent) for name, spent in figures["states_s"].items() if spent >= 1]
+    return lines + [f"  {name:<24}{spent:>10,.0f} s" for name, spent in slow]

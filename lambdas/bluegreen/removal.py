@@ -134,7 +134,9 @@ def delete_green(rds: Clients, plan: Plan) -> None:
 
     Never anything else: each cluster must carry this release's tag, and must not be blue. A secondary leaves the global
     cluster before it is deleted, and the global cluster goes when it is empty (Aurora User Guide, "Deleting an Amazon
-    Aurora global database"). All that the clone holds is on blue, so there is no final snapshot.
+    Aurora global database"). A secondary that a late function makes meanwhile keeps its primary from leaving, so it is
+    seen the next time; later than that there is no global cluster that it could join. All that the clone holds is on
+    blue, so there is no final snapshot.
     """
 
     def ours(region: str, blues: str) -> Description | None:

@@ -95,7 +95,12 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
     Opening waits for it: a call that was slow would set back sequences that green has drawn from since. Raises
     ``SwitchoverAborted`` once green's verdict has fallen.
     """
-    left_s = time_left_s(databases, plan)
+    return carry_sequences(databases, plan, green, time_left_s(databases, plan))
+
+
+def carry_sequences(databases: Databases, plan: Plan, green: Cluster, timeout_s: float) -> dict[str, int]:
+    """What ``sync_sequences`` does, with a time of its own. Done shortly before the freeze it leaves that only those
+    sequences that were drawn from since: setting one costs a server more than reading it."""
 
     def sync(database: str) -> int:
         on_green = databases.on(green, database)
@@ -103,7 +108,7 @@ def sync_sequences(databases: Databases, plan: Plan, green: Cluster) -> dict[str
         states = databases.each(list(sides), lambda side: sequence_states(sides[side]))
         if stale := states["blue"] - states["green"]:
             schemas, names, last_values, are_called = map(list, zip(*stale, strict=True))
-            with on_green.patience(left_s):
+            with on_green.patience(timeout_s):
                 on_green.query(
                     "set_sequences", schemas=schemas, names=names, last_values=last_values, are_called=are_called
                 )

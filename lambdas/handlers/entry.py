@@ -28,7 +28,7 @@ from bluegreen import dns
 from bluegreen.errors import AwsRefused, AwsUnavailable
 from bluegreen.model import Plan, State, green, release_id
 from bluegreen.postgres import Databases
-from bluegreen.rehearsal import rehearse
+from bluegreen.priming import prime
 from bluegreen.secrets import CachedLogin
 
 Result = dict[str, Any]
@@ -78,19 +78,19 @@ def databases() -> Databases:
     return Databases(CachedLogin(client("secretsmanager"), setting("RELEASE_SECRET_ARN")), setting("DATABASE_TLS"))
 
 
-def rehearse_statements(state: State) -> None:
-    """Warms a function that talks to the databases: secret read, connections open, statements rehearsed."""
+def prime_statements(state: State) -> None:
+    """Warms a function that talks to the databases: secret read, connections open, statements primed."""
     if "RELEASE_SECRET_ARN" in os.environ:
         name = setting("AWS_LAMBDA_FUNCTION_NAME").split("-")[-1]
-        rehearse(databases(), Plan.of(state), green(state), name)
+        prime(databases(), Plan.of(state), green(state), name)
 
 
-def rehearse_flip(state: State) -> None:
+def prime_flip(state: State) -> None:
     """Warms a function that moves the records: client made, connections open, and the records as they have to be."""
-    dns.rehearse_flip(client("route53"), Plan.of(state), green(state))
+    dns.prime_flip(client("route53"), Plan.of(state), green(state))
 
 
-def entry(work: Callable[[State], Result], warm: Callable[[State], None] = rehearse_statements) -> Handler:
+def entry(work: Callable[[State], Result], warm: Callable[[State], None] = prime_statements) -> Handler:
     """Makes a Lambda handler of a function from state to result; ``warm`` does what the real call should find done."""
 
     @logger.inject_lambda_context(clear_state=True)

@@ -17,6 +17,7 @@ def handler(state: State) -> Result:
         cluster_pattern=setting("CLUSTER_PATTERN"),
         databases=tuple(json_setting("DATABASES")),
         records=tuple(RecordKey(**key) for key in json_setting("RECORDS")),
+        rehearsal_records=tuple(RecordKey(**key) for key in json_setting("REHEARSAL_RECORDS")),
         approval_timeout_s=int(setting("APPROVAL_TIMEOUT_S")),
         freeze_budget_s=int(setting("FREEZE_BUDGET_S")),
         max_attempts=int(setting("MAX_ATTEMPTS")),

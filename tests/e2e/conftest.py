@@ -89,11 +89,12 @@ def records(running: World) -> dict[str, tuple[str, int, list[str]]]:
     """Type, TTL and values of each record that leads to the cluster."""
     route53 = running.emulator.client("route53")
     zones = {record["zone_id"] for record in records_of(running.stack.config)}
+    names = {record["name"] for record in records_of(running.stack.config)}
     return {
-        each["Name"].rstrip("."): (each["Type"], each["TTL"], [value["Value"] for value in each["ResourceRecords"]])
+        name: (each["Type"], each["TTL"], [value["Value"] for value in each["ResourceRecords"]])
         for zone in zones
         for each in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
-        if each["Type"] in ("CNAME", "A")
+        if (name := each["Name"].rstrip(".")) in names and each["Type"] in ("CNAME", "A")
     }
 
 

@@ -154,6 +154,7 @@ def test_a_demo_that_is_interrupted_leaves_no_process_and_no_folder(home: Path) 
         (["up", "--port", "99999"], "expected a port"),
         (["up", "--port", "-5"], "expected a port"),
         (["demo", "--blue-version", "9"], "invalid choice"),
+        (["check", "postgresql://a@b/c", "--accept", "rds-proxies"], "did you mean rds-proxy?"),
         ([], "COMMAND"),
     ],
 )

@@ -67,10 +67,29 @@ def test_a_check_reports_everything_and_what_is_accepted_is_in_the_request(runni
     release = start(running, {"accept": ["unlogged-table"], "requested_by": "the DBA"})
     assert "Warnings, accepted by the DBA: unlogged-table (1)." in release.wait_for_approval_request().body
     assert start(running, {"mode": "check"}).wait()["error"] == "ReleaseInProgress"
+    assert "It was never rehearsed." in release.wait_for_approval_request().body
     release.answer("reject")
     assert release.wait()["error"] == "ReleaseRejected"
     assert traces(running, running.blue, DATABASES) == before
     running.blue.execute("crm", 'DROP TABLE "no trace"')
+
+
+def test_a_rehearsal_says_what_the_release_will_take_and_leaves_its_figures_only(running: World) -> None:
+    before = traces(running, running.blue, DATABASES)
+    rehearsal = start(running, {"mode": "rehearsal"})
+    described = rehearsal.wait()
+    assert described["status"] == "SUCCEEDED", rehearsal.failure()
+    figures = json.loads(described["output"])
+    assert figures["states_s"].keys() >= {"PlanRelease", "CloneBlue", "SumUpVerification", "RehearseDns"}
+    assert figures["switchover"].keys() == {"recheck_s", "drain_s", "sequences_s", "compare_changed_s"}
+    assert figures["dns_s"] > 0
+    (mail,) = rehearsal.mails()
+    assert mail.subject == f"Rehearsed: release {figures['release_id']} of shop"
+    assert "The real one will refuse writes for about" in mail.body
+    after = traces(running, running.blue, DATABASES)
+    (kept,) = after.pop("locks")
+    assert json.loads(kept["figures"]["S"]) == figures
+    assert after == {key: value for key, value in before.items() if key != "locks"}
 
 
 def test_an_open_transaction_that_blocks_the_slot_is_named(running: World) -> None:

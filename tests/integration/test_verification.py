@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bluegreen import freeze, replication, switchover
-from bluegreen.errors import DataDiffers, NotReadyToFreeze
+from bluegreen.errors import DataDiffers, GreenWrittenTo, NotReadyToFreeze
 from bluegreen.model import Relation
 from bluegreen.postgres import Databases
 from bluegreen.verify import live, planning, recorder, since
@@ -93,6 +93,27 @@ def test_a_row_that_somebody_changes_on_green_is_found_at_every_moment(following
         since.compare_rest(lab.databases, lab.plan, lab.green, APP)
 
 
+@pytest.mark.parametrize("moment", ["after", "frozen"])
+def test_a_green_that_somebody_wrote_to_cannot_take_over_though_it_is_equal(following: Lab, moment: str) -> None:
+    lab = following
+    assert lab.green_server
+    compare_all(lab)
+    since.compare_changed(lab.databases, lab.plan, lab.green)
+    tested = (
+        "INSERT INTO orders (id, note) OVERRIDING SYSTEM VALUE VALUES (-1, 'a test'); DELETE FROM orders WHERE id = -1"
+    )
+    if moment == "after":
+        lab.green_server.execute(APP, tested)
+        for _ in range(2):  # it stays known
+            with pytest.raises(GreenWrittenTo, match=r"somebody wrote to public\.orders on green"):
+                since.compare_changed(lab.databases, lab.plan, lab.green)
+    into_the_freeze(lab)
+    if moment == "frozen":
+        lab.green_server.execute(APP, tested)
+    with pytest.raises(GreenWrittenTo):
+        since.compare_rest(lab.databases, lab.plan, lab.green, APP)
+
+
 def test_much_log_is_read_in_parts_and_a_whole_table_compared_at_the_end(
     following: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,9 +122,9 @@ def test_much_log_is_read_in_parts_and_a_whole_table_compared_at_the_end(
     happened: list[str] = []
 
     def read(*args: Any, original: Any = recorder.read) -> Any:
-        changes, upto, is_all = original(*args)
-        happened.append("last part read" if is_all else "part read")
-        return changes, upto, is_all
+        recorded = original(*args)
+        happened.append("last part read" if recorded.is_all else "part read")
+        return recorded
 
     def plan_chunks(*args: Any, original: Any = planning.plan_chunks) -> Any:
         happened.append("table compared")
@@ -135,13 +156,13 @@ def test_a_change_that_green_skipped_is_found(following: Lab) -> None:
         since.compare_changed(lab.databases, lab.plan, lab.green)
 
 
-def test_after_a_rehearsal_the_freeze_looks_up_no_table_that_was_busy(
+def test_after_a_priming_the_freeze_looks_up_no_table_that_was_busy(
     following: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = following
     compare_all(lab)
     lab.blue_server.execute(APP, "UPDATE orders SET note = 'busy' WHERE id = 1")
-    since.rehearse(lab.databases, lab.plan, lab.green)
+    since.prime(lab.databases, lab.plan, lab.green)
     lab.blue_server.execute(APP, "UPDATE orders SET note = 'again' WHERE id <= 2")
     lab.blue_server.execute(APP, "UPDATE measured_2026 SET at = at + 1 WHERE id = 1")  # nobody had changed this one
     into_the_freeze(lab)
@@ -157,7 +178,7 @@ def test_after_a_rehearsal_the_freeze_looks_up_no_table_that_was_busy(
     assert looked_at == [Relation("public", "measured_2026")]
 
 
-def test_the_freeze_reads_the_log_from_the_rehearsal_on(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_freeze_reads_the_log_from_the_priming_on(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = following
     compare_all(lab)
     places = [(lab.plan.blue, APP), (lab.green, APP)]
@@ -170,7 +191,7 @@ def test_the_freeze_reads_the_log_from_the_rehearsal_on(following: Lab, monkeypa
     fill = f"INSERT INTO orders (note) SELECT repeat('x', 1024) FROM generate_series(1, {written >> 10})"
     lab.blue_server.execute(APP, fill)
     since.compare_changed(lab.databases, lab.plan, lab.green)
-    since.rehearse(lab.databases, lab.plan, lab.green)
+    since.prime(lab.databases, lab.plan, lab.green)
     assert max(bytes_to_read()) < written
 
     monkeypatch.setattr(recorder, "MOST_BYTES_TO_READ", written)
@@ -179,23 +200,23 @@ def test_the_freeze_reads_the_log_from_the_rehearsal_on(following: Lab, monkeypa
         open_for_long.run("INSERT INTO orders (note) VALUES ('stays open')")
         lab.blue_server.execute(APP, fill)
         with pytest.raises(NotReadyToFreeze, match=r"blue's log .* MB back .* end it: process [0-9]+, user Writer"):
-            since.rehearse(lab.databases, lab.plan, lab.green)
+            since.prime(lab.databases, lab.plan, lab.green)
 
 
-@pytest.mark.parametrize("is_rehearsed_elsewhere", [False, True])
-def test_a_table_that_is_altered_after_the_rehearsal_is_compared_with_its_new_column(
-    following: Lab, is_rehearsed_elsewhere: bool
+@pytest.mark.parametrize("is_primed_elsewhere", [False, True])
+def test_a_table_that_is_altered_after_the_priming_is_compared_with_its_new_column(
+    following: Lab, is_primed_elsewhere: bool
 ) -> None:
     lab = following
     assert lab.green_server
     compare_all(lab)
     lab.blue_server.execute(APP, "UPDATE orders SET note = 'busy' WHERE id = 7")
-    since.rehearse(lab.databases, lab.plan, lab.green)
+    since.prime(lab.databases, lab.plan, lab.green)
     for server in (lab.green_server, lab.blue_server):
         server.execute(APP, "ALTER TABLE orders ADD COLUMN more text")
-    if is_rehearsed_elsewhere:  # and so knows the new column, while this process does not
+    if is_primed_elsewhere:  # and so knows the new column, while this process does not
         with closing(Databases(lab.databases.credentials, "disable")) as others:
-            since.rehearse(others, lab.plan, lab.green)
+            since.prime(others, lab.plan, lab.green)
     lab.blue_server.execute(APP, "UPDATE orders SET more = 'here' WHERE id = 7")
     into_the_freeze(lab)
     lab.green_server.execute(APP, "UPDATE orders SET more = 'there' WHERE id = 7")
@@ -214,8 +235,8 @@ RESHAPED = {
 """By the table that is another afterwards: nothing of it is in what decoding tells."""
 
 
-@pytest.mark.parametrize("is_rehearsed", [False, True])
-def test_what_a_change_of_the_schema_does_to_rows_is_found(lab: Lab, is_rehearsed: bool) -> None:
+@pytest.mark.parametrize("is_primed", [False, True])
+def test_what_a_change_of_the_schema_does_to_rows_is_found(lab: Lab, is_primed: bool) -> None:
     for table in SHAPED:
         lab.blue_server.execute(APP, f"CREATE TABLE {table} (id int PRIMARY KEY, v text)")
         lab.blue_server.execute(APP, f"INSERT INTO {table} SELECT i, '{table}' FROM generate_series(1, 500) i")
@@ -225,11 +246,11 @@ def test_what_a_change_of_the_schema_does_to_rows_is_found(lab: Lab, is_rehearse
     compare_all(lab)
     lab.blue_server.execute(APP, "VACUUM FULL orders")  # is another file with the same rows
     since.compare_changed(lab.databases, lab.plan, lab.green)
-    if is_rehearsed:
-        since.rehearse(lab.databases, lab.plan, lab.green)
+    if is_primed:
+        since.prime(lab.databases, lab.plan, lab.green)
 
     def compare() -> object:
-        if is_rehearsed:
+        if is_primed:
             return since.compare_rest(lab.databases, lab.plan, lab.green, APP)
         return since.compare_changed(lab.databases, lab.plan, lab.green)
 

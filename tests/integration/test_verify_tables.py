@@ -19,10 +19,10 @@ from bluegreen.postgres import Session
 from bluegreen.verify import whole
 from bluegreen.verify.catalog import read_catalog
 from bluegreen.verify.chunks import Chunk, count_chunks, key_ranges
-from bluegreen.verify.comparing import Difference, compare_chunk, compare_keys
+from bluegreen.verify.comparing import Comparison, Difference, compare_chunk, compare_keys
 from bluegreen.verify.planning import plan_chunks
 from bluegreen.verify.tables import BLUE, Side
-from bluegreen.verify.working import Headway
+from bluegreen.verify.working import Headway, Work
 from local.cli import main
 from local.host import reserve_address
 from local.postgres.servers import Server
@@ -265,6 +265,16 @@ def test_a_whole_run(servers: tuple[Server, Server]) -> None:
     assert all(headway.rows_per_s > 0 for headway in seen)
 
 
+def test_a_row_that_lies_in_other_blocks_on_green_is_told_once() -> None:
+    dense = Relation("public", "dense")
+    queue = whole.MemoryQueue([], lambda _: None)
+    row, other = (Difference((key,), "id", "1", "2") for key in ("7", "8"))
+    queue.note(Work(0, dense, Chunk()), Comparison(10, (row,), 1))
+    queue.note(Work(0, dense, Chunk()), Comparison(10, (row, other), 2))
+    assert queue.report.differing_rows == 2
+    assert [found.comparison.differences for found in queue.report.found] == [(row,), (other,)]
+
+
 def test_a_table_that_cannot_be_read_is_a_failure_and_a_lost_server_ends_the_run(
     servers: tuple[Server, Server],
 ) -> None:
@@ -303,6 +313,7 @@ def test_the_command_line(
     assert main(["verify", blue, green, "--json", "--max-rows-per-s", "1e6"]) == 1
     result = json.loads(capsys.readouterr().out)
     assert (result["equal"], result["differing_rows"], len(result["problems"])) == (False, 0, 3)
+    assert "public.passing is unlogged" in result["notes"]
     assert main(["verify", blue, "postgresql://nobody:hush@127.0.0.1:1/tables", "--json"]) == 2
     output = capsys.readouterr()
     assert json.loads(output.out)["equal"] is None

@@ -54,6 +54,15 @@ def test_the_example_of_cdk_json_shows_every_setting_and_its_default(block: Bloc
     assert set(block) | {"name"} == set(ClusterConfig.__dataclass_fields__)
 
 
+def test_a_rehearsal_has_records_of_its_own_and_they_are_names(block: Block) -> None:
+    def refused(**record: str) -> str:
+        record = {"zone_id": "Z0123456789ABCDEFGHIJ", "name": "r.shop.internal", "endpoint": "writer"} | record
+        return refusal({**block, "rehearsal_records": [record]})
+
+    assert refused(type="A").startswith('clusters.shop.rehearsal_records[0].type: expected "CNAME"')
+    assert refused(name=block["writer_record"]).startswith("clusters.shop.rehearsal_records[0].name: expected one that")
+
+
 @pytest.mark.parametrize("key", ["region", "vpc_id", "subnet_ids", "cluster_pattern", "databases", "approver_emails"])
 def test_a_missing_setting_is_named(block: Block, key: str) -> None:
     assert refusal({each: block[each] for each in block if each != key}).startswith(f"clusters.shop.{key}: missing")

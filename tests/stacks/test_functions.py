@@ -169,16 +169,35 @@ def test_roles_have_no_managed_policies_but_those_of_functions_in_a_vpc(assembly
 
 
 def test_records_are_changed_by_the_steps_that_move_dns_and_only_the_configured_ones(assembly: Assembly) -> None:
-    changing = granted(assembly, "route53:ChangeResourceRecordSets")
-    assert set(changing) == {"LowerTtl", "FlipDns", "RestoreTtl", "RestoreDns"}
-    for statement in changing.values():
-        assert statement["Resource"] == ["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"]
-        assert statement["Condition"] == {
-            "ForAllValues:StringEquals": {
-                "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["db.shop.internal", "db-ro.shop.internal"],
-                "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME"],
+    production, rehearsed = ["db.shop.internal", "db-ro.shop.internal"], ["rehearsal.shop.internal"]
+    expected = {
+        "LowerTtl": [production, rehearsed],
+        "FlipDns": [production],
+        "RestoreTtl": [production],
+        "RestoreDns": [production, rehearsed],
+        "RehearseDns": [rehearsed],
+    }
+    changing = {
+        state: [each for each in assembly.allowed(state) if "route53:ChangeResourceRecordSets" in each["Action"]]
+        for state in STATES
+    }
+    assert {state: statements for state, statements in changing.items() if statements} == {
+        state: [
+            {
+                "Effect": "Allow",
+                "Action": ["route53:ChangeResourceRecordSets"],
+                "Resource": ["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"],
+                "Condition": {
+                    "ForAllValues:StringEquals": {
+                        "route53:ChangeResourceRecordSetsNormalizedRecordNames": names,
+                        "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME"],
+                    }
+                },
             }
-        }
+            for names in lists
+        ]
+        for state, lists in expected.items()
+    }
 
 
 def test_each_zone_has_a_statement_of_its_own_for_its_records(block: dict[str, Any]) -> None:
@@ -354,7 +373,8 @@ def test_the_recovery_waits_longer_than_any_function_of_a_release_may_run(assemb
 
 
 def test_preflight_counts_the_functions_that_keep_sessions_on_blue() -> None:
-    """From the first that does to the opening; those that compare chunks are counted by ``verify_workers``."""
+    """From the first that does to the opening; those that compare chunks are counted by ``verify_workers``,
+    and what only a rehearsal does takes the place of what follows."""
     rows = [row for row in FUNCTIONS if database in row.grants]
     until_open = [row.state for row in rows][: [row.state for row in rows].index("OpenGreen") + 1]
-    assert len(set(until_open) - {"CompareChunks"}) == SESSIONS_PER_DATABASE
+    assert len(set(until_open) - {"CompareChunks", "RehearseSwitchover"}) == SESSIONS_PER_DATABASE

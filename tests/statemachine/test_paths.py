@@ -47,6 +47,7 @@ HAPPY = [
     "WarmGreen",
     "LowerTtl",
     "GatherEvidence",
+    "DecideOnRehearsal",
     "RequestApproval",
     "DecideOnAnswer",
     "WaitForOldTtl",
@@ -72,7 +73,7 @@ GLOBAL = ["CreateGlobalCluster", "CreateSecondaries", "WaitForGlobalLag", "Decid
 IN_EACH_REGION = {"CreateSecondary", "WaitForSecondary"}
 SIDE_BY_SIDE = {"FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "CompareChunks"}
 ABORT = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "DecideOnNextAttempt"]
-CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", "NotifyFailure", "ReleaseFailed"]
+CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", "DecideOnEnd", "NotifyFailure", "ReleaseFailed"]
 NOT_YET = ("GreenNotReady", "ReplicationLagging", "DnsNotInSync")
 BEFORE_THE_FREEZE = ["RecheckReadiness", "WarmFunctions"]
 IN_THE_FREEZE = ["FreezeBlue", "FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "OpenGreen"]

@@ -103,8 +103,8 @@ def test_a_reader_record_needs_a_green_with_a_reader_endpoint(
     rds: Any, blue: aurora.Description, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_green(rds, plan)
-    reader = dataclasses.replace(plan.record, name="db-ro.shop.internal", endpoint="reader")
-    plan = dataclasses.replace(plan, records=(plan.record, reader))
+    reader = dataclasses.replace(plan.records[0], name="db-ro.shop.internal", endpoint="reader")
+    plan = dataclasses.replace(plan, records=(plan.records[0], reader))
     green = aurora.describe_cluster(rds, plan.green_identifier)
     assert green
     assert aurora.require_green_ready(rds, plan).reader_host == green.pop("ReaderEndpoint")

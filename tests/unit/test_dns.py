@@ -136,7 +136,7 @@ def test_all_records_go_to_green_and_back_any_number_of_times(route53: Any, zone
     dns.lower_ttl(route53, zoned, resolve)
     assert served(route53, zoned) == expected(zoned, BLUE, lowered=True)
     for _ in range(2):
-        dns.rehearse_flip(route53, zoned, GREEN, resolve)
+        dns.prime_flip(route53, zoned, GREEN, resolve)
         changes = dns.flip(route53, zoned, GREEN, resolve)
         assert len(changes) == 2, "one for each zone"
         assert served(route53, zoned) == expected(zoned, GREEN, lowered=True)
@@ -190,7 +190,7 @@ def test_a_ttl_of_zero_is_a_lower_one_too(route53: Any, zoned: Plan) -> None:
 def test_a_flip_that_an_abort_has_overtaken_does_nothing(route53: Any, zoned: Plan) -> None:
     dns.lower_ttl(route53, zoned, resolve)
     dns.restore(route53, zoned, GREEN, resolve)
-    for refused in (dns.flip, dns.rehearse_flip):
+    for refused in (dns.flip, dns.prime_flip):
         with pytest.raises(RecordChanged):
             refused(route53, zoned, GREEN, resolve)
     assert hosted_zones.read(route53, zoned.records) == zoned.records
@@ -227,10 +227,12 @@ def test_a_zone_that_refuses_the_change_lets_the_abort_take_back_what_the_other_
     monkeypatch.setattr(route53, "change_resource_record_sets", refusing)
     with pytest.raises(AwsUnavailable, match=public):
         dns.flip(route53, zoned, GREEN, resolve)
-    assert served(route53, zoned)[zoned.record.zone_id, zoned.record.name] == (5, (GREEN.host,))
+    assert served(route53, zoned)[zoned.records[0].zone_id, zoned.records[0].name] == (5, (GREEN.host,))
     with pytest.raises(AwsUnavailable, match=public):
         dns.restore(route53, zoned, GREEN, resolve)
-    assert served(route53, zoned)[zoned.record.zone_id, zoned.record.name] == (60, (BLUE.host,)), "the others go back"
+    assert served(route53, zoned)[zoned.records[0].zone_id, zoned.records[0].name] == (60, (BLUE.host,)), (
+        "the others go back"
+    )
     monkeypatch.undo()
     dns.restore(route53, zoned, GREEN, resolve)
     assert hosted_zones.read(route53, zoned.records) == zoned.records
@@ -244,7 +246,7 @@ def test_a_record_that_changes_between_reading_and_writing_is_read_again_later(
 
     def stale(*arguments: Any) -> Any:
         found = record_sets(*arguments)
-        put(route53, zoned.record.zone_id, "maintenance.example.com")
+        put(route53, zoned.records[0].zone_id, "maintenance.example.com")
         return found
 
     monkeypatch.setattr(hosted_zones, "_record_sets", stale)
@@ -252,7 +254,7 @@ def test_a_record_that_changes_between_reading_and_writing_is_read_again_later(
         dns.settle(route53, zoned, GREEN, resolve)
     monkeypatch.undo()
     now = served(route53, zoned)
-    assert now[zoned.record.zone_id, zoned.record.name] == (60, ("maintenance.example.com",))
+    assert now[zoned.records[0].zone_id, zoned.records[0].name] == (60, ("maintenance.example.com",))
     assert now[zoned.records[2].zone_id, zoned.records[2].name][1] == (BLUE.reader_host,), "the batch is one"
 
 
@@ -295,7 +297,7 @@ def _delete(route53: Any, record: Record) -> None:
 def test_a_ttl_that_was_raised_meanwhile_stops_the_release_rather_than_being_waited_for_too_briefly(
     route53: Any, zoned: Plan
 ) -> None:
-    put(route53, zoned.record.zone_id, BLUE.host, TTL=86400)
+    put(route53, zoned.records[0].zone_id, BLUE.host, TTL=86400)
     with pytest.raises(RecordChanged, match="86400"):
         dns.lower_ttl(route53, zoned, resolve)
 
@@ -364,13 +366,13 @@ def test_records_have_to_be_at_blue_with_a_ttl_that_can_be_lowered(zoned: Plan) 
     with pytest.raises(BlueUnfit, match="not at any address"):
         dns.require_at(zoned.records, BLUE, lambda _host: ())
     with pytest.raises(BlueUnfit, match="has a TTL of 0 s: give it at least 1 s"):
-        dns.require_at([dataclasses.replace(zoned.record, ttl_s=0)], BLUE, resolve)
+        dns.require_at([dataclasses.replace(zoned.records[0], ttl_s=0)], BLUE, resolve)
     with pytest.raises(BlueUnfit, match=r"shop-blue has no reader endpoint for the record db-ro\.shop\.internal"):
         dns.require_at(zoned.records, dataclasses.replace(BLUE, reader_host=None), resolve)
 
 
 def test_absent_records_and_other_types_are_refused(route53: Any, zoned: Plan) -> None:
-    key = zoned.record
+    key = zoned.records[0]
     with pytest.raises(BlueNotFound, match=rf"no CNAME record db2\.shop\.internal of the hosted zone {key.zone_id}"):
         hosted_zones.read(route53, [dataclasses.replace(key, name="db2.shop.internal")])
     with pytest.raises(BlueNotFound, match="is of type CNAME; it is configured as A"):
@@ -410,7 +412,7 @@ def test_records_that_lie_far_apart_in_a_large_zone_are_found(route53: Any, zone
         }
         for number in range(120)
     ]
-    route53.change_resource_record_sets(HostedZoneId=zoned.record.zone_id, ChangeBatch={"Changes": crowd})
+    route53.change_resource_record_sets(HostedZoneId=zoned.records[0].zone_id, ChangeBatch={"Changes": crowd})
     with calls(route53) as made:
         assert hosted_zones.read(route53, zoned.records) == zoned.records
     assert 3 <= len(made) <= 5, "two zones, and a second page of one"

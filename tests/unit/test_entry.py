@@ -108,13 +108,13 @@ def test_a_warming_call_does_no_work(entry: Any, plan: Plan) -> None:
     assert called(entry, plan, AssertionError("worked"), warm=True, green=green) == {"warm": True}
 
 
-def test_the_flip_is_rehearsed_by_the_warming_call_and_refused_where_it_would_be(
+def test_the_flip_is_primed_by_the_warming_call_and_refused_where_it_would_be(
     entry: Any, plan: Plan, route53: Any
 ) -> None:
     """Before writes are frozen, and with the client and the connections that the flip then uses."""
     zone = make_zone(route53, "1")
     put(route53, zone, BLUE_ENDPOINT, TTL=5)
-    plan = dataclasses.replace(plan, records=(dataclasses.replace(plan.record, zone_id=zone),))
+    plan = dataclasses.replace(plan, records=(dataclasses.replace(plan.records[0], zone_id=zone),))
     green = {"identifier": "shop-green", "host": "shop-green.example.com", "port": 5432}
     event = {"plan": plan.to_state(), "green": green, "warm": True}
     for module in ("flip_dns", "restore_dns"):

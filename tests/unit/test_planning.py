@@ -12,7 +12,7 @@ import pytest
 
 from bluegreen import planning, records
 from bluegreen.errors import BlueNotFound, BlueUnfit, InputInvalid, ReleaseInProgress
-from bluegreen.model import Plan, RecordKey
+from bluegreen.model import Change, Plan, RecordKey
 from tests.unit.test_dns import put
 
 STARTED_AT = "2026-11-23T04:05:06.789Z"
@@ -90,9 +90,32 @@ def test_an_empty_input_is_enough(stack: Stack) -> None:
     plan = stack.plan({})
     assert plan.blue.host == stack.endpoint
     assert plan.databases == ("app", "crm")
-    assert plan.record.ttl_s == 60
+    assert plan.records[0].ttl_s == 60
     assert plan.green_identifier == f"shop-{plan.release_id}"
     assert Plan.of({"plan": json.loads(json.dumps(plan.to_state()))}) == plan
+
+
+def test_a_rehearsal_moves_records_of_its_own_and_the_next_release_knows_its_figures(stack: Stack) -> None:
+    put(stack.route53, stack.zone_id, "elsewhere.example", Name="rehearsal.shop.internal")
+    key = RecordKey(stack.zone_id, "rehearsal.shop.internal", "CNAME", "writer")
+    plan = stack.plan({"mode": "rehearsal"})
+    assert (plan.records, plan.blue.host, plan.last_rehearsal) == ((), stack.endpoint, {})
+    stack.defaults = dataclasses.replace(stack.defaults, rehearsal_records=(key,))
+    (moved,) = stack.plan({"mode": "rehearsal"}).records
+    assert (moved.name, moved.values) == ("rehearsal.shop.internal", ("elsewhere.example",))
+    figures = {"expected_freeze_s": 0.4, "states_s": {"CloneBlue": 60.5}}
+    records.keep_rehearsal(stack.dynamodb, "locks", "shop", figures)
+    records.release_lock(stack.dynamodb, "locks", "shop", FIRST)
+    plan = stack.plan({})
+    assert plan.last_rehearsal == figures
+    assert [record.name for record in plan.records] == ["db.shop.internal"]
+
+
+def test_changes_are_for_released_databases(stack: Stack) -> None:
+    changes = [{"database": "crm", "script": "s3://releases/a/b c.sql"}]
+    assert stack.plan({"changes": changes}).changes == (Change("crm", "releases", "a/b c.sql"),)
+    with pytest.raises(InputInvalid, match=r"changes\[0\].database: crm is not released"):
+        stack.plan({"changes": changes, "databases": ["app"]})
 
 
 def test_the_input_says_how_gently_rows_are_compared(stack: Stack) -> None:

@@ -22,7 +22,7 @@ class Catalog:
     problems: tuple[str, ...]
     """What of blue is absent on green: differences."""
     notes: tuple[str, ...]
-    """What green has in addition, and is not compared."""
+    """What is not compared: what green has in addition, for instance."""
 
 
 def read_catalog(

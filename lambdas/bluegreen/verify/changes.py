@@ -64,10 +64,13 @@ class Decoder:
     Those about rows may be cut short.
 
     A change names its row by the replica identity. Where that is the full row, ``keys`` has the columns that suffice.
+    ``local`` has the tables that a transaction changed which replication did not bring: one without an origin.
     """
 
     def __init__(self, keys: Mapping[Relation, tuple[str, ...]]) -> None:
         self.changes: Changes = {}
+        self.local: set[Relation] = set()
+        self._is_local = True
         self._keys = keys
         self._described: dict[int, _Described] = {}
 
@@ -75,6 +78,10 @@ class Decoder:
         """Takes in messages."""
         for message in messages:
             match message[:1]:
+                case b"B":
+                    self._is_local = True
+                case b"O":
+                    self._is_local = False
                 case b"R":
                     self._describe(message)
                 case b"I" | b"U" | b"D":
@@ -102,7 +109,7 @@ class Decoder:
         described = self._described[oid]
         if described.relation.schema == SCHEMA:
             return
-        changed = self.changes.setdefault(described.relation, Changed(described.columns))
+        changed = self._changed(described)
         if changed.is_whole:
             return
         if not described.places:
@@ -118,8 +125,12 @@ class Decoder:
     def _truncate(self, message: bytes) -> None:
         (count,) = struct.unpack_from("!I", message, 1)
         for oid in struct.unpack_from(f"!{count}I", message, 6):
-            described = self._described[oid]
-            self.changes.setdefault(described.relation, Changed(described.columns)).add(None)
+            self._changed(self._described[oid]).add(None)
+
+    def _changed(self, described: _Described) -> Changed:
+        if self._is_local:
+            self.local.add(described.relation)
+        return self.changes.setdefault(described.relation, Changed(described.columns))
 
 
 def _values(message: bytes, at: int, places: tuple[int, ...]) -> tuple[Key | None, int]:
@@ -148,7 +159,7 @@ _LENGTH = rf"""
 """How much of a message is fetched: of a table's description, or of a list of truncated ones, all."""
 
 
-def read(session: Session, slot: str, publication: str, upto: Lsn, keys: Mapping[Relation, tuple[str, ...]]) -> Changes:
+def read(session: Session, slot: str, publication: str, upto: Lsn, keys: Mapping[Relation, tuple[str, ...]]) -> Decoder:
     """What was committed in a database from where its slot stands up to a position that is on its disk.
 
     The slot stays where it is. The messages are fetched in parts, since one transaction may be as large as it likes.
@@ -165,4 +176,4 @@ def read(session: Session, slot: str, publication: str, upto: Lsn, keys: Mapping
         while len(rows) == FETCHED_MESSAGES:
             rows = session.run(fetch)
             decoder.read(row["message"] for row in rows)
-    return decoder.changes
+    return decoder

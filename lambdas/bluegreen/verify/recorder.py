@@ -7,6 +7,7 @@ that is open. Green has its own, since what somebody changes on green alone is i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ..errors import NotReadyToFreeze, SlotBlocked, SqlError
 from ..lsn import Lsn
@@ -26,6 +27,19 @@ MOST_BYTES_TO_READ = 256 * 2**20
 Keys = Mapping[Relation, tuple[str, ...]]
 Positions = dict[str, Lsn]
 """Of blue's log and of green's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the logs of both sides tell of a database, from the recorders on."""
+
+    changes: Changes
+    """In either."""
+    upto: Positions
+    is_all: bool
+    """Whether that is to the end of both logs."""
+    written_on_green: frozenset[Relation]
+    """What somebody changed on green, and not replication."""
 
 
 def stands(databases: Databases, plan: Plan, green: Cluster, database: str) -> bool:
@@ -73,15 +87,15 @@ def _create_slot(on_green: Session, database: str, recorder: str) -> None:
 
 def read(
     databases: Databases, plan: Plan, green: Cluster, database: str, keys: Keys, at_most_bytes: int | None = None
-) -> tuple[Changes, Positions, bool]:
-    """What changed in a database on either side since the recorders were made or told to forget, and up to where.
+) -> Recorded:
+    """What changed in a database on either side since the recorders were made or told to forget.
 
-    With ``at_most_bytes`` no more than so much of each log is read; the third value says whether that was all.
+    With ``at_most_bytes`` no more than so much of each log is read.
     """
     sides = {"blue": plan.blue, "green": green}
     recorder = plan.recorder(database)
 
-    def read_side(side: str) -> tuple[Changes, Lsn, bool]:
+    def read_side(side: str) -> tuple[changes.Decoder, Lsn, bool]:
         session = databases.on(sides[side], database)
         end = upto = Lsn.parse(session.one("flush_log")["lsn"])
         if at_most_bytes is not None:
@@ -90,11 +104,12 @@ def read(
         return changes.read(session, recorder, plan.sql_name, upto, keys), upto, upto == end
 
     found = databases.each(list(sides), read_side)
-    together = merged(*(changed for changed, _, _ in found.values()))
-    return (
-        together,
+    (blue, _, _), (green_, _, _) = found.values()
+    return Recorded(
+        merged(blue.changes, green_.changes),
         {side: upto for side, (_, upto, _) in found.items()},
         all(is_all for _, _, is_all in found.values()),
+        frozenset(green_.local),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..errors import GreenWrittenTo
 from ..model import Cluster, Plan, Relation
 from ..postgres import Databases
 from . import live, recorder, shapes
@@ -28,7 +29,7 @@ def compare_changed(databases: Databases, plan: Plan, green: Cluster) -> dict[st
     """Compares what changed on either side since it was last compared, and lets the recorders forget that.
 
     Returns what came out for each table of each database that changed. Rows that kept changing while they were looked
-    at are left for the next time. Raises ``DataDiffers`` for what is not equal.
+    at are left for the next time. Raises ``DataDiffers`` for what is not equal, or ``GreenWrittenTo``.
     """
 
     def compare(database: str) -> Found:
@@ -54,16 +55,16 @@ def _compare_part(databases: Databases, plan: Plan, green: Cluster, database: st
     settle()  # else what blue changed just now would be in green's log the next time
     schema = _read_schema(databases, plan, green, database, [])
     now = shapes.read(databases.on(plan.blue, database), databases.on(green, database))
-    changes, upto, is_all = recorder.read(databases, plan, green, database, schema.full_identity, PART_BYTES)
-    found = _compare(databases, plan, green, database, schema, now, changes, settle, is_last=is_all)
-    _require_equal(database, found)
+    recorded = recorder.read(databases, plan, green, database, schema.full_identity, PART_BYTES)
+    found = _compare(databases, plan, green, database, schema, now, recorded.changes, settle, is_last=recorded.is_all)
+    _require_equal(database, found, recorded)
     with databases.on(green, database).transaction(lock=plan.sql_name):
         queue.forget_unsettled()
         for relation, comparison in found.items():
             queue.leave(relation, comparison.unsettled)
         queue.keep_shapes(now)
-    recorder.forget(databases, plan, green, database, upto)
-    return found, is_all
+    recorder.forget(databases, plan, green, database, recorded.upto)
+    return found, recorded.is_all
 
 
 def compare_rest(databases: Databases, plan: Plan, green: Cluster, database: str) -> Found:
@@ -76,13 +77,13 @@ def compare_rest(databases: Databases, plan: Plan, green: Cluster, database: str
     schema = on_blue.memory.get(on_green)
     if schema is None or not schema.holds(now):
         schema = _read_schema(databases, plan, green, database, [])
-    changes, _, _ = recorder.read(databases, plan, green, database, schema.full_identity)
-    found = _compare(databases, plan, green, database, schema, now, changes, nothing)
-    _require_equal(database, found)
+    recorded = recorder.read(databases, plan, green, database, schema.full_identity)
+    found = _compare(databases, plan, green, database, schema, now, recorded.changes, nothing)
+    _require_equal(database, found, recorded)
     return found
 
 
-def rehearse(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
+def prime(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
     """Compares what has changed until now, and keeps for ``compare_rest`` what that would have to read of catalogs.
 
     Returns what came out for the tables that had changed. Raises ``NotReadyToFreeze`` when the freeze would have to
@@ -117,7 +118,7 @@ class _Schema:
     """The shapes of all tables, from before these were read."""
 
     def holds(self, now: shapes.Shapes) -> bool:
-        """Whether the tables are as they were read. Another process may have been the last to rehearse."""
+        """Whether the tables are as they were read. Another process may have been the last to prime."""
         return all(self.read_with.get(relation) == now.get(relation) for relation in self.tables)
 
 
@@ -185,10 +186,17 @@ def _keys(table: Table, changed: Changed, unsettled: Collection[Key]) -> list[Ke
     return sorted({tuple(key[place] for place in places) for key in changed.keys} | set(unsettled))
 
 
-def _require_equal(database: str, found: Found) -> None:
+def _require_equal(database: str, found: Found, recorded: recorder.Recorded) -> None:
+    """Raises ``DataDiffers``; or ``GreenWrittenTo`` when somebody wrote to green, though it came out equal."""
     names = [name for relation, comparison in found.items() for name in described(relation, comparison)]
     differing = sum(comparison.differing_rows for comparison in found.values())
     live.require_equal({database: (differing, tuple(names[:NAMED]))})
+    if recorded.written_on_green:
+        tables = ", ".join(sorted(map(str, recorded.written_on_green)))
+        raise GreenWrittenTo(
+            f"{database}: somebody wrote to {tables} on green. A green that was tested cannot take over: release again,"
+            " which makes a new one."
+        )
 
 
 def totals(found: Found) -> dict[str, int]:

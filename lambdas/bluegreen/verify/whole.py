@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import SqlError, TableRewritten
 from ..model import Relation
 from ..postgres import Session
 from .catalog import Catalog, read_catalog
-from .chunks import CHUNK_ROWS, Chunk
+from .chunks import CHUNK_ROWS, Chunk, Key
 from .comparing import NAMED, Comparison, Settle, nothing
 from .tables import BLUE, GREEN, Side, Table, fix_output
 from .working import Brake, Headway, Work, Worker
@@ -62,6 +62,7 @@ class MemoryQueue:
         self._estimates = {table.relation: table.row_estimate for table in tables}
         self._rows: Counter[Relation] = Counter()
         self._differing: Counter[Relation] = Counter()
+        self._named: defaultdict[Relation, set[Key]] = defaultdict(set)
         self._dividing = 0
         self._progress = progress
         self._lock = threading.Lock()
@@ -123,11 +124,20 @@ class MemoryQueue:
             self.report.rows += comparison.rows
             self.report.chunks += 1
             self._rows[work.relation] += comparison.rows
+            comparison = self._news(work.relation, comparison)
             if not comparison.is_equal:
                 self.report.found.append(Found(work.relation, comparison))
                 self._differing[work.relation] += comparison.differing_rows
             left = sum(max(0, rows - self._rows[relation]) for relation, rows in self._estimates.items())
             self._progress(Headway(self.report.rows, left, time.monotonic() - self._began_at))
+
+    def _news(self, relation: Relation, comparison: Comparison) -> Comparison:
+        """Without what another chunk has told: a row that lies in other blocks on green is in two chunks."""
+        keys = {difference.key for difference in comparison.differences}
+        told = keys & self._named[relation]
+        self._named[relation] |= keys
+        new = tuple(difference for difference in comparison.differences if difference.key not in told)
+        return replace(comparison, differences=new, differing_rows=comparison.differing_rows - len(told))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +182,11 @@ class Run:
 
 
 def catalog_of(connect: Connect) -> Catalog:
-    """The tables of both sides."""
+    """The tables of both sides; what else of blue holds rows is among the notes."""
     with sessions(connect) as (blue, green):
-        return read_catalog(blue, green)
+        catalog = read_catalog(blue, green)
+        others = [f"{row['schema']}.{row['name']} is {row['reason']}" for row in blue.query("uncompared_relations")]
+    return replace(catalog, notes=(*catalog.notes, *others))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ a secondary that is taken out is promoted, which takes a while.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import MutableMapping
 from typing import Any, cast
 
@@ -25,6 +26,9 @@ from local.aws.seams.knobs import Compute
 from local.aws.seams.rds_records import Cluster
 from local.postgres.servers import Server
 from local.postgres.standby import follow, promote
+
+_LOCK = threading.Lock()
+"""Held while the list of global clusters is read or changed: requests come in on many threads."""
 
 _HOME = "us-east-1"
 """Where moto keeps what belongs to no Region."""
@@ -108,14 +112,17 @@ def create_global_cluster(self: RDSResponse) -> ActionResult:
     made.members.append(source)
     source.is_writer = True
     source.global_cluster_identifier = identifier
-    global_clusters()[identifier] = made
+    with _LOCK:
+        global_clusters()[identifier] = made
     return ActionResult({"GlobalCluster": made})
 
 
 def describe_global_clusters(self: RDSResponse) -> ActionResult:
     """All, or one."""
     name = self.params.get("GlobalClusterIdentifier")
-    return ActionResult({"GlobalClusters": [_found(name)] if name else list(global_clusters().values())})
+    with _LOCK:
+        all_of_them = list(global_clusters().values())
+    return ActionResult({"GlobalClusters": [_found(name)] if name else all_of_them})
 
 
 def modify_global_cluster(self: RDSResponse) -> ActionResult:
@@ -160,4 +167,6 @@ def delete_global_cluster(self: RDSResponse) -> ActionResult:
         raise InvalidParameterCombination("Cannot delete protected global cluster")
     if found.members:
         raise InvalidGlobalClusterStateFault(found.global_cluster_arn)
-    return ActionResult({"GlobalCluster": global_clusters().pop(found.global_cluster_identifier)})
+    with _LOCK:
+        del global_clusters()[found.global_cluster_identifier]
+    return ActionResult({"GlobalCluster": found})

@@ -1,4 +1,4 @@
-"""The freeze finds everything prepared: what a step runs was rehearsed in the sessions that run it."""
+"""The freeze finds everything prepared: what a step runs was primed in the sessions that run it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bluegreen import freeze, switchover, verification
 from bluegreen.budget import time_left_s
 from bluegreen.model import Cluster, Plan
 from bluegreen.postgres import Databases, Session
-from bluegreen.rehearsal import rehearse
+from bluegreen.priming import prime
 from tests.integration.conftest import APP, Lab
 
 Step = Callable[[Databases, Plan, Cluster], object]
@@ -30,10 +30,10 @@ UNPREPARED = {"sequence_states", "starting_sessions", "flush_log", "insert_lsn"}
     "kept_shapes",
     "note_running_transactions",
 }
-"""Without parameters, so they cannot be prepared; rehearsing runs them."""
+"""Without parameters, so they cannot be prepared; priming runs them."""
 
 
-def test_every_statement_of_the_freeze_was_rehearsed(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_statement_of_the_freeze_was_primed(following: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = following
     with lab.as_writer(lab.blue_server) as writer:
         writer.run("INSERT INTO orders (note) VALUES ('draws from a sequence, which green has to follow')")
@@ -41,27 +41,27 @@ def test_every_statement_of_the_freeze_was_rehearsed(following: Lab, monkeypatch
     unplanned: list[tuple[str, str, str]] = []
     state = ""
 
-    def rehearsed(session: Session, name: str, original: Any = Session.rehearse) -> None:
+    def primed(session: Session, name: str, original: Any = Session.prime) -> None:
         planned.add((session, name))
         original(session, name)
 
     def ran(session: Session, name: str, original: Any = Session.query, **parameters: Any) -> Any:
-        if state and (session, name) not in planned and not session.is_rehearsed(name) and name not in UNPREPARED:
+        if state and (session, name) not in planned and not session.is_primed(name) and name not in UNPREPARED:
             unplanned.append((state, session.address, name))
         return original(session, name, **parameters)
 
-    monkeypatch.setattr(Session, "rehearse", rehearsed)
+    monkeypatch.setattr(Session, "prime", primed)
     monkeypatch.setattr(Session, "query", ran)
     environments = {name: Databases(lab.databases.credentials, "disable") for name in STEPS}
     for name, databases in environments.items():
-        rehearse(databases, lab.plan, lab.green, name)
+        prime(databases, lab.plan, lab.green, name)
     for state, step in STEPS.items():
         step(environments[state], lab.plan, lab.green)
         environments[state].close()
     assert unplanned == []
 
 
-def test_a_rehearsal_neither_freezes_nor_opens(following: Lab) -> None:
+def test_a_priming_neither_freezes_nor_opens(following: Lab) -> None:
     lab = following
     tables = ("freeze_record", "opening")
 
@@ -72,9 +72,24 @@ def test_a_rehearsal_neither_freezes_nor_opens(following: Lab) -> None:
     before = everything()
     with lab.as_writer(lab.blue_server) as writer:
         for name in STEPS:
-            rehearse(lab.databases, lab.plan, lab.green, name)
+            prime(lab.databases, lab.plan, lab.green, name)
         assert writer.run("SELECT 1") == [[1]], "no session was ended"
     assert everything() == before
+
+
+def test_sequences_that_nobody_draws_from_any_more_are_not_set_in_the_freeze(following: Lab) -> None:
+    lab = following
+    with lab.as_writer(lab.blue_server) as writer:
+        writer.run("SELECT nextval('down')")
+        prime(lab.databases, lab.plan, lab.green, "SyncSequences")
+        sides = [lab.databases.on(cluster, APP) for cluster in (lab.plan.blue, lab.green)]
+        blue, green = map(switchover.sequence_states, sides)
+        assert blue == green
+        writer.run("SELECT nextval('down')")
+    [ahead] = switchover.sequence_states(sides[0]) - green
+    freeze.freeze_blue(lab.databases, lab.plan)
+    switchover.sync_sequences(lab.databases, lab.plan, lab.green)
+    assert switchover.sequence_states(sides[1]) - green == {ahead}
 
 
 def test_a_session_that_the_server_ended_is_opened_again(lab: Lab) -> None:

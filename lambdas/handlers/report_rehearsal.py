@@ -1,0 +1,23 @@
+"""ReportRehearsal: what the real release will take; kept for the next one, and the text of the mail."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from bluegreen.model import Plan, State
+from bluegreen.records import keep_rehearsal
+from bluegreen.rehearsal import report, summary
+
+from .entry import Result, client, entry, setting
+
+
+@entry
+def handler(state: State) -> Result:
+    plan = Plan.of(state)
+    pages = client("stepfunctions").get_paginator("get_execution_history")
+    history = pages.paginate(executionArn=plan.execution_arn, includeExecutionData=False)
+    events = (event for page in history for event in page["events"])
+    figures = summary(plan, state, events, datetime.now(UTC))
+    keep_rehearsal(client("dynamodb"), setting("LOCK_TABLE"), plan.cluster_name, figures)
+    subject = f"Rehearsed: release {plan.release_id} of {plan.cluster_name[:40]}"
+    return {"subject": subject, "text": "\n".join(report(plan, state, figures)), "figures": figures}
