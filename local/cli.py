@@ -10,7 +10,7 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
-from local import check, verify
+from local import check, decommission, verify
 from local.host import LocalError
 from local.postgres.binaries import ServerError
 from local.postgres.psqlfile import LoadError
@@ -21,6 +21,7 @@ examples:
   python -m local up --load shop.sql  keep everything running, to drive it with the AWS CLI and psql
   python -m local verify DSN DSN      compare all rows of any two databases
   python -m local check DSN           find what would stop a release of a database
+  python -m local decommission URL ID end the blue of a release that is complete
 """
 
 
@@ -69,8 +70,15 @@ def parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--into", metavar="NAME", help="the database to load into (default: the first)")
     up.add_argument("--port", type=_port, default=0, help="port of the AWS endpoint (default: a free one)")
+    up.add_argument(
+        "--secondary-region",
+        default="",
+        metavar="REGION",
+        help="make blue a global database, with a secondary cluster in this Region",
+    )
     verify.add_command(commands)
     check.add_command(commands)
+    decommission.add_command(commands)
     return root
 
 
@@ -102,6 +110,8 @@ def main(arguments: list[str] | None = None) -> int:
             return verify.verify(console, options)
         if options.command == "check":
             return check.check(console, options)
+        if options.command == "decommission":
+            return decommission.decommission(console, options)
         _require_sense(options)
         # The emulator and the CDK take seconds to import, which no question for help should have to wait for.
         if options.command == "demo":
@@ -112,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return up(console, options)
     except KeyboardInterrupt:
-        left = "" if options.command == "verify" else "; everything was stopped and removed"
+        left = "" if options.command in ("verify", "decommission") else "; everything was stopped and removed"
         console.print(f"[yellow]Interrupted{left}.[/yellow]")
         return 130
     except (LoadError, LocalError, OSError, ServerError, UsageError) as error:

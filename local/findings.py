@@ -7,6 +7,7 @@ import re
 from bluegreen.preflight.catalogue import BEFORE_ALL, OF_RDS, OF_THE_SERVER, TRIED
 from bluegreen.preflight.findings import SEVERITIES, Check
 from bluegreen.preflight.of_databases import IN_EACH_DATABASE
+from bluegreen.preflight.of_topology import OF_TOPOLOGY
 
 HEAD = """\
 # Findings
@@ -49,6 +50,7 @@ SECTIONS = {
     "On the server": OF_THE_SERVER,
     "By trying": TRIED,
     "At RDS and EC2": OF_RDS,
+    "Topology": OF_TOPOLOGY,
 }
 
 

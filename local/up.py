@@ -20,6 +20,7 @@ def up(console: Console, options: argparse.Namespace) -> int:
         databases=options.databases,
         blue_version=options.blue_version,
         port=options.port,
+        secondary_region=options.secondary_region,
         progress=lambda what: console.print(f"[dim]{what} …[/dim]"),
     ) as running:
         for path in options.load:
@@ -43,11 +44,13 @@ def description(running: World, databases: tuple[str, ...]) -> dict[str, object]
             "admin_dsn": f"postgresql://rdsadmin@/{name}?host={quote(str(blue.sockets), safe='/')}&port={blue.port}",
         }
 
-    return {
+    away = {"secondary_region": running.away.region} if running.away else {}
+    return away | {
         "endpoint_url": running.emulator.endpoint_url,
         "region": running.emulator.region,
         "state_machine_arn": running.stack.outputs["StateMachineArn"],
         "recovery_state_machine_arn": running.stack.outputs["RecoveryStateMachineArn"],
+        "decommission_state_machine_arn": running.stack.outputs["DecommissionStateMachineArn"],
         "topic_arn": running.stack.outputs["ApprovalTopicArn"],
         "event_bus": "default",
         "event_source": running.stack.config["event_source"],

@@ -17,6 +17,7 @@ from local.aws.emulator import Emulator
 from local.host import working_folder
 from local.postgres.roles import create_role
 from local.postgres.servers import Server, reader_address
+from local.regions import add_secondary, secondary_name
 
 CLUSTER = "shop"
 BLUE = "shop-blue"
@@ -25,6 +26,8 @@ MORE_RECORDS = [
     {"zone_id": "Z1123456789ABCDEFGHIJ", "name": "db.shop.example", "endpoint": "writer", "type": "A"},
 ]
 """Beside the writer record of cdk.json, in its zone and in another one."""
+RECORD_AWAY = "db-ro-away.shop.internal"
+"""The record of the readers in another Region, where there is one."""
 Progress = Callable[[str], None]
 
 
@@ -32,7 +35,14 @@ class World:
     """A production cluster ``shop-blue`` with its DNS records, and the application deployed beside it."""
 
     def __init__(
-        self, folder: Path, emulator: Emulator, aurora: EmbeddedAurora, blue: Server, stack: Stack, dns: DnsServer
+        self,
+        folder: Path,
+        emulator: Emulator,
+        aurora: EmbeddedAurora,
+        blue: Server,
+        stack: Stack,
+        dns: DnsServer,
+        away: EmbeddedAurora | None = None,
     ) -> None:
         self.folder = folder
         self.emulator = emulator
@@ -40,6 +50,8 @@ class World:
         self.blue = blue
         self.stack = stack
         self.dns = dns
+        self.away = away
+        """RDS of the other Region, if production is a global database."""
 
     @property
     def resolver(self) -> Resolver:
@@ -78,6 +90,7 @@ def world(
     parameters: dict[str, str] | None = None,
     overrides: dict[str, Any] | None = None,
     progress: Progress = lambda _: None,
+    secondary_region: str = "",
 ) -> Iterator[World]:
     """A world for the length of a ``with`` block; nothing of it remains afterwards.
 
@@ -86,6 +99,7 @@ def world(
     record_ttl_s   of the records before the release: a release waits that long for resolvers to forget it
     parameters     settings in blue's cluster parameter group
     overrides      settings of the cluster's block in cdk.json that differ from the example
+    secondary_region  where production has a secondary cluster, with a record for its readers; none when it is empty
     """
     with ExitStack() as undo:
         folder = undo.enter_context(working_folder())
@@ -97,6 +111,12 @@ def world(
         aurora = EmbeddedAurora(folder, 0, emulator.region, latency_s)
         undo.callback(aurora.close)
         blue = aurora.create_cluster(BLUE, blue_version, databases, parameters)
+        away, readers = None, {"": reader_address(blue.address)}
+        if secondary_region:
+            progress(f"secondary in {secondary_region}")
+            away = add_secondary(emulator.client, aurora, BLUE, secondary_region)
+            undo.callback(away.close)
+            readers[secondary_region] = reader_address(away.servers[secondary_name(BLUE, secondary_region)].address)
         progress("synthesis of the stack")
         assembly = synthesize(
             {
@@ -104,7 +124,8 @@ def world(
                 "database_tls": "disable",  # the embedded servers are built without TLS
                 "switchover_ttl_s": 1,
                 "verify_workers": 2,  # each is a process
-                "more_records": MORE_RECORDS,
+                "more_records": [*MORE_RECORDS, *_records_away(secondary_region)],
+                "secondary_regions": [secondary_region] if secondary_region else [],
                 **(overrides or {}),
             }
         )
@@ -119,7 +140,7 @@ def world(
         emulator.functions.after_invoke.append(
             lambda function: aurora.sync_roles() if function.endswith("-CreateReplicationUser") else None
         )
-        create_records(emulator, stack, blue, record_ttl_s)
+        create_records(emulator, stack, blue, record_ttl_s, readers)
         progress("DNS")
         dns = DnsServer(emulator)
         undo.callback(dns.close)
@@ -127,19 +148,28 @@ def world(
         # freeze, for 0.1 to 0.4 s; what is there by now stays, and need not be looked at again.
         gc.freeze()
         undo.callback(gc.unfreeze)
-        yield World(folder, emulator, aurora, blue, stack, dns)
+        yield World(folder, emulator, aurora, blue, stack, dns, away)
 
 
-def create_records(emulator: Emulator, stack: Stack, blue: Server, ttl_s: int) -> None:
+def _records_away(region: str) -> list[dict[str, str]]:
+    zone = MORE_RECORDS[0]["zone_id"]
+    return [{"zone_id": zone, "name": RECORD_AWAY, "endpoint": "reader", "region": region}] if region else []
+
+
+def create_records(
+    emulator: Emulator, stack: Stack, blue: Server, ttl_s: int, readers: dict[str, str] | None = None
+) -> None:
     """The records at blue, as production has them, served before this returns."""
     route53 = emulator.client("route53")
-    values = {"writer": blue.address, "reader": reader_address(blue.address)}
+    readers = readers or {"": reader_address(blue.address)}
     for record in (*records_of(stack.config), *stack.config["rehearsal_records"]):
         record_set = {
             "Name": record["name"],
             "Type": record.get("type", "CNAME"),
             "TTL": ttl_s,
-            "ResourceRecords": [{"Value": values[record["endpoint"]]}],
+            "ResourceRecords": [
+                {"Value": blue.address if record["endpoint"] == "writer" else readers[record.get("region", "")]}
+            ],
         }
         change = route53.change_resource_record_sets(
             HostedZoneId=record["zone_id"],

@@ -44,6 +44,7 @@ def _setting(expected: str, check: Check, default: Any = MISSING) -> Any:
 
 _NAME = re.compile(r"(?=.{1,25}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _HOST = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
+_REGION = r"[a-z]{2}(-[a-z]+)+-\d"
 _ZONE_ID = r"Z[0-9A-Z]{1,31}"
 
 
@@ -58,6 +59,11 @@ class RecordConfig:
     )
     endpoint: str = _setting('"writer" or "reader"', _text("writer|reader"))
     type: str = _setting('"CNAME" or "A"', _text("CNAME|A"), "CNAME")
+    region: str = _setting(
+        "a Region of secondary_regions, whose secondary's readers are meant, or \"\" for the primary cluster's",
+        _text(rf"|{_REGION}"),
+        "",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ class ClusterConfig:
     """One database that is released. A setting without a default has to be in cdk.json."""
 
     name: str
-    region: str = _setting('an AWS Region such as "eu-west-2"', _text(r"[a-z]{2}(-[a-z]+)+-\d"))
+    region: str = _setting('an AWS Region such as "eu-west-2"', _text(_REGION))
     vpc_id: str = _setting('the id of a VPC, "vpc-…"', _text(r"vpc-[0-9a-z]+"))
     # Private subnets with a route out: Route 53 has no endpoint inside a VPC.
     subnet_ids: tuple[str, ...] = _setting(
@@ -97,6 +103,12 @@ class ClusterConfig:
     # Those that move with the writer record.
     more_records: tuple[RecordConfig, ...] = _setting(
         "a list of at most 49 records", lambda value: isinstance(value, list) and len(value) <= 49, ()
+    )
+    # Those of the secondaries of a global database: the functions may do there what they may do in `region`.
+    secondary_regions: tuple[str, ...] = _setting(
+        'a list of different AWS Regions such as "eu-west-1"',
+        lambda value: value == [] or _different(_text(_REGION))(value),
+        (),
     )
     # What moves in a rehearsal, in place of the others: CNAME records.
     rehearsal_records: tuple[RecordConfig, ...] = _setting(
@@ -180,7 +192,14 @@ class ClusterConfig:
                     )
                 if key == "rehearsal_records" and record.type != "CNAME":
                     raise ConfigError(f'{where}.{key}[{number}].type: expected "CNAME", found {record.type!r}')
+                if record.region and (record.region not in self.secondary_regions or record.endpoint != "reader"):
+                    raise ConfigError(
+                        f"{where}.{key}[{number}].region: expected one of secondary_regions, for a record whose "
+                        f"endpoint is reader, found {record.region!r}"
+                    )
                 known.add((record.zone_id, record.name))
+        if self.region in self.secondary_regions:
+            raise ConfigError(f"{where}.secondary_regions: expected other Regions than {self.region}, the primary's")
         if len(self.availability_zones) != len(self.subnet_ids):
             raise ConfigError(
                 f"{where}.availability_zones: expected one for each of the {len(self.subnet_ids)} subnets, in their "

@@ -25,18 +25,37 @@ from stacks.grants import (
     function_name,
     lock,
     look_at_clusters,
+    look_at_global_clusters,
     look_for_obstacles,
     make_clone,
+    make_global_cluster,
+    make_secondary,
+    order_end,
     own_history,
     plan,
     read_dns_change,
     read_record,
+    releases,
     replication_secrets,
+    settle_clone,
     warming,
 )
 from stacks.network import Network
 from stacks.observability import log_group
 from stacks.packaging import ARCHITECTURE, RUNTIME, functions_code
+from stacks.removal_grants import (
+    RETIRED_TAG,
+    delete_clusters,
+    delete_global_cluster,
+    leave_global_cluster,
+    look_at_snapshots,
+    production,
+    retire,
+    start_cluster,
+    stop_cluster,
+    take_snapshot,
+    target,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +99,21 @@ function memory"). In the freeze our own Python would otherwise take more than t
 _forget_secret = replication_secrets("DeleteSecret")
 
 _OF_A_RELEASE = (
-    Row("PlanRelease", 30, (plan, lock("PutItem", "GetItem"), look_at_clusters, read_record)),
-    Row("CheckBlue", 60, (database, look_at_clusters, look_for_obstacles)),
+    Row("PlanRelease", 30, (plan, lock("PutItem", "GetItem"), look_at_clusters, look_at_global_clusters, read_record)),
+    Row("CheckBlue", 60, (database, look_at_clusters, look_at_global_clusters, look_for_obstacles)),
     Row("CreateReplicationUser", 60, (database, replication_secrets("CreateSecret", "GetSecretValue", "TagResource"))),
     Row("CreatePublications", 120, (database,)),
     Row("CreateSlots", 180, (database,)),
     Row("CloneBlue", 60, (look_at_clusters, make_clone)),
-    Row("WaitForGreen", 30, (look_at_clusters,)),
+    Row("WaitForGreen", 30, (look_at_clusters, settle_clone)),
     Row("AdoptClone", 120, (database,)),
     Row("CreateSubscriptions", 120, (database, replication_secrets("GetSecretValue"))),
     Row("CheckDrift", 120, (database,)),
     Row("WaitForCatchUp", 60, (database,)),
+    Row("CreateGlobalCluster", 60, (look_at_clusters, look_at_global_clusters, make_global_cluster)),
+    Row("CreateSecondary", 60, (look_at_clusters, make_secondary)),
+    Row("WaitForSecondary", 30, (look_at_clusters, settle_clone)),
+    Row("WaitForGlobalLag", 60, (database,)),
     Row("BeginVerification", 120, (database,)),
     Row("CompareChunks", 840, (database,)),
     Row("SumUpVerification", 60, (database,)),
@@ -111,18 +134,47 @@ _OF_A_RELEASE = (
     Row("WaitForDns", 30, (read_dns_change,)),
     Row("RestoreTtl", 60, (change_record,)),
     Row("DropSubscriptions", 120, (database,)),
-    Row("CompleteRelease", 120, (database, _forget_secret, lock("DeleteItem"))),
+    Row(
+        "CompleteRelease",
+        120,
+        (database, _forget_secret, lock("DeleteItem"), releases("PutItem", "GetItem"), order_end),
+    ),
     Row("AbortSwitchover", 60, (database,)),
     Row("RestoreDns", 60, (change_record, change_rehearsal_record)),
     Row("CleanUpReplication", 120, (database, _forget_secret)),
-    Row("DeleteGreen", 60, (look_at_clusters, delete_clone)),
+    Row("DeleteGreen", 60, (look_at_clusters, look_at_global_clusters, delete_clone)),
     Row("ReleaseLock", 30, (lock("DeleteItem"),)),
 )
 
 _LONGEST_TIMEOUT_S = max(row.timeout_s for row in _OF_A_RELEASE)
 
+_OF_A_DECOMMISSION = (
+    Row(
+        "PlanDecommission",
+        60,
+        (database, target, look_at_clusters, look_at_global_clusters, lock("GetItem"), releases("PutItem", "GetItem")),
+    ),
+    Row("TakeFinalSnapshot", 60, (look_at_clusters, take_snapshot)),
+    Row("WaitForSnapshot", 30, (look_at_snapshots,)),
+    Row("RetireCluster", 60, (production, look_at_snapshots, retire)),
+    Row(
+        "RemoveSecondaries",
+        60,
+        (production, look_at_snapshots, delete_clusters(RETIRED_TAG), leave_global_cluster(RETIRED_TAG)),
+    ),
+    Row("RemoveFromGlobalCluster", 60, (production, look_at_snapshots, leave_global_cluster(RETIRED_TAG))),
+    Row("DeleteGlobalCluster", 60, (delete_global_cluster,)),
+    Row("StopCluster", 60, (production, look_at_clusters, look_at_snapshots, stop_cluster)),
+    Row(
+        "DeleteCluster",
+        60,
+        (production, look_at_snapshots, delete_clusters(RETIRED_TAG), start_cluster),
+    ),
+)
+
 FUNCTIONS = (
     *_OF_A_RELEASE,
+    *_OF_A_DECOMMISSION,
     Row("InspectRelease", 60, (database, look_at_clusters, lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S))),
 )
 

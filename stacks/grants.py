@@ -22,9 +22,13 @@ class Shared:
     config: ClusterConfig
     release_secret: secretsmanager.ISecret
     lock_table: dynamodb.ITable
+    release_table: dynamodb.ITable
 
 
 RELEASE_TAG = "bluegreen:release"  # as in bluegreen.model
+
+_OF_A_RELEASE: dict[str, object] = {"Null": {f"aws:ResourceTag/{RELEASE_TAG}": "false"}}
+"""What carries the tag."""
 
 Grant = Callable[[lambda_.Function, Shared], None]
 
@@ -71,10 +75,32 @@ def lock(*actions: str) -> Grant:
     return grant
 
 
-def look_at_clusters(function: lambda_.Function, _shared: Shared) -> None:
-    """All of the Region: blue is found by its endpoint in a list, and RDS has no permission for a part of a list."""
+def releases(*actions: str) -> Grant:
+    """The table of releases that are complete, and of clusters that were ended."""
+
+    def grant(function: lambda_.Function, shared: Shared) -> None:
+        _allow(function, [f"dynamodb:{action}" for action in actions], shared.release_table.table_arn)
+        function.add_environment("RELEASE_TABLE", shared.release_table.table_name)
+
+    return grant
+
+
+def order_end(function: lambda_.Function, shared: Shared) -> None:
+    """Start the decommission of blue; the state machine is known by its name, as it calls functions itself."""
+    machine = _arn(function, "states", "stateMachine", f"{resource_name(shared.config)}-decommission")
+    _allow(function, ["states:StartExecution"], machine)
+    function.add_environment("DECOMMISSION_ARN", machine)
+
+
+def look_at_clusters(function: lambda_.Function, shared: Shared) -> None:
+    """All of the Regions: blue is found by its endpoint in a list, and RDS has no permission for a part of a list."""
     actions = ["rds:DescribeDBClusters", "rds:DescribeDBInstances"]
-    _allow(function, actions, *(_arn(function, "rds", kind, "*") for kind in ("cluster", "db")))
+    _allow(function, actions, *_everywhere(function, shared, "*", "cluster", "db"))
+
+
+def look_at_global_clusters(function: lambda_.Function, _shared: Shared) -> None:
+    """All, since blue's is found among them; they belong to no Region."""
+    _allow(function, ["rds:DescribeGlobalClusters"], _global_clusters(function, "*"))
 
 
 def look_for_obstacles(function: lambda_.Function, _shared: Shared) -> None:
@@ -91,18 +117,46 @@ def make_clone(function: lambda_.Function, shared: Shared) -> None:
     clusters = _clusters(function, shared)
     _allow(function, ["rds:AddTagsToResource"], *clusters)
     _allow(function, ["rds:RestoreDBClusterToPointInTime", "rds:CreateDBInstance"], *clusters, *groups)
+    _pass_roles(function)
+
+
+def settle_clone(function: lambda_.Function, shared: Shared) -> None:
+    """Give what a release has made those settings of blue's that it could not be made with."""
+    actions = ["rds:ModifyDBCluster", "rds:AddRoleToDBCluster", "rds:EnableHttpEndpoint"]
+    _allow(function, actions, *_regional_clusters(function, shared), conditions=_OF_A_RELEASE)
+    _pass_roles(function)
+
+
+def make_global_cluster(function: lambda_.Function, shared: Shared) -> None:
+    """Of a clone; it is tagged as that is."""
+    whole = _global_clusters(function, shared.config.cluster_pattern)
+    _allow(function, ["rds:CreateGlobalCluster"], *_clusters(function, shared), whole)
+    _allow(function, ["rds:AddTagsToResource"], whole)
+
+
+def make_secondary(function: lambda_.Function, shared: Shared) -> None:
+    """A cluster and its instances in the Regions of blue's secondaries, of the groups that those are of."""
+    clusters = _everywhere(function, shared, shared.config.cluster_pattern, "cluster", "db")
+    groups = _everywhere(function, shared, "*", "cluster-pg", "pg", "subgrp", "og")
+    whole = _global_clusters(function, shared.config.cluster_pattern)
+    _allow(function, ["rds:AddTagsToResource"], *clusters)
+    _allow(function, ["rds:CreateDBCluster", "rds:CreateDBInstance"], *clusters, *groups, whole)
+    _pass_roles(function)
 
 
 def delete_clone(function: lambda_.Function, shared: Shared) -> None:
     """Only what carries the tag that releases put on their clones: a cluster that none has made stays out of reach."""
-    clusters = _clusters(function, shared)
+    clusters = _regional_clusters(function, shared)
+    whole = _global_clusters(function, shared.config.cluster_pattern)
     _allow(function, ["rds:ListTagsForResource"], *clusters)
     _allow(
         function,
         ["rds:DeleteDBInstance", "rds:DeleteDBCluster", "rds:ModifyDBCluster"],
         *clusters,
-        conditions={"Null": {f"aws:ResourceTag/{RELEASE_TAG}": "false"}},
+        conditions=_OF_A_RELEASE,
     )
+    actions = ["rds:RemoveFromGlobalCluster", "rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
+    _allow(function, actions, *clusters, whole, conditions=_OF_A_RELEASE)
 
 
 def dead_executions(longest_timeout_s: int) -> Grant:
@@ -211,6 +265,27 @@ def _clusters(function: lambda_.Function, shared: Shared) -> list[str]:
     return [_arn(function, "rds", kind, shared.config.cluster_pattern) for kind in ("cluster", "db")]
 
 
+def _regional_clusters(function: lambda_.Function, shared: Shared) -> list[str]:
+    return _everywhere(function, shared, shared.config.cluster_pattern, "cluster", "db")
+
+
+def _everywhere(function: lambda_.Function, shared: Shared, name: str, *kinds: str) -> list[str]:
+    """ARNs in the stack's Region and in those of blue's secondaries."""
+    regions = [None, *shared.config.secondary_regions]
+    return [_arn(function, "rds", kind, name, region) for region in regions for kind in kinds]
+
+
+def _global_clusters(function: lambda_.Function, name: str) -> str:
+    return _arn(function, "rds", "global-cluster", name, region="")
+
+
+def _pass_roles(function: lambda_.Function) -> None:
+    """Blue's own roles, whose names follow no pattern, to RDS and its monitoring only."""
+    roles = cdk.Stack.of(function).format_arn(service="iam", region="", resource="role", resource_name="*")
+    services = ["rds.amazonaws.com", "monitoring.rds.amazonaws.com"]
+    _allow(function, ["iam:PassRole"], roles, conditions={"StringEquals": {"iam:PassedToService": services}})
+
+
 def _zones(records: Sequence[RecordConfig]) -> dict[str, list[RecordConfig]]:
     zones: dict[str, list[RecordConfig]] = {}
     for record in records:
@@ -222,9 +297,13 @@ def _zone(function: lambda_.Function, zone_id: str) -> str:
     return _global_arn(function, "route53", "hostedzone", zone_id)
 
 
-def _arn(function: lambda_.Function, service: str, resource: str, name: str) -> str:
+def _arn(function: lambda_.Function, service: str, resource: str, name: str, region: str | None = None) -> str:
     return cdk.Stack.of(function).format_arn(
-        service=service, resource=resource, resource_name=name, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+        service=service,
+        region=region,
+        resource=resource,
+        resource_name=name,
+        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
     )
 
 

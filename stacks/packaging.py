@@ -78,7 +78,8 @@ def _sources(root: Path) -> Iterator[tuple[Path, str]]:
         for path in sorted((root / "lambdas" / package).rglob("*")):
             if path.suffix in {".py", ".sql", ".pem"}:
                 yield path, path.relative_to(root / "lambdas").as_posix()
-    yield root / "statemachine" / "release-input.schema.json", "bluegreen/release-input.schema.json"
+    for name in ("release-input.schema.json", "decommission-input.schema.json"):
+        yield root / "statemachine" / name, f"bluegreen/{name}"
 
 
 def _install(root: Path, target: Path) -> None:

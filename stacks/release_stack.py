@@ -14,7 +14,15 @@ from stacks.config import ClusterConfig
 from stacks.functions import make_functions
 from stacks.grants import Shared
 from stacks.network import Network
-from stacks.workflow import recover_the_dead, recovery_machine, release_machine, start_on_request
+from stacks.workflow import (
+    decommission_machine,
+    decommission_on_request,
+    keep_stopped,
+    recover_the_dead,
+    recovery_machine,
+    release_machine,
+    start_on_request,
+)
 
 
 class ReleaseStack(cdk.Stack):
@@ -27,19 +35,25 @@ class ReleaseStack(cdk.Stack):
         )
         network = Network(self, "Network", config)
         secret = _release_secret(self, config)
-        locks = _lock_table(self)
+        locks = _table(self, "Locks")
+        releases = _table(self, "Releases", sort_key="release_id")
         topic = approval_topic(self, config)
-        functions = make_functions(self, Shared(config, secret, locks), network)
+        functions = make_functions(self, Shared(config, secret, locks, releases), network)
         machine = release_machine(self, config, functions, topic)
         start_on_request(self, config, machine)
         recovery = recovery_machine(self, config, functions, topic)
         recover_the_dead(self, config, machine, recovery)
+        decommission = decommission_machine(self, config, functions, topic)
+        decommission_on_request(self, config, decommission)
+        keep_stopped(self, config, decommission)
 
         cdk.CfnOutput(self, "StateMachineArn", value=machine.state_machine_arn)
         cdk.CfnOutput(self, "RecoveryStateMachineArn", value=recovery.state_machine_arn)
+        cdk.CfnOutput(self, "DecommissionStateMachineArn", value=decommission.state_machine_arn)
         cdk.CfnOutput(self, "ApprovalTopicArn", value=topic.topic_arn)
         cdk.CfnOutput(self, "ReleaseSecretArn", value=secret.secret_arn)
         cdk.CfnOutput(self, "LockTableName", value=locks.table_name)
+        cdk.CfnOutput(self, "ReleaseTableName", value=releases.table_name)
 
 
 def _release_secret(scope: Construct, config: ClusterConfig) -> secretsmanager.Secret:
@@ -58,12 +72,14 @@ def _release_secret(scope: Construct, config: ClusterConfig) -> secretsmanager.S
     )
 
 
-def _lock_table(scope: Construct) -> dynamodb.Table:
-    """Who releases which cluster. Kept when the stack goes: a release may be under way, and its lock with it."""
+def _table(scope: Construct, identifier: str, sort_key: str | None = None) -> dynamodb.Table:
+    """Who releases which cluster now, and what was released. Kept when the stack goes: a release may be under way, and
+    its lock with it, and a blue may be waiting for its end."""
     return dynamodb.Table(
         scope,
-        "Locks",
+        identifier,
         partition_key=dynamodb.Attribute(name="cluster", type=dynamodb.AttributeType.STRING),
+        sort_key=dynamodb.Attribute(name=sort_key, type=dynamodb.AttributeType.STRING) if sort_key else None,
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
         encryption=dynamodb.TableEncryption.AWS_MANAGED,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(

@@ -1,4 +1,4 @@
-"""The two state machines, and the events that start them."""
+"""The three state machines, and the events that start them."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ def recovery_machine(
 ) -> stepfunctions.StateMachine:
     """The state machine that undoes or finishes a release whose execution died."""
     return _machine(scope, "Recovery", f"{resource_name(config)}-recovery", config, functions, topic)
+
+
+def decommission_machine(
+    scope: Construct, config: ClusterConfig, functions: Mapping[str, lambda_.Function], topic: sns.Topic
+) -> stepfunctions.StateMachine:
+    """The state machine that ends a cluster which a release has replaced."""
+    return _machine(scope, "Decommission", f"{resource_name(config)}-decommission", config, functions, topic)
 
 
 def _machine(
@@ -107,6 +114,53 @@ def start_on_request(scope: Construct, config: ClusterConfig, machine: stepfunct
                 input=events.RuleTargetInput.from_event_path("$.detail"),
                 # A request that could not be delivered for so long is a surprise to whoever sent it.
                 max_event_age=cdk.Duration.minutes(15),
+            )
+        ],
+    )
+
+
+def decommission_on_request(scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine) -> None:
+    """A pipeline ends a cluster by an event on the account's default bus; its detail is the execution's input."""
+    events.Rule(
+        scope,
+        "DecommissionRequested",
+        description=f"Starts a decommission of a cluster of {config.name}",
+        event_pattern=events.EventPattern(
+            source=[config.event_source], detail_type=["Decommission Requested"], detail={"cluster": [config.name]}
+        ),
+        targets=[
+            targets.SfnStateMachine(
+                machine,
+                input=events.RuleTargetInput.from_event_path("$.detail"),
+                max_event_age=cdk.Duration.minutes(15),
+            )
+        ],
+    )
+
+
+def keep_stopped(scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine) -> None:
+    """AWS starts a cluster that has been stopped for seven days, and says so by this event (Aurora User Guide, "Amazon
+    RDS event categories and event messages for Aurora"); the decommission sees whether it was one of its own."""
+    prefix = config.cluster_pattern.removesuffix("*")
+    events.Rule(
+        scope,
+        "ClusterStarted",
+        description=f"Stops clusters of {config.name} again that a decommission had stopped",
+        event_pattern=events.EventPattern(
+            source=["aws.rds"],
+            detail_type=["RDS DB Cluster Event"],
+            detail={"EventID": ["RDS-EVENT-0153"], "SourceIdentifier": events.Match.prefix(prefix)},
+        ),
+        targets=[
+            targets.SfnStateMachine(
+                machine,
+                input=events.RuleTargetInput.from_object(
+                    {
+                        "cluster_identifier": events.EventField.from_path("$.detail.SourceIdentifier"),
+                        "end": "stop",
+                        "restarted_at": events.EventField.time,
+                    }
+                ),
             )
         ],
     )

@@ -1,15 +1,15 @@
-"""Amazon RDS: which cluster is blue, its clone, and the clone's end."""
+"""Amazon RDS: which cluster is blue, and its clone."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
 
-from .errors import BlueNotFound, GreenFailed, GreenNotGone, GreenNotReady
-from .model import RELEASE_TAG, Cluster, Plan
+from . import mirror, mirroring
+from .errors import BlueNotFound, GreenFailed, GreenNotReady
+from .model import Cluster, Plan
 
-Description = dict[str, Any]
-"""A cluster or an instance as DescribeDBClusters or DescribeDBInstances returns it."""
+Description = mirror.Description
 
 FAILED_STATUSES = frozenset(
     {
@@ -70,53 +70,6 @@ def endpoint(cluster: Description) -> Cluster:
     )
 
 
-def clone_parameters(blue: Description, plan: Plan) -> dict[str, Any]:
-    """The request that clones blue. What RDS would otherwise set to a default is passed as blue has it."""
-    parameters = {
-        "DBClusterIdentifier": plan.green_identifier,
-        "SourceDBClusterIdentifier": blue["DBClusterIdentifier"],
-        "RestoreType": "copy-on-write",
-        "UseLatestRestorableTime": True,
-        "Port": blue["Port"],
-        "DBClusterParameterGroupName": blue["DBClusterParameterGroup"],
-        "VpcSecurityGroupIds": [group["VpcSecurityGroupId"] for group in blue.get("VpcSecurityGroups", [])],
-        "DBSubnetGroupName": blue.get("DBSubnetGroup"),
-        "EnableIAMDatabaseAuthentication": blue.get("IAMDatabaseAuthenticationEnabled"),
-        "EnableCloudwatchLogsExports": blue.get("EnabledCloudwatchLogsExports"),
-        "DeletionProtection": blue.get("DeletionProtection"),
-        "CopyTagsToSnapshot": blue.get("CopyTagsToSnapshot"),
-        "StorageType": blue.get("StorageType"),
-        "ServerlessV2ScalingConfiguration": {
-            key: blue["ServerlessV2ScalingConfiguration"][key]
-            for key in ("MinCapacity", "MaxCapacity", "SecondsUntilAutoPause")
-            if key in blue.get("ServerlessV2ScalingConfiguration", {})
-        },
-        "Tags": _tags(blue, plan),
-    }
-    return {name: value for name, value in parameters.items() if value not in (None, [], {}, "")}
-
-
-def instance_parameters(template: Description, plan: Plan, number: int) -> dict[str, Any]:
-    """The request that makes green's ``number``-th instance after one of blue's."""
-    parameters = {
-        "DBInstanceIdentifier": f"{plan.green_identifier}-{number}",
-        "DBClusterIdentifier": plan.green_identifier,
-        "DBInstanceClass": template["DBInstanceClass"],
-        "Engine": template["Engine"],
-        "DBParameterGroupName": next(
-            (group["DBParameterGroupName"] for group in template.get("DBParameterGroups", [])), None
-        ),
-        "PromotionTier": template.get("PromotionTier"),
-        "Tags": _tags(template, plan),
-    }
-    return {name: value for name, value in parameters.items() if value is not None}
-
-
-def _tags(source: Description, plan: Plan) -> list[dict[str, str]]:
-    kept = [tag for tag in source.get("TagList", []) if not tag["Key"].startswith(("aws:", "rds:", RELEASE_TAG))]
-    return [*kept, {"Key": RELEASE_TAG, "Value": plan.release_id}]
-
-
 def clone_blue(rds: Any, plan: Plan) -> Cluster:
     """Clones blue, then makes green's instances after blue's, which a clone does not bring.
 
@@ -128,78 +81,54 @@ def clone_blue(rds: Any, plan: Plan) -> Cluster:
     green = describe_cluster(rds, plan.green_identifier)
     if green is None:
         try:
-            green = rds.restore_db_cluster_to_point_in_time(**clone_parameters(blue, plan))["DBCluster"]
+            green = rds.restore_db_cluster_to_point_in_time(**mirroring.clone_request(blue, plan))["DBCluster"]
         except rds.exceptions.DBClusterAlreadyExistsFault:  # by another attempt, at the same time
             raise GreenNotReady(f"The cluster {plan.green_identifier} was made just now.") from None
-    _require_available("Cluster", plan.green_identifier, green["Status"])
-    existing = {instance["DBInstanceIdentifier"] for instance in describe_instances(rds, plan.green_identifier)}
-    for number, template in enumerate(describe_instances(rds, plan.blue.identifier), start=1):
-        parameters = instance_parameters(template, plan, number)
-        if parameters["DBInstanceIdentifier"] not in existing:
-            with suppress(rds.exceptions.DBInstanceAlreadyExistsFault):  # by another attempt, at the same time
-                rds.create_db_instance(**parameters)
+    require_available("Cluster", plan.green_identifier, green["Status"])
+    make_instances(rds, plan, plan.blue.identifier)
     return endpoint(green)
+
+
+def make_instances(rds: Any, plan: Plan, source: str) -> None:
+    """Makes the instances of an available cluster of green's after those of a cluster of blue's in the same Region."""
+    existing = {instance["DBInstanceIdentifier"] for instance in describe_instances(rds, plan.green_identifier)}
+    for number, template in enumerate(describe_instances(rds, source), start=1):
+        request = mirroring.instance_request(template, plan, number)
+        if request["DBInstanceIdentifier"] not in existing:
+            with suppress(rds.exceptions.DBInstanceAlreadyExistsFault):  # by another attempt, at the same time
+                rds.create_db_instance(**request)
+
+
+def require_mirror(rds: Any, plan: Plan, source: str) -> Description:
+    """A cluster of green's once it and its instances are available and as blue's; ``GreenNotReady`` until then.
+
+    What a cluster can be given only when it is available is given here, and looked at the next time.
+    """
+    made, blue = describe_cluster(rds, plan.green_identifier), describe_cluster(rds, source)
+    if made is None or blue is None:
+        raise GreenFailed(f"The cluster {plan.green_identifier if made is None else source} is gone.")
+    require_available("Cluster", plan.green_identifier, made["Status"])
+    for instance in describe_instances(rds, plan.green_identifier):
+        require_available("Instance", instance["DBInstanceIdentifier"], instance["DBInstanceStatus"])
+    if given := mirroring.settle(rds, blue, made):
+        raise GreenNotReady(f"{plan.green_identifier} was given {', '.join(given)} of {source} just now.")
+    return made
 
 
 def require_green_ready(rds: Any, plan: Plan) -> Cluster:
     """Green's endpoint once the cluster and all its instances are available; ``GreenNotReady`` until then."""
-    green = describe_cluster(rds, plan.green_identifier)
-    if green is None:
-        raise GreenFailed(f"The cluster {plan.green_identifier} is gone.")
-    _require_available("Cluster", plan.green_identifier, green["Status"])
-    instances = describe_instances(rds, plan.green_identifier)
-    if not instances:
+    cluster = endpoint(require_mirror(rds, plan, plan.blue.identifier))
+    if not describe_instances(rds, plan.green_identifier):
         raise GreenFailed(f"The cluster {plan.green_identifier} has no instances.")
-    for instance in instances:
-        _require_available("Instance", instance["DBInstanceIdentifier"], instance["DBInstanceStatus"])
-    cluster = endpoint(green)
     for record in plan.records:
         if record.endpoint == "reader" and cluster.reader_host is None:
             raise GreenFailed(f"{plan.green_identifier} has no reader endpoint for the record {record.name}.")
     return cluster
 
 
-def _require_available(kind: str, identifier: str, status: str) -> None:
+def require_available(kind: str, identifier: str, status: str) -> None:
+    """Raises ``GreenNotReady``, or ``GreenFailed`` when waiting does not help."""
     if status in FAILED_STATUSES:
         raise GreenFailed(f"{kind} {identifier} is {status}: see its events in the RDS console.")
     if status != "available":
         raise GreenNotReady(f"{kind} {identifier} is {status}.")
-
-
-def delete_green(rds: Any, plan: Plan) -> None:
-    """Deletes the clone of a release that came to nothing; ``GreenNotGone`` until it is gone.
-
-    Never anything else: the cluster must carry this release's tag, and must not be blue.
-    """
-    green = describe_cluster(rds, plan.green_identifier)
-    if green is None:
-        return
-    tags = {tag["Key"]: tag["Value"] for tag in green.get("TagList", [])}
-    if plan.green_identifier == plan.blue.identifier or tags.get(RELEASE_TAG) != plan.release_id:
-        raise GreenFailed(
-            f"{plan.green_identifier} does not carry the tag {RELEASE_TAG}={plan.release_id}: not deleted."
-        )
-    gone = rds.exceptions
-    try:
-        _delete(rds, plan, green)
-    except (
-        gone.InvalidDBClusterStateFault,
-        gone.DBClusterNotFoundFault,
-        gone.InvalidDBInstanceStateFault,
-        gone.DBInstanceNotFoundFault,
-    ) as error:  # it is not that far yet, or another attempt does it at the same time
-        raise GreenNotGone(f"{plan.green_identifier} cannot be deleted yet.") from error
-    raise GreenNotGone(f"{plan.green_identifier} is being deleted.")
-
-
-def _delete(rds: Any, plan: Plan, green: Description) -> None:
-    for instance in describe_instances(rds, plan.green_identifier):
-        if instance["DBInstanceStatus"] != "deleting":
-            rds.delete_db_instance(DBInstanceIdentifier=instance["DBInstanceIdentifier"])
-    if green["Status"] == "deleting":
-        return
-    if green.get("DeletionProtection"):
-        rds.modify_db_cluster(
-            DBClusterIdentifier=plan.green_identifier, DeletionProtection=False, ApplyImmediately=True
-        )
-    rds.delete_db_cluster(DBClusterIdentifier=plan.green_identifier, SkipFinalSnapshot=True)

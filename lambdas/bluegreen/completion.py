@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from . import replication
 from .errors import SwitchoverAborted
+from .history import Completed
 from .model import Cluster, Plan, State
 from .postgres import Databases, Row
 
@@ -32,6 +34,19 @@ def clear_away(databases: Databases, plan: Plan, green: Cluster) -> Row:
     return home.one("freeze_record", switchover_id=plan.switchover_id)
 
 
+def order_end(stepfunctions: Any, state_machine_arn: str, completed: Completed) -> None:
+    """Starts the decommission of blue, which waits for its time; nothing when blue is kept, or this was done before."""
+    if completed.blue_ends_at is None:
+        return
+    plan = completed.plan
+    with suppress(stepfunctions.exceptions.ExecutionAlreadyExists):
+        stepfunctions.start_execution(
+            stateMachineArn=state_machine_arn,
+            name=f"{plan.release_id}-end-of-blue",
+            input=json.dumps({"release_id": plan.release_id, "not_before": completed.blue_ends_at}),
+        )
+
+
 def explanation(failure: State) -> str:
     """Why a release failed, from what a Catch caught: a function's error is JSON with a stack trace, others are text.
 
@@ -48,17 +63,20 @@ def explanation(failure: State) -> str:
     return str(parsed.get("errorMessage", cause)) if isinstance(parsed, dict) else cause
 
 
-def summary(plan: Plan, state: State, record: Row) -> dict[str, Any]:
+def summary(completed: Completed, state: State, record: Row) -> dict[str, Any]:
     """The figures of the release. ``freeze_to_open_ms`` compares blue's clock with green's, which NTP keeps close.
 
     What only the state of the execution said is None when a recovery completes the release: it died with it.
     """
+    plan = completed.plan
     frozen, opened = (datetime.fromisoformat(record[key]) for key in ("frozen_at", "opened_at"))
     switchover = state.get("switchover")
     return {
         "release_id": plan.release_id,
         "blue": plan.blue.identifier,
         "green": plan.green_identifier,
+        "blue_end": plan.blue_end,
+        "blue_ends_at": completed.blue_ends_at,
         "attempts": plan.attempt,
         "freeze_to_open_ms": round((opened - frozen).total_seconds() * 1000, 1),
         "accepted_by": plan.requested_by if plan.accept else None,

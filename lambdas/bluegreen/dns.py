@@ -160,10 +160,17 @@ def settle(route53: Any, plan: Plan, green: Cluster, resolve: Resolve = addresse
 # What a record is to hold, and whether it holds that
 
 
+def _host_of(cluster: Cluster, key: RecordKey) -> str | None:
+    if key.region:
+        return cluster.secondary_readers.get(key.region)
+    return cluster.host if key.endpoint == "writer" else cluster.reader_host
+
+
 def _host(cluster: Cluster, key: RecordKey) -> str:
-    host = cluster.host if key.endpoint == "writer" else cluster.reader_host
+    host = _host_of(cluster, key)
     if host is None:
-        raise BlueUnfit(f"The cluster {cluster.identifier} has no reader endpoint for the record {key.name}.")
+        where = f" in {key.region}" if key.region else ""
+        raise BlueUnfit(f"The cluster {cluster.identifier} has no reader endpoint{where} for the record {key.name}.")
     return host
 
 
@@ -184,10 +191,17 @@ def _values_at_blue(planned: Record, blue: Cluster, resolve: Resolve) -> tuple[s
 def _is_at(now: Record, cluster: Cluster, resolve: Resolve) -> bool:
     """An address may belong to either endpoint: those of writer and reader are swapped by a failover."""
     if now.type == "CNAME":
-        host = cluster.host if now.endpoint == "writer" else cluster.reader_host
-        return normalized(now.values[0]) == normalized(host or "")
-    hosts = [host for host in (cluster.host, cluster.reader_host) if host]
+        return normalized(now.values[0]) == normalized(_host_of(cluster, now) or "")
+    same_region = (_host_of(cluster, now),) if now.region else (cluster.host, cluster.reader_host)
+    hosts = [host for host in same_region if host]
     return set(now.values) <= {address for host in hosts for address in resolve(host)}
+
+
+def leads_to(now: Record, cluster: Cluster, resolve: Resolve = addresses) -> bool:
+    """Whether clients that follow a record may come to a cluster, by either of its endpoints."""
+    hosts = [normalized(host) for host in (cluster.host, cluster.reader_host) if host]
+    places = set(hosts) if now.type == "CNAME" else {place for host in hosts for place in resolve(host)}
+    return not places.isdisjoint(map(normalized, now.values))
 
 
 def _require(

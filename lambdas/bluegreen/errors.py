@@ -24,12 +24,15 @@
     │   ├── TableRewritten             VACUUM FULL or the like moved a table's rows while it was compared
     │   ├── VerificationStalled        the comparison makes no progress, or takes more rounds than there are
     │   ├── RecordChanged              a record is not what the release expects
+    │   ├── ClusterInUse               a cluster that is to be ended is production, not fenced, or has sessions
+    │   ├── SnapshotFailed             there is no final snapshot, so nothing is stopped or deleted
     │   └── AwsRefused                 an AWS API said no
     ├── NotYet                     asked too early; the state machine asks again
     │   ├── GreenNotReady
     │   ├── GreenNotGone
     │   ├── ReplicationLagging
     │   ├── DnsNotInSync
+    │   ├── ClusterBusy
     │   └── ExecutionNotOver
     └── Unavailable                out of reach; the state machine tries again
         ├── DatabaseUnavailable
@@ -133,6 +136,14 @@ class RecordChanged(Refused):
     """A record points at neither blue nor green, or lost its lowered TTL: somebody else changed it."""
 
 
+class ClusterInUse(Refused):
+    """A cluster that is to be ended is production, was not replaced by a release, or is used by somebody."""
+
+
+class SnapshotFailed(Refused):
+    """The final snapshot failed or cannot be taken, and without it no cluster is stopped or deleted."""
+
+
 class AwsRefused(Refused):
     """An AWS API refused a call; the message holds operation and error code."""
 
@@ -151,6 +162,10 @@ class ReplicationLagging(NotYet):
 
 class DnsNotInSync(NotYet):
     """Route 53 has not yet told all its servers of the change."""
+
+
+class ClusterBusy(NotYet):
+    """A cluster that is being ended, an instance or a snapshot of it, or its global cluster, is still changing."""
 
 
 class ExecutionNotOver(NotYet):

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import Any
 
-from . import drift, fingerprint, green_cache, lag, repair
+from . import drift, fingerprint, global_database, green_cache, lag, repair
 from .completion import explanation
 from .errors import FreezeBudgetExceeded
 from .model import Cluster, Lag, Plan, State
@@ -42,9 +42,10 @@ def gather(databases: Databases, plan: Plan, green: Cluster, state: State) -> Ev
     lags = lag.measure(databases, plan, green)
     lag.require_small(lags, plan.max_lag_bytes, plan.max_lag_s)
     freeze_s = expected_freeze_s(databases, plan, green, max(measured.lag_s or 0 for measured in lags))
+    told = [*secondary_lines(databases, plan, green), *drift_lines(databases, plan, green)]
     return Evidence(
         subject=f"Approve release {plan.release_id} of {plan.cluster_name[:40]}?",
-        text=request_text(plan, green, state, lags, changed, freeze_s, drift_lines(databases, plan, green)),
+        text=request_text(plan, green, state, lags, changed, freeze_s, told),
         answer="""'{"decision": "approve", "approver": "YOUR NAME"}'""",
         lag=[asdict(measured) for measured in lags],
         expected_freeze_s=round(freeze_s, 3),
@@ -54,8 +55,20 @@ def gather(databases: Databases, plan: Plan, green: Cluster, state: State) -> Ev
 def _record_lines(plan: Plan) -> list[str]:
     """The records that will move, each with its endpoint unless that is the usual one."""
     readers = {"writer": "", "reader": ", readers"}
-    lines = [f"{record.name} {record.type}{readers[record.endpoint]}" for record in plan.records]
+    lines = [
+        f"{record.name} {record.type}{readers[record.endpoint]}{f' in {record.region}' if record.region else ''}"
+        for record in plan.records
+    ]
     return [f"{title:<14}{line}" for title, line in zip_longest(["Record:"], lines, fillvalue="")]
+
+
+def secondary_lines(databases: Databases, plan: Plan, green: Cluster) -> list[str]:
+    """How far green's secondaries are behind it, if they are made before the cutover."""
+    if not green.secondary_readers:
+        return []
+    lags = global_database.require_small_lag(databases, plan, green).items()
+    said = ", ".join(f"{region} {1000 * lag_s:.0f} ms behind it" for region, lag_s in lags)
+    return [f"Green's secondaries are in step: {said}."]
 
 
 def drift_lines(databases: Databases, plan: Plan, green: Cluster) -> list[str]:
@@ -80,7 +93,7 @@ def request_text(
     lags: list[Lag],
     changed: dict[str, dict[str, int]],
     freeze_s: float,
-    drift_lines: list[str],
+    told: list[str],
 ) -> str:
     """The approval request as the release lead reads it."""
     lines = [
@@ -107,7 +120,7 @@ def request_text(
             f" and the {changed[measured.database]['rows']} that changed meanwhile"
         )
     lines += [
-        *drift_lines,
+        *told,
         f"Green is warm: {green_cache.sentence(state['warmth'])}.",
         *finding_lines(plan, state),
         *_rehearsal_lines(plan),

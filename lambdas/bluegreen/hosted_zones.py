@@ -157,4 +157,4 @@ def _simple(key: RecordKey, record_sets: Iterable[dict[str, Any]]) -> Record:
         raise BlueNotFound(f"The {where} is of type {types}; it is configured as {key.type}.")
     (only,) = leading
     values = tuple(entry["Value"] for entry in only["ResourceRecords"])
-    return Record(key.zone_id, key.name, key.type, key.endpoint, only["TTL"], values)
+    return Record(key.zone_id, key.name, key.type, key.endpoint, only["TTL"], values, region=key.region)

@@ -43,6 +43,16 @@ class Cluster:
     host: str
     port: int
     reader_host: str | None = None
+    secondary_readers: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The reader endpoints of its secondaries, by Region, as far as records lead there."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Secondary:
+    """A secondary cluster of blue's global database; green's in the same Region is named as green is."""
+
+    region: str
+    identifier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,8 @@ class RecordKey:
     name: str
     type: str
     endpoint: Endpoint
+    region: str = field(default="", kw_only=True)
+    """The Region of the secondary whose reader endpoint is meant; empty for the primary cluster's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +146,10 @@ class Plan:
     """Scripts that are run on green, in this order, each once."""
     globalize: Globalize = "before_cutover"
     """When green gets secondary clusters in the Regions in which blue has some."""
+    blue_global_cluster: str = ""
+    """The global cluster of which blue is the primary; empty when it is in none."""
+    secondaries: tuple[Secondary, ...] = ()
+    """Blue's secondary clusters."""
     blue_end: BlueEnd = "keep"
     """What becomes of blue when it has been kept for ``retain_blue_h``."""
     retain_blue_h: int = 0
@@ -148,6 +164,7 @@ class Plan:
         fields["blue"] = Cluster(**fields["blue"])
         fields["records"] = tuple(map(Record.of, fields["records"]))
         fields["databases"] = tuple(fields["databases"])
+        fields["secondaries"] = tuple(Secondary(**each) for each in fields.get("secondaries", ()))
         fields["accept"] = tuple(fields.get("accept", ()))
         fields["changes"] = tuple(Change(**change) for change in fields.get("changes", ()))
         return cls(**fields)
@@ -158,6 +175,7 @@ class Plan:
             "databases": list(self.databases),
             "accept": list(self.accept),
             "changes": list(map(asdict, self.changes)),
+            "secondaries": list(map(asdict, self.secondaries)),
         }
         return asdict(self) | lists
 
@@ -180,6 +198,11 @@ class Plan:
     def replication_secret(self) -> str:
         """The name of the secret that holds the replication role's password."""
         return f"bluegreen/{self.cluster_name}/replication/{self.release_id}"
+
+    @property
+    def green_global_cluster(self) -> str:
+        """The name of the global cluster that green is made the primary of."""
+        return f"{self.green_identifier}-global"
 
     @property
     def switchover_id(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
@@ -13,7 +13,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
 
-from . import aurora, dns, records
+from . import aurora, dns, global_database, records
 from .errors import BlueNotFound, BlueUnfit, InputInvalid
 from .hosted_zones import read
 from .model import LAMBDA_LIMIT_S, Change, Plan, Record, RecordKey, release_id
@@ -67,7 +67,7 @@ def validated(release_input: Any) -> Mapping[str, Any]:
 
 
 def plan_release(
-    rds: Any,
+    rds: global_database.Clients,
     route53: Any,
     dynamodb: Any,
     defaults: Defaults,
@@ -86,7 +86,11 @@ def plan_release(
     if asked.get("cluster", defaults.cluster_name) != defaults.cluster_name:
         raise InputInvalid(f"input.cluster must be {defaults.cluster_name}, which this state machine releases.")
     found = read(route53, defaults.records)
-    blue = _find_blue(rds, asked.get("blue_cluster_identifier"), found[0])
+    blue = _find_blue(rds(), asked.get("blue_cluster_identifier"), found[0])
+    whole = global_database.global_cluster_of(rds(), blue["DBClusterArn"]) or {}
+    secondaries = global_database.secondaries_of(whole, blue["DBClusterArn"]) if whole else ()
+    globalize = asked.get("globalize", "before_cutover")
+    _require_regions(found, [each.region for each in secondaries], globalize)
     identifier = release_id(execution_arn, started_at)
     mode = asked.get("mode", "release")
     freeze_budget_s = asked.get("freeze_budget_s", defaults.freeze_budget_s)
@@ -96,7 +100,10 @@ def plan_release(
         execution_arn=execution_arn,
         requested_by=asked.get("requested_by", "not said"),
         reason=asked.get("reason", "not said"),
-        blue=aurora.endpoint(blue),
+        blue=replace(
+            aurora.endpoint(blue),
+            secondary_readers=global_database.blues_readers(rds, secondaries, found),
+        ),
         green_identifier=f"{defaults.cluster_name}-{identifier}",
         databases=tuple(asked.get("databases", defaults.databases)),
         records=read(route53, defaults.rehearsal_records) if mode == "rehearsal" else found,
@@ -120,7 +127,9 @@ def plan_release(
         engine_version=asked.get("engine_version", ""),
         parameters=asked.get("parameters", {}),
         changes=_changes(asked.get("changes", ()), asked.get("databases", defaults.databases)),
-        globalize=asked.get("globalize", "before_cutover"),
+        globalize=globalize,
+        blue_global_cluster=whole.get("GlobalClusterIdentifier", ""),
+        secondaries=secondaries,
         blue_end=asked.get("blue_end", "keep"),
         retain_blue_h=asked.get("retain_blue_h", 0),
     )
@@ -172,6 +181,18 @@ def _find_blue(rds: Any, named: str | None, record: Record) -> aurora.Descriptio
     if blue is None:
         raise BlueNotFound(f"input.blue_cluster_identifier: there is no cluster {named} in this Region.")
     return blue
+
+
+def _require_regions(records: Sequence[Record], regions: Sequence[str], globalize: str) -> None:
+    """A record of another Region has to lead to a secondary of blue's, and there must be one of green's for it."""
+    for record in records:
+        if record.region and record.region not in regions:
+            raise BlueUnfit(f"The record {record.name} is for {record.region}, where blue has no secondary cluster.")
+        if record.region and globalize != "before_cutover":
+            raise InputInvalid(
+                f"input.globalize: {globalize} leaves no green cluster in {record.region} that the record {record.name}"
+                " could move to; only before_cutover does."
+            )
 
 
 def _require_fit(blue: aurora.Description, defaults: Defaults) -> None:

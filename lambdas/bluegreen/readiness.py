@@ -6,7 +6,7 @@ freeze, its end, and the opening of green are made in a transaction each, and ro
 
 from __future__ import annotations
 
-from . import drift, lag, preflight
+from . import drift, global_database, lag, preflight
 from .errors import NotReadyToFreeze
 from .freeze_methods import AWS_ROLES, Taken, method_of, refusals, try_freeze
 from .model import Cluster, Plan
@@ -28,6 +28,8 @@ def recheck(databases: Databases, plan: Plan, green: Cluster) -> None:
     findings += drift.findings(drift.find(databases, plan, green))
     if findings:
         raise NotReadyToFreeze(f"Blue cannot be frozen yet: {'; '.join(sorted(findings))}.")
+    if green.secondary_readers:
+        global_database.require_small_lag(databases, plan, green)
     lag.require_small(lag.measure(databases, plan, green), plan.max_lag_bytes, plan.max_lag_s)
     since.compare_changed(databases, plan, green)
 

@@ -59,6 +59,12 @@ def locked_plan(dynamodb: Any, table: str, cluster_name: str, execution_arn: str
     return Plan.of({"plan": json.loads(item["plan"]["S"])})
 
 
+def plan_under_way(dynamodb: Any, table: str, cluster_name: str) -> Plan | None:
+    """The plan of the release that has the lock of a cluster, whoever makes it."""
+    item = dynamodb.get_item(TableName=table, Key={"cluster": {"S": cluster_name}}, ConsistentRead=True).get("Item")
+    return Plan.of({"plan": json.loads(item["plan"]["S"])}) if item else None
+
+
 def keep_rehearsal(dynamodb: Any, table: str, cluster_name: str, figures: Mapping[str, Any]) -> None:
     """Keeps the figures of a rehearsal until the next one."""
     item = {**_rehearsal_of(cluster_name), "figures": {"S": json.dumps(figures)}}

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from . import aurora, records, replication
+from . import aurora, global_database, records, replication
 from .decisions import Found, Freeze, Verdict, after_death
 from .errors import DatabaseUnavailable, ExecutionNotOver, GreenFailed, InputInvalid
 from .model import Cluster, Plan, State
@@ -16,7 +16,7 @@ from .postgres import Databases
 def inspect(
     stepfunctions: Any,
     dynamodb: Any,
-    rds: Any,
+    rds: global_database.Clients,
     databases: Databases,
     lock_table: str,
     cluster_name: str,
@@ -47,8 +47,9 @@ def inspect(
         if now < functions_ended_at:
             raise ExecutionNotOver(f"{arn} holds no lock, but PlanRelease may still run until {functions_ended_at}.")
         return result | _decided(Found(is_running=False, holds_lock=False))
-    description = aurora.describe_cluster(rds, plan.green_identifier)
+    description = aurora.describe_cluster(rds(), plan.green_identifier)
     green = aurora.endpoint(description) if description and "Endpoint" in description else None
+    green = green and global_database.with_secondaries(rds, plan, green)
     freeze, attempt = blue_says(databases, plan)
     plan = replace(plan, attempt=attempt)
     verdict = green_says(databases, plan, green) if freeze == "may be open" else "none"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bluegreen.model import Plan, State
 from bluegreen.preflight import look_at_blue
+from bluegreen.preflight.of_topology import look_at_topology
 from bluegreen.preflight.rds import look_at_cluster
 
 from .entry import Result, client, databases, entry, logger
@@ -12,7 +15,9 @@ from .entry import Result, client, databases, entry, logger
 @entry
 def handler(state: State) -> Result:
     plan = Plan.of(state)
-    report = look_at_blue(databases(), plan, look_at_cluster(client("rds"), client("ec2"), plan))
+    rds = partial(client, "rds")
+    found = [*look_at_cluster(rds(), client("ec2"), plan), *look_at_topology(rds, plan)]
+    report = look_at_blue(databases(), plan, found)
     for finding in report.findings:
         objects = [f"{found}: {found.fix}" for found in finding.objects]
         logger.info("found", extra={"finding": finding.id, "severity": finding.severity, "objects": objects})

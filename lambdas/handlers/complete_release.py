@@ -1,8 +1,11 @@
-"""CompleteRelease: takes away what only the release needed, frees the lock, sums up."""
+"""CompleteRelease: takes away what only the release needed, orders the end of blue, frees the lock, sums up."""
 
 from __future__ import annotations
 
-from bluegreen.completion import clear_away, summary
+from datetime import UTC, datetime
+
+from bluegreen import history
+from bluegreen.completion import clear_away, order_end, summary
 from bluegreen.model import Plan, State, green
 from bluegreen.records import release_lock
 from bluegreen.secrets import delete_replication_login
@@ -15,5 +18,7 @@ def handler(state: State) -> Result:
     plan = Plan.of(state)
     record = clear_away(databases(), plan, green(state))
     delete_replication_login(client("secretsmanager"), plan)
+    completed = history.note(client("dynamodb"), setting("RELEASE_TABLE"), plan, datetime.now(UTC))
+    order_end(client("stepfunctions"), setting("DECOMMISSION_ARN"), completed)
     release_lock(client("dynamodb"), setting("LOCK_TABLE"), plan.cluster_name, plan.execution_arn)
-    return summary(plan, state, record)
+    return summary(completed, state, record)

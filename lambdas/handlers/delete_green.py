@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from bluegreen.aurora import delete_green
+from functools import partial
+
 from bluegreen.model import Plan, State
+from bluegreen.removal import delete_green
 
 from .entry import Result, client, entry
 
@@ -11,5 +13,5 @@ from .entry import Result, client, entry
 @entry
 def handler(state: State) -> Result:
     plan = Plan.of(state)
-    delete_green(client("rds"), plan)
+    delete_green(partial(client, "rds"), plan)
     return {"deleted": plan.green_identifier}

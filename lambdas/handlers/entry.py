@@ -58,12 +58,18 @@ def setting(name: str) -> str:
 
 
 @cache
-def client(service: str) -> Any:
-    """A boto3 client, made once per execution environment."""
+def client(service: str, region: str = "") -> Any:
+    """A boto3 client of a Region, or of the function's own, made once per execution environment."""
     return boto3.client(
         service,
+        region_name=region or None,
         config=Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20),
     )
+
+
+def rds_in(region: str = "") -> Any:
+    """The client of RDS of a Region, or of the function's own."""
+    return client("rds", region)
 
 
 @cache

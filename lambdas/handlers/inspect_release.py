@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 from bluegreen.model import State
 from bluegreen.recovery import inspect
@@ -15,7 +16,7 @@ def handler(state: State) -> Result:
     return inspect(
         client("stepfunctions"),
         client("dynamodb"),
-        client("rds"),
+        partial(client, "rds"),
         databases(),
         setting("LOCK_TABLE"),
         setting("CLUSTER_NAME"),

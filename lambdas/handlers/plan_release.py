@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bluegreen.model import RecordKey, State
 from bluegreen.planning import Defaults, plan_release
 
@@ -30,7 +32,7 @@ def handler(state: State) -> Result:
         verify_max_active_sessions=int(setting("VERIFY_MAX_ACTIVE_SESSIONS")),
     )
     return plan_release(
-        client("rds"),
+        partial(client, "rds"),
         client("route53"),
         client("dynamodb"),
         defaults,

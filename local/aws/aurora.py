@@ -80,12 +80,18 @@ class EmbeddedAurora:
         return server
 
     def fail_next(self, identifier_pattern: str, status: str) -> None:
-        """The next new cluster or instance whose identifier matches the pattern (`*` is a wildcard) ends in a status.
+        """The next new cluster, instance or snapshot whose identifier matches the pattern (with `*`) ends in a status.
 
-        Clusters end in `cloning-failed` or `inaccessible-encryption-credentials`, for instance, and instances in
-        `incompatible-parameters`, `incompatible-network`, `storage-full` or `failed`.
+        Clusters end in `cloning-failed` or `inaccessible-encryption-credentials`, for instance, instances in
+        `incompatible-parameters`, `incompatible-network`, `storage-full` or `failed`, and snapshots in `failed`. Or
+        it is refused, with an error of RDS in the place of a status: `DBClusterQuotaExceededFault`,
+        `InstanceQuotaExceeded`, `InsufficientDBClusterCapacityFault`, `StorageQuotaExceeded`, `SnapshotQuotaExceeded`.
         """
         self._failures.append((identifier_pattern, status))
+
+    def start_after_seven_days(self, identifier: str) -> None:
+        """AWS starts a cluster by itself when it has been stopped for seven days, and sends an event."""
+        self._backend.start_after_seven_days(identifier)
 
     def sync_roles(self) -> None:
         """Let members of `rds_replication`, and nobody else, replicate on the servers that run, before this returns.
@@ -95,7 +101,7 @@ class EmbeddedAurora:
         delay. `local.postgres.roles` says why it takes somebody from outside.
         """
         with self.lock:
-            servers = list(self.servers.values())
+            servers = [server for server in self.servers.values() if not server.follows]
         self._rule.apply(servers)
 
     def close(self) -> None:

@@ -24,6 +24,20 @@ CREATE FUNCTION pg_catalog.aurora_volume_logical_start_lsn() RETURNS pg_lsn LANG
 $$ SELECT coalesce(nullif(current_setting('{START_LSN}', true), ''), '0/1000000')::pg_lsn $$
 """
 
+# Of a global database (Aurora user guide, aurora_global_db_status): a standby calls itself global:<Region>. What it has
+# not confirmed yet is as old as its last word, at least.
+_GLOBAL_STATUS = """
+CREATE FUNCTION pg_catalog.aurora_global_db_status(
+    OUT aws_region text, OUT highest_lsn_written bigint, OUT durability_lag_in_msec float8, OUT rpo_lag_in_msec float8
+) RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER AS
+$$ SELECT NULL, (CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn() END - '0/0')::bigint, -1, -1
+UNION ALL
+SELECT substr(application_name, 8), (flush_lsn - '0/0')::bigint, lag, lag
+FROM pg_stat_replication, LATERAL (SELECT CASE WHEN flush_lsn >= pg_current_wal_flush_lsn() THEN 0
+ELSE 1000 * greatest(extract(epoch FROM flush_lag), extract(epoch FROM clock_timestamp() - reply_time), 0)
+END::float8 AS lag) AS l WHERE application_name LIKE 'global:%' $$
+"""
+
 # The roles and the database that Aurora brings along; the memberships are those that \du shows there.
 _ROLES = """
 CREATE ROLE rds_replication;
@@ -104,7 +118,7 @@ def run_program(version: int, program: str, *arguments: str | Path, stdin: str =
 def template(version: int) -> Path:
     """A data folder to copy new servers from, made once: initdb takes ten times as long as the copy.
 
-    The function goes into all three databases, template0 too, since pg_upgrade makes its databases from that one.
+    The functions go into all three databases, template0 too, since pg_upgrade makes its databases from that one.
     Checksums are on in every version, so that pg_upgrade finds no difference (initdb of 18 has them on by default),
     and WAL segments are small, so that copies are.
     """
@@ -122,6 +136,6 @@ def template(version: int) -> Path:
     roles = _ROLES + "".join(f"GRANT {name} TO rds_superuser WITH ADMIN OPTION;" for name in groups)
     for database, sql in {"template0": "", "postgres": "", "template1": roles}.items():
         # a single-user backend takes one statement per line
-        lines = "\n".join(" ".join(statement.split()) for statement in [_FUNCTION, *sql.split(";")])
+        lines = "\n".join(" ".join(statement.split()) for statement in [_FUNCTION, _GLOBAL_STATUS, *sql.split(";")])
         run_program(version, "postgres", "--single", "-D", data, database, stdin=lines)
     return data

@@ -96,6 +96,8 @@ class Server:
         self.behind: str | None = None
         """Where it listens instead of `address` from its next start on: a `local.postgres.link.Link` stands there."""
         self.parameters = {**DEFAULTS, **(parameters or {})}
+        self.follows: Server | None = None
+        """The server whose standby it is (`local.postgres.standby`)."""
         self.start_lsn: str | None = None
         """On a clone: it holds what blue committed before this position and nothing from there on."""
         self.data = folder / "data"

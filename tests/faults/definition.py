@@ -37,7 +37,10 @@ def _functions(states: dict[str, Any], within: str = "", caught: str = "") -> It
             yield State(name, top, after, "States.Timeout" in errors)
 
 
-_ALL = list(_functions(DEFINITION["States"]))
+_PASSED_OVER = {"CreateGlobalCluster", "CreateSecondary", "WaitForSecondary", "WaitForGlobalLag"}
+"""States of a global database, which the blue of these trials is not: ``tests/e2e/test_global.py`` kills them."""
+
+_ALL = [state for state in _functions(DEFINITION["States"]) if state.name not in _PASSED_OVER]
 _ENDS_AT = [state.name for state in _ALL].index(LAST) + 1
 
 WAY_FORWARD = _ALL[:_ENDS_AT]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
 from bluegreen import completion, freeze, recovery, replication, switchover
 from bluegreen.decisions import Found, after_death
 from bluegreen.errors import DatabaseUnavailable, GreenFailed, SqlError, SwitchoverAborted
+from bluegreen.history import Completed
 from tests.integration.conftest import APP, DATABASES, Lab, freeze_and_move, lets_in, with_plan
 from tests.integration.test_replication import NOTHING, leftovers
 
@@ -123,7 +125,8 @@ def test_a_summary_says_what_the_databases_know_and_no_more(following: Lab) -> N
     freeze_and_move(lab)
     open_green(lab)
     record = completion.clear_away(lab.databases, lab.plan, lab.green)
-    summary = completion.summary(lab.plan, {"plan": lab.plan.to_state()}, record)
+    completed = Completed(lab.plan, datetime(2026, 11, 23, tzinfo=UTC))
+    summary = completion.summary(completed, {"plan": lab.plan.to_state()}, record)
     assert summary["freeze_to_open_ms"] > 0
     assert summary["roles"] == 1
     assert summary["sessions_ended"] is summary["databases"] is None

@@ -146,9 +146,8 @@ def test_a_clone_takes_its_time_and_is_reachable_when_its_first_instance_is(auro
 
 
 def test_a_clone_falls_back_to_defaults_for_what_it_is_not_told(aurora: EmbeddedAurora, rds: Any) -> None:
-    boto3.client("rds", region_name="us-east-1").create_global_cluster(
-        GlobalClusterIdentifier="shop", Engine="aurora-postgresql"
-    )
+    arn = cluster_of(rds, "shop-blue")["DBClusterArn"]
+    rds.create_global_cluster(GlobalClusterIdentifier="shop", SourceDBClusterIdentifier=arn)
     restore(rds)
     green = cluster_of(rds, GREEN)
     assert green["DBClusterParameterGroup"] == "default.aurora-postgresql16"

@@ -38,5 +38,8 @@ def block() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def definitions() -> dict[str, dict[str, Any]]:
     """The state machines' definitions, with their placeholders, by the name of the deployed machine."""
-    files = {"bluegreen-shop": "release", "bluegreen-shop-recovery": "recovery"}
-    return {name: json.loads((ROOT / "statemachine" / f"{file}.asl.json").read_text()) for name, file in files.items()}
+    files = {"": "release", "-recovery": "recovery", "-decommission": "decommission"}
+    return {
+        f"bluegreen-shop{suffix}": json.loads((ROOT / "statemachine" / f"{file}.asl.json").read_text())
+        for suffix, file in files.items()
+    }

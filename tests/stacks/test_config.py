@@ -145,6 +145,8 @@ RECORD = {"zone_id": "Z2", "name": "db.shop.example", "endpoint": "writer"}
         ({"name": 5}, "name: expected a host name"),
         ({"endpoint": "Writer"}, 'endpoint: expected "writer" or "reader", found \'Writer\''),
         ({"type": "ALIAS"}, 'type: expected "CNAME" or "A", found \'ALIAS\''),
+        ({"region": "Ireland"}, "region: expected a Region of secondary_regions"),
+        ({"region": "eu-west-1", "endpoint": "reader"}, "region: expected one of secondary_regions"),
         ({"typ": "A"}, "typ: no such setting; did you mean type?"),
     ],
 )
@@ -170,6 +172,17 @@ def test_a_record_that_is_there_twice_is_refused(block: Block) -> None:
     for records in ([primary], [RECORD, {**RECORD, "type": "A"}]):
         message = refusal({**block, "more_records": records})
         assert message.startswith(f"clusters.shop.more_records[{len(records) - 1}].name: expected one that is not")
+
+
+def test_a_record_of_another_region_is_one_of_readers(block: Block) -> None:
+    record = {**RECORD, "region": "eu-west-1"}
+    regions = {"secondary_regions": ["eu-west-1"]}
+    config = ClusterConfig.from_context(
+        "shop", {**block, **regions, "more_records": [{**record, "endpoint": "reader"}]}
+    )
+    assert config.more_records[0].region == "eu-west-1"
+    assert "for a record whose endpoint is reader" in refusal({**block, **regions, "more_records": [record]})
+    assert "secondary_regions: expected other Regions" in refusal({**block, "secondary_regions": [block["region"]]})
 
 
 def test_a_pattern_that_leaves_green_out_is_refused(block: Block) -> None:

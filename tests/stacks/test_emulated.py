@@ -99,11 +99,15 @@ def test_the_approver_is_subscribed(deployed: Deployed, block: dict[str, Any]) -
 
 def test_the_rules_point_at_their_state_machines(deployed: Deployed) -> None:
     events = deployed.client("events")
-    rules = {json.loads(rule["EventPattern"])["source"][0]: rule for rule in events.list_rules()["Rules"]}
-    (target,) = events.list_targets_by_rule(Rule=rules["release.pipeline"]["Name"])["Targets"]
+    rules = {json.loads(rule["EventPattern"])["detail-type"][0]: rule for rule in events.list_rules()["Rules"]}
+    (target,) = events.list_targets_by_rule(Rule=rules["Release Requested"]["Name"])["Targets"]
     assert target["Arn"] == deployed.outputs["StateMachineArn"]
     assert target["InputPath"] == "$.detail"
-    (target,) = events.list_targets_by_rule(Rule=rules["aws.states"]["Name"])["Targets"]
+    for started in ("Decommission Requested", "RDS DB Cluster Event"):
+        (target,) = events.list_targets_by_rule(Rule=rules[started]["Name"])["Targets"]
+        assert target["Arn"] == deployed.outputs["DecommissionStateMachineArn"]
+    died = rules["Step Functions Execution Status Change"]
+    (target,) = events.list_targets_by_rule(Rule=died["Name"])["Targets"]
     assert target["Arn"] == deployed.outputs["RecoveryStateMachineArn"]
-    watched = json.loads(rules["aws.states"]["EventPattern"])["detail"]["stateMachineArn"]
+    watched = json.loads(died["EventPattern"])["detail"]["stateMachineArn"]
     assert watched == [deployed.outputs["StateMachineArn"]]

@@ -16,7 +16,7 @@ from aws_cdk.assertions import Match, Template
 from bluegreen.preflight import SESSIONS_PER_DATABASE
 from stacks.config import ClusterConfig
 from stacks.functions import FUNCTIONS
-from stacks.grants import change_record, database
+from stacks.grants import change_record, database, make_secondary
 from tests.stacks.synthesis import ROOT, Assembly, text
 
 STATES = [row.state for row in FUNCTIONS]
@@ -119,6 +119,7 @@ def test_logs_are_kept_for_a_limited_time(assembly: Assembly) -> None:
         *(f"/aws/lambda/bluegreen-shop-{state}" for state in STATES),
         "/aws/vendedlogs/states/bluegreen-shop",
         "/aws/vendedlogs/states/bluegreen-shop-recovery",
+        "/aws/vendedlogs/states/bluegreen-shop-decommission",
     }
     assert all(group["RetentionInDays"] == 180 for group in groups)
 
@@ -136,11 +137,18 @@ def test_a_function_has_every_setting_that_its_handler_reads_and_no_other(assemb
 @pytest.mark.parametrize("state", STATES)
 def test_a_function_may_use_the_services_that_its_handler_uses_and_no_other(assembly: Assembly, state: str) -> None:
     source = HANDLERS[state].read_text()
-    uses = {PREFIXES.get(name, name) for name in re.findall(r'client\("(\w+)"\)', source)}
+    uses = {PREFIXES.get(name, name) for name in re.findall(r'client(?:\(|, )"(\w+)"', source)}
     if "databases()" in source:
         uses.add("secretsmanager")
+    if "rds_in" in source:
+        uses.add("rds")
     may = {action.split(":")[0] for statement in assembly.allowed(state) for action in statement["Action"]}
-    assert may - {"xray"} == uses
+    assert may - {"xray", "iam"} == uses
+    passed = [statement for statement in assembly.allowed(state) if "iam:PassRole" in statement["Action"]]
+    for statement in passed:
+        assert statement["Action"] == ["iam:PassRole"]
+        services = {"rds.amazonaws.com", "monitoring.rds.amazonaws.com"}
+        assert set(statement["Condition"]["StringEquals"]["iam:PassedToService"]) == services
 
 
 def test_no_permission_is_for_everything_where_a_resource_can_be_named(assembly: Assembly) -> None:
@@ -226,18 +234,97 @@ def test_each_zone_has_a_statement_of_its_own_for_its_records(block: dict[str, A
     }
 
 
-@pytest.mark.parametrize("action", ["rds:DeleteDBCluster", "rds:DeleteDBInstance", "rds:ModifyDBCluster"])
-def test_only_what_a_release_has_made_can_be_deleted_and_by_one_step(assembly: Assembly, action: str) -> None:
+RETIRED = {"Null": {"aws:ResourceTag/bluegreen:retired": "false"}}
+OF_A_RELEASE = {"Null": {"aws:ResourceTag/bluegreen:release": "false"}}
+
+
+def test_only_what_a_release_has_made_can_be_changed(assembly: Assembly) -> None:
+    changing = granted(assembly, "rds:ModifyDBCluster")
+    of_a_release = {"WaitForGreen", "WaitForSecondary", "DeleteGreen"}
+    assert set(changing) == of_a_release | {"RemoveSecondaries", "DeleteCluster"}
+    for state, statement in changing.items():
+        assert all(resource.endswith(":shop-*") for resource in statement["Resource"])
+        assert statement["Condition"] == (OF_A_RELEASE if state in of_a_release else RETIRED)
+
+
+def test_other_regions_are_open_as_far_as_they_are_configured(block: dict[str, Any]) -> None:
+    """By the clusters' pattern, as at home."""
+    regions = [block["region"], "eu-west-1", "us-east-2"]
+    shared: Any = SimpleNamespace(
+        config=ClusterConfig.from_context("shop", {**block, "secondary_regions": regions[1:]}),
+    )
+    stack = cdk.Stack(cdk.App(), env=cdk.Environment(region=regions[0], account="123456789012"))
+    function = lambda_.Function(
+        stack,
+        "Function",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        handler="handler",
+        code=lambda_.Code.from_inline("-"),
+    )
+    make_secondary(function, shared)
+    (policy,) = Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
+    (create,) = (
+        statement
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "rds:CreateDBCluster" in statement["Action"]
+    )
+    clusters = [arn.split(":rds:")[1] for arn in map(text, create["Resource"]) if ":cluster:" in arn]
+    assert clusters == [f"{region}:123456789012:cluster:shop-*" for region in regions]
+
+
+@pytest.mark.parametrize("action", ["rds:DeleteDBCluster", "rds:DeleteDBInstance"])
+def test_only_what_a_release_has_made_or_a_decommission_has_marked_can_be_deleted(
+    assembly: Assembly, action: str
+) -> None:
     deleting = granted(assembly, action)
-    assert set(deleting) == {"DeleteGreen"}
-    statement = deleting["DeleteGreen"]
-    assert {resource.rsplit(":", 2)[1] for resource in statement["Resource"]} == {"cluster", "db"}
-    assert all(resource.endswith(":shop-*") for resource in statement["Resource"])
-    assert statement["Condition"] == {"Null": {"aws:ResourceTag/bluegreen:release": "false"}}
+    assert {state: statement["Condition"] for state, statement in deleting.items()} == {
+        "DeleteGreen": {"Null": {"aws:ResourceTag/bluegreen:release": "false"}},
+        "RemoveSecondaries": {"Null": {"aws:ResourceTag/bluegreen:retired": "false"}},
+        "DeleteCluster": {"Null": {"aws:ResourceTag/bluegreen:retired": "false"}},
+    }
+    for statement in deleting.values():
+        assert {resource.rsplit(":", 2)[1] for resource in statement["Resource"]} == {"cluster", "db"}
+        assert all(resource.endswith(":shop-*") for resource in statement["Resource"])
 
 
-def test_the_tag_of_what_may_be_deleted_is_the_one_that_releases_put_on() -> None:
+@pytest.mark.parametrize(
+    ("action", "steps"),
+    [
+        ("rds:StopDBCluster", {"StopCluster"}),
+        ("rds:StartDBCluster", {"DeleteCluster"}),
+        ("rds:RemoveFromGlobalCluster", {"DeleteGreen", "RemoveSecondaries", "RemoveFromGlobalCluster"}),
+    ],
+)
+def test_clusters_are_taken_out_of_service_by_these_steps_alone_and_by_their_tag(
+    assembly: Assembly, action: str, steps: set[str]
+) -> None:
+    allowed = [
+        (state, statement)
+        for state in STATES
+        for statement in assembly.allowed(state)
+        if action in statement["Action"] and not statement["Resource"][0].endswith(":global-cluster:*")
+    ]
+    assert {state for state, _ in allowed} == steps
+    for _, statement in allowed:
+        assert [*statement["Condition"]] == ["Null"]
+        assert all(resource.endswith(":shop-*") for resource in statement["Resource"])
+
+
+def test_one_step_marks_what_may_be_ended_and_puts_no_other_tag_on(assembly: Assembly) -> None:
+    (statement,) = (each for each in assembly.allowed("RetireCluster") if "rds:AddTagsToResource" in each["Action"])
+    assert statement["Condition"] == {"ForAllValues:StringEquals": {"aws:TagKeys": ["bluegreen:retired"]}}
+    others = {state for state in granted(assembly, "rds:AddTagsToResource") if state != "RetireCluster"}
+    assert others == {"CloneBlue", "CreateGlobalCluster", "CreateSecondary", "TakeFinalSnapshot"}
+
+
+def test_snapshots_are_never_deleted(assembly: Assembly) -> None:
+    for action in ("rds:DeleteDBClusterSnapshot", "rds:RestoreDBClusterFromSnapshot"):
+        assert granted(assembly, action) == {}
+
+
+def test_the_tags_of_what_may_be_deleted_are_those_that_are_put_on() -> None:
     assert 'RELEASE_TAG = "bluegreen:release"' in (ROOT / "lambdas" / "bluegreen" / "model.py").read_text()
+    assert 'RETIRED_TAG = "bluegreen:retired"' in (ROOT / "lambdas" / "bluegreen" / "decommission.py").read_text()
 
 
 def test_replication_secrets_are_those_of_this_cluster(assembly: Assembly) -> None:

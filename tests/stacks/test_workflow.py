@@ -23,6 +23,8 @@ from stacks.workflow import DefinitionError, fill_in
 from tests.stacks import synthesis
 from tests.stacks.synthesis import ROOT, Assembly, states_of, text
 
+DECOMMISSION = "bluegreen-shop-decommission"
+
 Machine = dict[str, Any]
 Machines = dict[str, Machine]
 
@@ -202,6 +204,59 @@ def test_a_release_that_ends_badly_starts_the_recovery_with_what_it_needs_to_loo
     )
 
 
+def test_a_request_for_a_decommission_starts_it(template: Template, assembly: Assembly) -> None:
+    template.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": {
+                "source": ["release.pipeline"],
+                "detail-type": ["Decommission Requested"],
+                "detail": {"cluster": ["shop"]},
+            },
+            "Targets": [
+                Match.object_like({"Arn": {"Ref": logical_id(assembly, DECOMMISSION)}, "InputPath": "$.detail"})
+            ],
+        },
+    )
+
+
+def test_a_cluster_that_aws_starts_after_seven_days_starts_the_decommission(
+    template: Template, assembly: Assembly
+) -> None:
+    template.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": {
+                "source": ["aws.rds"],
+                "detail-type": ["RDS DB Cluster Event"],
+                "detail": {"EventID": ["RDS-EVENT-0153"], "SourceIdentifier": [{"prefix": "shop-"}]},
+            },
+            "Targets": [
+                Match.object_like(
+                    {
+                        "Arn": {"Ref": logical_id(assembly, DECOMMISSION)},
+                        "InputTransformer": {
+                            "InputPathsMap": {
+                                "detail-SourceIdentifier": "$.detail.SourceIdentifier",
+                                "time": "$.time",
+                            },
+                            "InputTemplate": (
+                                '{"cluster_identifier":<detail-SourceIdentifier>,"end":"stop","restarted_at":<time>}'
+                            ),
+                        },
+                    }
+                )
+            ],
+        },
+    )
+
+
+def test_a_release_orders_the_end_of_blue_from_the_machine_that_ends_clusters(assembly: Assembly) -> None:
+    variables = assembly.functions["CompleteRelease"]["Environment"]["Variables"]
+    assert text(variables["DECOMMISSION_ARN"]).endswith(f":stateMachine:{DECOMMISSION}")
+    assert logical_id(assembly, DECOMMISSION)
+
+
 def test_the_topic_is_encrypted_takes_only_tls_and_mails_every_approver(
     template: Template, assembly: Assembly, block: dict[str, Any]
 ) -> None:
@@ -230,14 +285,24 @@ def test_the_topic_is_encrypted_takes_only_tls_and_mails_every_approver(
     ]
 
 
-def test_locks_outlive_the_stack_and_can_be_restored(template: Template) -> None:
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [{"AttributeName": "cluster", "KeyType": "HASH"}],
+        [{"AttributeName": "cluster", "KeyType": "HASH"}, {"AttributeName": "release_id", "KeyType": "RANGE"}],
+    ],
+    ids=["locks", "releases"],
+)
+def test_locks_and_releases_outlive_the_stack_and_can_be_restored(
+    template: Template, keys: list[dict[str, str]]
+) -> None:
     template.has_resource(
         "AWS::DynamoDB::Table",
         {
             "DeletionPolicy": "Retain",
             "UpdateReplacePolicy": "Retain",
             "Properties": {
-                "KeySchema": [{"AttributeName": "cluster", "KeyType": "HASH"}],
+                "KeySchema": keys,
                 "BillingMode": "PAY_PER_REQUEST",
                 "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
                 "SSESpecification": {"SSEEnabled": True},
@@ -264,6 +329,8 @@ def test_the_outputs_are_what_an_operator_needs(assembly: Assembly) -> None:
     assert set(assembly.template["Outputs"]) == {
         "StateMachineArn",
         "RecoveryStateMachineArn",
+        "DecommissionStateMachineArn",
+        "ReleaseTableName",
         "ApprovalTopicArn",
         "ReleaseSecretArn",
         "LockTableName",

@@ -11,6 +11,7 @@ import pytest
 from local.aws.emulator import Emulator
 from local.release import Mail, Release
 from tests.statemachine.conftest import PLAN, RESULTS, Machine
+from tests.statemachine.test_global import AFTER_CUTOVER
 from tests.statemachine.test_paths import walk
 
 RECOVERY = Path("statemachine/recovery.asl.json")
@@ -30,11 +31,14 @@ FOUND = {
 }
 UNDO = FOUND | {"decision": {"action": "undo", "reason": "Blue was {frozen}, it's said."}}
 FINISH = FOUND | {"decision": {"action": "finish", "reason": "Green was open."}}
+LATE = FINISH | {"plan": FOUND["plan"] | AFTER_CUTOVER}
 NOTHING = {"execution_arn": DEAD, "decision": {"action": "nothing", "reason": "It runs."}}
 
 WAY_BACK = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "CanAFunctionStillRun"]
 UNDONE = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", "NotifyUndone", "ReleaseUndone"]
-FINISHED = ["DecideOnStart", "RestoreTtl", "DropSubscriptions", "CompleteRelease", "NotifyFinished", "ReleaseFinished"]
+FINISHED = ["DecideOnStart", "RestoreTtl", "DropSubscriptions", "DecideOnLateGlobalize", "CompleteRelease"]
+FINISHED += ["NotifyFinished", "ReleaseFinished"]
+GLOBAL = ["CreateGlobalCluster", "CreateSecondaries", "CreateSecondary", "WaitForSecondary", "WaitForGlobalLag"]
 LOOK = ["InspectRelease", "DecideOnFindings"]
 
 
@@ -133,6 +137,12 @@ def test_a_release_whose_green_is_open_is_finished_and_blue_is_never_given_back(
         assert said in mail.body
 
 
+def test_a_release_that_was_to_make_secondaries_after_the_cutover_makes_them(machine: Machine) -> None:
+    _, states = recover(machine, LATE)
+    place = FINISHED.index("CompleteRelease")
+    assert states == [*LOOK, *FINISHED[:place], *GLOBAL, *FINISHED[place:]]
+
+
 def test_a_green_that_turns_out_to_be_open_makes_the_undoing_a_finish(machine: Machine) -> None:
     machine.results["AbortSwitchover"] = {"outcome": "open", "decided_at": "2026-11-23T04:05:06+00:00", "roles": 0}
     _, states = recover(machine, UNDO)
@@ -176,7 +186,7 @@ def test_functions_that_die_once_are_tried_again_and_nothing_else_changes(machin
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_failure_for_good_calls_for_a_person_and_keeps_the_lock(machine: Machine, name: str) -> None:
     machine.faults[name] = ["SomethingIsWrong"]
-    recovery, states = recover(machine, FINISH if name in FINISHED else UNDO)
+    recovery, states = recover(machine, LATE if name in (*FINISHED, *GLOBAL) else UNDO)
     passed_on = ["DecideOnRestart", "CanAFunctionStillRun"] if name == "RestoreDns" else []
     assert states[states.index(name) + 1 :] == [*passed_on, "NotifyUnrecovered", "RecoveryFailed"]
     assert recovery.describe()["error"] == "RecoveryFailed"

@@ -33,6 +33,12 @@ def rds() -> Any:
 
 
 @pytest.fixture
+def rds_of() -> Any:
+    """RDS of any Region."""
+    return lambda region="": boto3.client("rds", region_name=region or REGION)
+
+
+@pytest.fixture
 def route53() -> Iterator[Any]:
     """With change batches that are checked as a whole, as Route 53 does and moto does not."""
     settings: Any = SimpleNamespace(propagation_s=0.0, refuse_next_change=None)

@@ -1,4 +1,4 @@
-"""The requests that clone blue and delete green, against moto's RDS."""
+"""The requests that clone blue, against moto's RDS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bluegreen import aurora
+from bluegreen import aurora, mirroring, removal
+from bluegreen.decommission import RETIRED_TAG
 from bluegreen.errors import BlueNotFound, GreenFailed, GreenNotGone, GreenNotReady
 from bluegreen.model import RELEASE_TAG, Plan
 
@@ -30,7 +31,11 @@ def blue(rds: Any, plan: Plan) -> aurora.Description:
         EnableIAMDatabaseAuthentication=True,
         DeletionProtection=True,
         EnableCloudwatchLogsExports=["postgresql"],
-        Tags=[{"Key": "team", "Value": "shop"}, {"Key": RELEASE_TAG, "Value": "an earlier one"}],
+        Tags=[
+            {"Key": "team", "Value": "shop"},
+            {"Key": RELEASE_TAG, "Value": "an earlier one"},
+            {"Key": RETIRED_TAG, "Value": "once"},
+        ],
     )
     for number, tier in ((1, 0), (2, 3)):
         rds.create_db_instance(
@@ -51,7 +56,7 @@ def make_green(rds: Any, plan: Plan) -> aurora.Description:
 
 
 def test_the_clone_request_passes_what_rds_would_set_to_a_default(blue: aurora.Description, plan: Plan) -> None:
-    request = aurora.clone_parameters(blue, plan)
+    request = mirroring.clone_request(blue, plan)
     assert request["RestoreType"] == "copy-on-write"
     assert request["SourceDBClusterIdentifier"] == "shop-blue"
     assert request["DBClusterParameterGroupName"] == "shop-blue"
@@ -115,20 +120,24 @@ def test_blue_is_found_by_the_endpoint_that_the_record_holds(rds: Any, blue: aur
         aurora.cluster_at(rds, "elsewhere.example.com")
 
 
-def test_green_is_deleted_with_its_instances_and_blue_is_not(rds: Any, blue: aurora.Description, plan: Plan) -> None:
+def test_green_is_deleted_with_its_instances_and_blue_is_not(
+    rds: Any, rds_of: Any, blue: aurora.Description, plan: Plan
+) -> None:
     make_green(rds, plan)
     with pytest.raises(GreenNotGone):
-        aurora.delete_green(rds, plan)
-    aurora.delete_green(rds, plan)
+        removal.delete_green(rds_of, plan)
+    removal.delete_green(rds_of, plan)
     assert [cluster["DBClusterIdentifier"] for cluster in rds.describe_db_clusters()["DBClusters"]] == ["shop-blue"]
     assert len(aurora.describe_instances(rds, "shop-blue")) == 2
 
 
-def test_a_cluster_without_this_releases_tag_is_never_deleted(rds: Any, blue: aurora.Description, plan: Plan) -> None:
+def test_a_cluster_without_this_releases_tag_is_never_deleted(
+    rds: Any, rds_of: Any, blue: aurora.Description, plan: Plan
+) -> None:
     for named in ("shop-blue", plan.green_identifier):
         wrong = dataclasses.replace(plan, green_identifier=named)
         if named != "shop-blue":
             make_green(rds, dataclasses.replace(plan, release_id="20261123-0405-000000"))
         with pytest.raises(GreenFailed, match="not deleted"):
-            aurora.delete_green(rds, wrong)
+            removal.delete_green(rds_of, wrong)
     assert len(rds.describe_db_clusters()["DBClusters"]) == 2

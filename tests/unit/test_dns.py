@@ -16,18 +16,28 @@ from bluegreen.errors import AwsUnavailable, BlueNotFound, BlueUnfit, RecordChan
 from bluegreen.model import Cluster, Plan, Record, RecordKey
 from tests.unit.conftest import BLUE_ENDPOINT
 
-BLUE = Cluster("shop-blue", BLUE_ENDPOINT, 5432, "shop-blue.cluster-ro-abc.eu-west-2.rds.amazonaws.com")
+AWAY = "eu-west-1"
+BLUE = Cluster(
+    "shop-blue",
+    BLUE_ENDPOINT,
+    5432,
+    "shop-blue.cluster-ro-abc.eu-west-2.rds.amazonaws.com",
+    {AWAY: "shop-ireland.cluster-ro-abc.eu-west-1.rds.amazonaws.com"},
+)
 GREEN = Cluster(
     "shop-green",
     "shop-green.cluster-def.eu-west-2.rds.amazonaws.com",
     5432,
     "shop-green.cluster-ro-def.eu-west-2.rds.amazonaws.com",
+    {AWAY: "shop-green.cluster-ro-ghi.eu-west-1.rds.amazonaws.com"},
 )
 ADDRESSES = {
     BLUE.host: ("10.0.0.1",),
     BLUE.reader_host: ("10.0.0.2",),
     GREEN.host: ("10.0.0.11",),
     GREEN.reader_host: ("10.0.0.12",),
+    BLUE.secondary_readers[AWAY]: ("10.1.0.2",),
+    GREEN.secondary_readers[AWAY]: ("10.1.0.12",),
 }
 Served = dict[tuple[str, str], tuple[int, tuple[str, ...]]]
 
@@ -64,10 +74,12 @@ def zoned(route53: Any, plan: Plan) -> Plan:
         RecordKey(private, "db-ro.shop.internal", "CNAME", "reader"),
         RecordKey(private, "*.tenants.shop.internal", "CNAME", "writer"),
         RecordKey(private, "_Primary.Shop.Internal.", "A", "reader"),
+        RecordKey(private, "db-ireland.shop.internal", "CNAME", "reader", region=AWAY),
+        RecordKey(private, "db-ireland-a.shop.internal", "A", "reader", region=AWAY),
     ]
-    ttls_s = (60, 300, 30, 3, 60)
+    ttls_s = (60, 300, 30, 3, 60, 45, 60)
     for key, ttl_s in zip(keys, ttls_s, strict=True):
-        host = (BLUE.host if key.endpoint == "writer" else BLUE.reader_host) or ""
+        host = dns._host(BLUE, key)
         # A name's case and final dot mean nothing.
         value = host.upper() + "." if key.type == "CNAME" else resolve(host)[0]
         put(route53, key.zone_id, value, Name=key.name, Type=key.type, TTL=ttl_s)
@@ -89,13 +101,18 @@ def served(route53: Any, plan: Plan) -> Served:
 
 
 def expected(plan: Plan, cluster: Cluster, *, lowered: bool) -> Served:
-    hosts = {"writer": cluster.host, "reader": cluster.reader_host or ""}
+    hosts = {
+        ("writer", ""): cluster.host,
+        ("reader", ""): cluster.reader_host or "",
+        ("reader", AWAY): cluster.secondary_readers[AWAY],
+    }
+    found = {record: hosts[record.endpoint, record.region] for record in plan.records}
     return {
         (record.zone_id, record.name): (
             min(5, record.ttl_s - 1) if lowered else record.ttl_s,
-            (hosts[record.endpoint],) if record.type == "CNAME" else resolve(hosts[record.endpoint]),
+            (host,) if record.type == "CNAME" else resolve(host),
         )
-        for record in plan.records
+        for record, host in found.items()
     }
 
 

@@ -42,6 +42,11 @@ OTHERS = {
     "DescribeExecution",
     "LockTableName",
     "InvalidChangeBatch",
+    "SnapshotQuotaExceeded",
+    "InvalidGlobalClusterStateFault",
+    "ExecutionAlreadyExists",
+    "EventID",
+    "SourceIdentifier",
     "BlueGreen",
 } | {
     "ReleaseRejected",

@@ -66,7 +66,7 @@ class Stack:
 
     def plan(self, release_input: Any, execution_arn: str = FIRST) -> Plan:
         return planning.plan_release(
-            self.rds,
+            lambda _region="": self.rds,
             self.route53,
             self.dynamodb,
             self.defaults,

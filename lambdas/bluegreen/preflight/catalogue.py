@@ -1,13 +1,15 @@
 """Everything that a look at blue looks for. ``make findings`` makes docs/findings.md of it.
 
 A check of a database (``of_databases.py``) or of the server is one entry and ``queries/findings/<id>.sql``, which
-returns a row for each object with the columns that the entry's templates name. Those of RDS are in ``rds.py``.
+returns a row for each object with the columns that the entry's templates name. Those of RDS are in ``rds.py``, those
+of what green is to mirror in ``of_topology.py``.
 """
 
 from __future__ import annotations
 
 from .findings import NOTHING_TO_DO, Check
 from .of_databases import IN_EACH_DATABASE
+from .of_topology import OF_TOPOLOGY
 
 PARAMETER = "in the cluster parameter group"
 
@@ -262,6 +264,6 @@ OF_RDS = (
 )
 """Asked of RDS and EC2."""
 
-CHECKS = (*BEFORE_ALL, *IN_EACH_DATABASE, *OF_THE_SERVER, *TRIED, *OF_RDS)
+CHECKS = (*BEFORE_ALL, *IN_EACH_DATABASE, *OF_THE_SERVER, *TRIED, *OF_RDS, *OF_TOPOLOGY)
 
 BY_ID = {check.id: check for check in CHECKS}

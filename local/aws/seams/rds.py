@@ -15,22 +15,24 @@ from typing import Any
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.rds.exceptions import (
     InvalidDBClusterStateFault,
-    InvalidParameterCombination,
     InvalidParameterValue,
     RDSClientError,
 )
 from moto.rds.models import DBCluster, DBInstance, RDSBackend, rds_backends
 from pg8000.exceptions import Error as Pg8000Error
 
-from local.aws.seams import rds_answers
+from local.aws.seams import rds_answers, rds_global
 from local.aws.seams.knobs import Compute
+from local.aws.seams.rds_ending import Endings, refuse, refuse_while_busy
 from local.aws.seams.rds_records import (
     CLONE_DEFAULTS,
     ENGINE,
     PRODUCTION_CLUSTER,
     PRODUCTION_INSTANCE,
+    PRODUCTION_ROLES,
     Cluster,
     Instance,
+    remember,
 )
 from local.postgres.roles import create_master
 from local.postgres.servers import Server, ServerError
@@ -43,12 +45,13 @@ _CLONE_OF = "clone_of"
 def install(aurora: Compute) -> Backend:
     """Put a backend for an embedded Aurora in the place of moto's own."""
     rds_answers.install()
+    rds_global.install()
     backend = Backend(aurora)
     rds_backends[DEFAULT_ACCOUNT_ID][aurora.region] = backend
     return backend
 
 
-class Backend(RDSBackend):
+class Backend(Endings, RDSBackend):
     """moto's RDS of one Region, whose clusters have servers. Requests come in on many threads."""
 
     def __init__(self, aurora: Compute) -> None:
@@ -110,6 +113,8 @@ class Backend(RDSBackend):
             }
         )
         cluster.status = instance.status = "available"
+        for feature, role in PRODUCTION_ROLES.items():
+            self.add_role_to_db_cluster(identifier, role, feature)
 
     # clusters
 
@@ -120,12 +125,16 @@ class Backend(RDSBackend):
     def create_db_cluster(self, kwargs: dict[str, Any]) -> DBCluster:
         """A cluster that becomes available when its server has been made, or cloned; an instance starts it."""
         aurora = self.aurora
+        if follows := kwargs.get("global_cluster_identifier"):
+            rds_global.primary_of(follows)
         with self.lock:
             cluster = self._record_cluster(kwargs, aurora.new_address())
             parameters = self._parameters(cluster.parameter_group)
         folder = aurora.folder / cluster.db_cluster_identifier
 
         def make() -> Server:
+            if cluster.global_cluster_identifier:
+                return rds_global.standby(aurora, cluster, parameters)
             if source := kwargs.get(_CLONE_OF):
                 blue = aurora.servers[source]
                 return blue.clone(folder, cluster.address, port=cluster.port, parameters=parameters, start=False)
@@ -145,12 +154,15 @@ class Backend(RDSBackend):
             group = kwargs.get("db_cluster_parameter_group_name")
             if group and group not in self.db_cluster_parameter_groups:
                 raise RDSClientError("DBClusterParameterGroupNotFound", f"DBClusterParameterGroup not found: {group}")
+            failure = self.aurora.take_failure(kwargs["db_cluster_identifier"])
+            refuse(failure)
             cluster = super().create_db_cluster(kwargs)
             cluster.__class__ = Cluster  # moto makes records itself; ours differ in behaviour only
             assert isinstance(cluster, Cluster)
             cluster.parameter_group = group or f"default.{ENGINE}{cluster.engine_version.split('.')[0]}"
             cluster.address = address
-            cluster.failure = self.aurora.take_failure(cluster.db_cluster_identifier)
+            cluster.failure = failure
+            remember(cluster, kwargs)
             return cluster
 
     def _parameters(self, group: str) -> dict[str, str]:
@@ -199,46 +211,14 @@ class Backend(RDSBackend):
         """Change settings; moto would call the cluster available afterwards, whatever it was before."""
         with self.lock:
             [cluster] = self.describe_db_clusters(kwargs["db_cluster_identifier"])
-            self._refuse_while_busy(cluster)
+            refuse_while_busy(cluster)
             if kwargs.get("engine_version", cluster.engine_version) != cluster.engine_version:
                 raise InvalidParameterValue("Embedded Aurora does not upgrade the engine.")
             status = cluster.status
             super().modify_db_cluster(kwargs)
+            remember(cluster, kwargs)
             cluster.status = status
             return cluster
-
-    def delete_db_cluster(self, cluster_identifier: str, snapshot_name: str | None = None) -> DBCluster:
-        """Possible once all instances are being deleted; the cluster goes when they have gone."""
-        with self.lock:
-            [cluster] = self.describe_db_clusters(cluster_identifier)
-            self._refuse_while_busy(cluster)
-            if cluster.deletion_protection:
-                raise InvalidParameterCombination("Cannot delete protected Cluster, please disable deletion protection")
-            if any(member.status != "deleting" for member in cluster.members):
-                raise InvalidDBClusterStateFault("Cluster cannot be deleted, it still contains DB instances")
-            if snapshot_name:
-                self.create_db_cluster_snapshot(cluster_identifier, snapshot_name)
-            cluster.status = "deleting"
-        self.aurora.in_background(self._finish_deleting, cluster)
-        return cluster
-
-    def _refuse_while_busy(self, cluster: DBCluster) -> None:
-        if cluster.status in ("creating", "deleting"):
-            raise InvalidDBClusterStateFault(f"DbCluster {cluster.resource_id} is in {cluster.status} state")
-
-    def _finish_deleting(self, cluster: Cluster) -> None:
-        identifier = cluster.db_cluster_identifier
-        while self.aurora.pause(max(self.aurora.latency_s / 4, 0.01)):
-            if not cluster.members:
-                with self.lock:
-                    server = self.aurora.servers.pop(identifier, None)
-                if server:
-                    server.remove()
-                with self.lock:
-                    for snapshot in self.describe_db_cluster_snapshots(identifier, "", "automated"):
-                        self.delete_db_cluster_snapshot(snapshot.db_cluster_snapshot_identifier)
-                    super().delete_db_cluster(identifier)
-                return
 
     # instances
 
@@ -258,11 +238,14 @@ class Backend(RDSBackend):
 
     def _record_instance(self, db_kwargs: dict[str, Any]) -> Instance:
         with self.lock:
+            failure = self.aurora.take_failure(db_kwargs["db_instance_identifier"])
+            refuse(failure)
             instance = super().create_db_instance(db_kwargs)
             instance.__class__ = Instance  # type: ignore[type-abstract]
             assert isinstance(instance, Instance)
             instance.status = "creating"
-            instance.failure = self.aurora.take_failure(instance.db_instance_identifier)
+            instance.failure = failure
+            remember(instance, db_kwargs)
             return instance
 
     def _finish_instance(self, instance: Instance) -> None:
@@ -278,24 +261,3 @@ class Backend(RDSBackend):
         with self.lock:
             if instance.status == "creating":
                 instance.status = status
-
-    def delete_db_instance(self, db_instance_identifier: str, *arguments: Any, **keywords: Any) -> DBInstance:
-        """The server stops with the last instance of its cluster."""
-        with self.lock:
-            [instance] = self.describe_db_instances(db_instance_identifier)
-            if instance.status == "deleting":
-                raise RDSClientError("InvalidDBInstanceState", "Instance is already being deleted.")
-            if instance.deletion_protection:
-                raise InvalidParameterCombination("Cannot delete protected DB Instance")
-            instance.status = "deleting"
-        self.aurora.in_background(self._finish_deleting_instance, instance)
-        return instance
-
-    def _finish_deleting_instance(self, instance: Instance) -> None:
-        if not self.aurora.pause(self.aurora.latency_s / 4):
-            return
-        with self.lock:
-            super().delete_db_instance(instance.db_instance_identifier)
-            server = self.aurora.servers.get(instance.cluster.db_cluster_identifier)
-            if server and not instance.cluster.members:
-                server.stop("immediate")

@@ -42,11 +42,20 @@ def describe_orderable_db_instance_options(self: RDSResponse) -> ActionResult:
     return ActionResult({"OrderableDBInstanceOptions": [] if name in NOT_OFFERED else [option]})
 
 
+def enable_http_endpoint(self: RDSResponse) -> ActionResult:
+    """The Data API of a cluster."""
+    arn = self.params["ResourceArn"]
+    [cluster] = self.backend.describe_db_clusters(arn)
+    cluster._enable_http_endpoint = True
+    return ActionResult({"ResourceArn": arn, "HttpEndpointEnabled": True})
+
+
 def install() -> None:
     """moto looks its answers up by name."""
     for answer in (
         describe_account_attributes,
         describe_pending_maintenance_actions,
         describe_orderable_db_instance_options,
+        enable_http_endpoint,
     ):
         setattr(RDSResponse, answer.__name__, answer)

@@ -1,0 +1,212 @@
+"""The end of a cluster that a release has replaced: final snapshot, out of its global cluster, stopped or deleted.
+
+Each step looks first, acts, and raises ``ClusterBusy`` until it has come to its end, so that it can be asked again and
+again, by any number of executions. Safety: before a cluster is stopped or deleted it carries ``RETIRED_TAG``, which it
+gets only when its snapshot is available; each step that takes something away wants that tag and that snapshot, and asks
+whether a record leads to the cluster. IAM wants the tag as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+from . import dns
+from .aurora import Description, describe_cluster, describe_instances
+from .errors import ClusterBusy, ClusterInUse, SnapshotFailed
+from .global_database import global_cluster_of
+from .hosted_zones import read
+from .model import RELEASE_TAG, Cluster, RecordKey, State
+from .removal import (
+    Member,
+    Rds,
+    delete_cluster,
+    leave_global_cluster,
+    not_yet,
+    remove_all,
+    secondaries_of,
+    tags_of,
+)
+
+RETIRED_TAG = "bluegreen:retired"
+"""On a cluster that is being ended, its instances and secondaries; the value is the name of its final snapshot."""
+
+NO_SNAPSHOT = "no-snapshot"
+"""The tag's value on a clone that was abandoned: all that it holds is on blue."""
+
+
+End = Literal["stop", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decommission:
+    """Which cluster ends, and how. It travels through the state machine as ``$.plan``."""
+
+    release_id: str
+    """The release that replaced the cluster, or whose clone it is."""
+    region: str
+    cluster: Cluster
+    end: End
+    snapshot_identifier: str
+    """``NO_SNAPSHOT`` for a clone that was abandoned."""
+    global_cluster_identifier: str
+    """Empty when it is in none."""
+    secondaries: tuple[Member, ...] = ()
+
+    @classmethod
+    def of(cls, state: State) -> Self:
+        """The plan of a running decommission."""
+        fields = dict(state["plan"])
+        fields["cluster"] = Cluster(**fields["cluster"])
+        fields["secondaries"] = tuple(Member(**member) for member in fields["secondaries"])
+        return cls(**fields)
+
+    def to_state(self) -> dict[str, Any]:
+        """The plan as JSON for the state machine."""
+        return asdict(self) | {"secondaries": list(map(asdict, self.secondaries))}
+
+
+def require_not_production(
+    route53: Any, keys: Sequence[Mapping[str, Any]], cluster: Cluster, resolve: dns.Resolve = dns.addresses
+) -> None:
+    """Raises ``ClusterInUse`` naming a record by which applications find this cluster. ``keys`` are ``RecordKey``s."""
+    for record in read(route53, [RecordKey(**key) for key in keys]):
+        if dns.leads_to(record, cluster, resolve):
+            raise ClusterInUse(f"The record {record.name} leads to {cluster.identifier}: it is production.")
+
+
+def in_words(plan: Decommission) -> str:
+    """What became of the cluster, for the mail."""
+    gone = [f"its secondary {each.identifier} in {each.region}" for each in plan.secondaries]
+    if plan.global_cluster_identifier:
+        gone.append(f"its global cluster {plan.global_cluster_identifier}")
+    lines = [f"{plan.cluster.identifier} is {'stopped' if plan.end == 'stop' else 'deleted'}."]
+    if gone:
+        lines.append(f"Deleted: {', '.join(gone)}.")
+    if plan.snapshot_identifier != NO_SNAPSHOT:
+        lines.append(f"Left: its final snapshot {plan.snapshot_identifier}, which costs until you delete it.")
+    if plan.end == "stop":
+        lines.append("AWS starts a stopped cluster after seven days; it is then stopped again. Its storage costs.")
+    return "\n".join(lines)
+
+
+# The final snapshot
+
+
+def find_snapshot(rds: Any, identifier: str) -> Description | None:
+    """A snapshot of a cluster, or None when there is none of that name."""
+    try:
+        snapshots = rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=identifier)["DBClusterSnapshots"]
+    except rds.exceptions.DBClusterSnapshotNotFoundFault:
+        return None
+    return snapshots[0] if snapshots else None
+
+
+def take_snapshot(rds: Any, plan: Decommission) -> None:
+    """Begins the final snapshot, unless an earlier attempt has."""
+    if find_snapshot(rds, plan.snapshot_identifier) is not None:
+        return
+    cluster = describe_cluster(rds, plan.cluster.identifier)
+    if cluster is None or cluster["Status"] == "stopped":
+        raise SnapshotFailed(
+            f"{plan.cluster.identifier} is {'gone' if cluster is None else 'stopped'} and its final snapshot"
+            f" {plan.snapshot_identifier} is not there. Start the cluster if there is one, then this again."
+        )
+    kept = [tag for tag in cluster.get("TagList", []) if not tag["Key"].startswith(("aws:", "rds:", "bluegreen:"))]
+    with not_yet(rds, plan.cluster.identifier):
+        rds.create_db_cluster_snapshot(
+            DBClusterIdentifier=plan.cluster.identifier,
+            DBClusterSnapshotIdentifier=plan.snapshot_identifier,
+            Tags=[*kept, {"Key": RELEASE_TAG, "Value": plan.release_id}],
+        )
+
+
+def require_snapshot(rds: Any, plan: Decommission) -> None:
+    """Returns once the final snapshot is available. Raises ``SnapshotFailed`` when it never will be."""
+    if plan.snapshot_identifier == NO_SNAPSHOT:
+        return
+    snapshot = find_snapshot(rds, plan.snapshot_identifier)
+    if snapshot is None or snapshot["Status"] not in ("available", "creating"):
+        raise SnapshotFailed(
+            f"The final snapshot {plan.snapshot_identifier} of {plan.cluster.identifier} is"
+            f" {snapshot['Status'] if snapshot else 'gone'}. Delete it if it is there, then start this again."
+        )
+    if snapshot["Status"] != "available":
+        done = f"{snapshot.get('PercentProgress', 0)} %"
+        raise ClusterBusy(f"The final snapshot {plan.snapshot_identifier} is being made: {done}.")
+
+
+def retire(rds: Rds, plan: Decommission) -> None:
+    """Marks cluster, instances and secondaries as those that may be stopped and deleted from now on."""
+    require_snapshot(rds(plan.region), plan)
+    tag = [{"Key": RETIRED_TAG, "Value": plan.snapshot_identifier}]
+    for member in (Member(plan.region, plan.cluster.identifier), *plan.secondaries):
+        there = rds(member.region)
+        if (cluster := describe_cluster(there, member.identifier)) is None:
+            continue
+        instances = describe_instances(there, member.identifier)
+        for arn in (cluster["DBClusterArn"], *(instance["DBInstanceArn"] for instance in instances)):
+            there.add_tags_to_resource(ResourceName=arn, Tags=tag)
+
+
+def _retired(rds: Rds, plan: Decommission, member: Member) -> Description | None:
+    """A cluster that may be stopped or deleted; None when it is gone. Raises ``ClusterInUse`` for one not marked so."""
+    cluster = describe_cluster(rds(member.region), member.identifier)
+    if cluster is not None and tags_of(cluster).get(RETIRED_TAG) != plan.snapshot_identifier:
+        raise ClusterInUse(
+            f"{member.identifier} does not carry the tag {RETIRED_TAG}={plan.snapshot_identifier}: left as it is."
+        )
+    return cluster
+
+
+def _retired_primary(rds: Rds, plan: Decommission) -> Description | None:
+    """The cluster that ends, by its tag and its snapshot."""
+    require_snapshot(rds(plan.region), plan)
+    return _retired(rds, plan, Member(plan.region, plan.cluster.identifier))
+
+
+# Out of the global cluster
+
+
+def remove_secondaries(rds: Rds, plan: Decommission) -> None:
+    """Takes the secondaries out of the global cluster and deletes them, side by side: the primary has all of it."""
+    require_snapshot(rds(plan.region), plan)
+    remove_all(rds, {member: _retired(rds, plan, member) for member in plan.secondaries})
+
+
+def remove_from_global_cluster(rds: Rds, plan: Decommission) -> None:
+    """Takes the primary out, which has to be the last member."""
+    if (cluster := _retired_primary(rds, plan)) is None:
+        return
+    arn, here = cluster["DBClusterArn"], rds(plan.region)
+    found = global_cluster_of(here, arn)
+    if found is not None and (others := secondaries_of(found, arn)):
+        names = ", ".join(f"{member.identifier} in {member.region}" for member in others)
+        raise ClusterInUse(
+            f"{found['GlobalClusterIdentifier']} got another member meanwhile: {names}. Start this again."
+        )
+    leave_global_cluster(here, arn)
+
+
+# Stopped, or deleted
+
+
+def stop(rds: Rds, plan: Decommission) -> None:
+    """Returns once the cluster is stopped. AWS starts it after seven days, and then this is done again."""
+    cluster = _retired_primary(rds, plan)
+    if cluster is None:
+        raise ClusterInUse(f"{plan.cluster.identifier} was deleted by somebody else: there is nothing to stop.")
+    if cluster["Status"] == "stopped":
+        return
+    if cluster["Status"] == "available":
+        with not_yet(rds(plan.region), plan.cluster.identifier):
+            rds(plan.region).stop_db_cluster(DBClusterIdentifier=plan.cluster.identifier)
+    raise ClusterBusy(f"{plan.cluster.identifier} is being stopped.")
+
+
+def delete(rds: Rds, plan: Decommission) -> None:
+    """Returns once the cluster is gone. Its snapshot was taken before, so RDS need not take another."""
+    if (cluster := _retired_primary(rds, plan)) is None:
+        return
+    delete_cluster(rds(plan.region), cluster)

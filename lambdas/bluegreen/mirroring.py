@@ -1,0 +1,131 @@
+"""The requests by which green comes to be blue's mirror, as ``mirror`` has it; the same for a secondary of green's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from .mirror import CLONE, CLUSTER, CREATE, INSTANCE, INSTANCE_OF, MODIFY, Description, Passed, Unmirrored, Way
+from .model import RELEASE_TAG, Plan
+
+_INSIGHTS = frozenset(
+    {"DatabaseInsightsMode", "PerformanceInsightsEnabled"}
+    | {"PerformanceInsightsKMSKeyId", "PerformanceInsightsRetentionPeriod"}
+)
+"""RDS wants the mode, the retention and the rest of it in one request (API reference, ModifyDBCluster)."""
+
+_MONITORING = frozenset({"MonitoringInterval", "MonitoringRoleArn"})
+
+
+def clone_request(blue: Description, plan: Plan) -> dict[str, Any]:
+    """RestoreDBClusterToPointInTime: a clone of blue that has what the request takes as blue has it."""
+    return (
+        _tagged(_values(CLUSTER, CLONE, blue), plan)
+        | {
+            "DBClusterIdentifier": plan.green_identifier,
+            "SourceDBClusterIdentifier": blue["DBClusterIdentifier"],
+            "RestoreType": "copy-on-write",
+            "UseLatestRestorableTime": True,
+        }
+        | _kerberos_role(blue)
+    )
+
+
+def secondary_request(source: Description, plan: Plan, engine_version: str) -> dict[str, Any]:
+    """CreateDBCluster: a secondary of green's global cluster, after blue's secondary in the same Region."""
+    return (
+        _tagged(_values(CLUSTER, CREATE, source), plan)
+        | {
+            "DBClusterIdentifier": plan.green_identifier,
+            "GlobalClusterIdentifier": plan.green_global_cluster,
+            "EngineVersion": engine_version,
+        }
+        | _kerberos_role(source)
+    )
+
+
+def instance_request(source: Description, plan: Plan, number: int) -> dict[str, Any]:
+    """CreateDBInstance: the ``number``-th instance of green, or of its secondary, after one of blue's."""
+    return _tagged(_values(INSTANCE, INSTANCE_OF, source), plan) | {
+        "DBInstanceIdentifier": f"{plan.green_identifier}-{number}",
+        "DBClusterIdentifier": plan.green_identifier,
+    }
+
+
+def changes(source: Description, made: Description) -> dict[str, Any]:
+    """What ModifyDBCluster has to be asked so that a cluster that was made is as its source; empty when it is.
+
+    What blue does not have is not compared, nor is "off" told from "not there": RDS returns either.
+    """
+    differing = {
+        name
+        for name, way in CLUSTER.items()
+        if isinstance(way, Passed) and MODIFY in way.requests and source.get(name) is not None
+        if _comparable(way, source[name]) != _comparable(way, made.get(name))
+    }
+    for together in (_INSIGHTS, _MONITORING):
+        if differing & together:
+            differing |= together
+    return _values({name: CLUSTER[name] for name in differing}, MODIFY, source)
+
+
+def _comparable(way: Passed, value: Any) -> Any:
+    return (way.read(value) if value is not None else None) or None
+
+
+def settle(rds: Any, source: Description, made: Description) -> list[str]:
+    """Gives an available cluster what it can be given only now; returns what it was, nothing when it had all of it.
+
+    It can be asked as often as one likes: what is there is not given again.
+    """
+    identifier = made["DBClusterIdentifier"]
+    given = []
+    if asked := changes(source, made):
+        rds.modify_db_cluster(DBClusterIdentifier=identifier, ApplyImmediately=True, **asked)
+        given += sorted(asked)
+    there = {(role["RoleArn"], role.get("FeatureName")) for role in made.get("AssociatedRoles", [])}
+    for role in source.get("AssociatedRoles", []):
+        feature = {"FeatureName": role["FeatureName"]} if role.get("FeatureName") else {}
+        if (role["RoleArn"], role.get("FeatureName")) not in there:
+            with suppress(rds.exceptions.DBClusterRoleAlreadyExistsFault):  # by another attempt, at the same time
+                rds.add_role_to_db_cluster(DBClusterIdentifier=identifier, RoleArn=role["RoleArn"], **feature)
+            given.append("AssociatedRoles")
+    if source.get("HttpEndpointEnabled") and not made.get("HttpEndpointEnabled"):
+        rds.enable_http_endpoint(ResourceArn=made["DBClusterArn"])
+        given.append("HttpEndpointEnabled")
+    return given
+
+
+def unmirrored(ways: Mapping[str, Way], described: Description) -> list[str]:
+    """The findings that tell of what a cluster has and its mirror will not have."""
+    return [
+        way.finding
+        for name, way in ways.items()
+        if isinstance(way, Unmirrored) and described.get(name) and way.is_used(described[name])
+    ]
+
+
+def _values(ways: Mapping[str, Way], request: str, source: Description) -> dict[str, Any]:
+    """The members of a request for the attributes that a source has."""
+    values = {
+        way.member: way.read(source[name])
+        for name, way in ways.items()
+        if isinstance(way, Passed) and request in way.requests and source.get(name) is not None
+    }
+    return {member: value for member, value in values.items() if value not in (None, [], {}, "")}
+
+
+def release_tags(plan: Plan) -> list[dict[str, str]]:
+    """The mark of everything that a release makes."""
+    return [{"Key": RELEASE_TAG, "Value": plan.release_id}]
+
+
+def _tagged(request: dict[str, Any], plan: Plan) -> dict[str, Any]:
+    return request | {"Tags": [*request.get("Tags", []), *release_tags(plan)]}
+
+
+def _kerberos_role(source: Description) -> dict[str, str]:
+    """A domain is joined by a role, which RDS tells of with the domain."""
+    roles = [each["IAMRoleName"] for each in source.get("DomainMemberships", []) if each.get("IAMRoleName")]
+    return {"DomainIAMRoleName": roles[0]} if roles else {}

@@ -1,0 +1,16 @@
+"""DeleteCluster: the cluster and its instances are gone; its final snapshot stays."""
+
+from __future__ import annotations
+
+from bluegreen.decommission import Decommission, delete, in_words, require_not_production
+from bluegreen.model import State
+
+from .entry import Result, client, entry, json_setting, rds_in
+
+
+@entry
+def handler(state: State) -> Result:
+    plan = Decommission.of(state)
+    require_not_production(client("route53"), json_setting("RECORDS"), plan.cluster)
+    delete(rds_in, plan)
+    return {"text": in_words(plan)}

@@ -1,0 +1,117 @@
+"""Grants to take clusters away: a tag has to be on all that is deleted, stopped, or taken out of a global cluster."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from aws_cdk import aws_lambda as lambda_
+
+from stacks.grants import (
+    Grant,
+    Shared,
+    _allow,
+    _arn,
+    _clusters,
+    _everywhere,
+    _global_clusters,
+    look_at_clusters,
+    look_at_global_clusters,
+    read_record,
+)
+
+RETIRED_TAG = "bluegreen:retired"  # as in bluegreen.decommission
+
+
+def tagged(tag: str) -> dict[str, object]:
+    """The condition that a resource carries a tag, whatever its value; clusters and instances know it (Service
+    Authorization Reference, "Actions, resources, and condition keys for Amazon RDS"), global clusters do not."""
+    return {"Null": {f"aws:ResourceTag/{tag}": "false"}}
+
+
+def delete_clusters(tag: str) -> Grant:
+    """Clusters and instances that carry a tag, in any Region: secondaries are elsewhere."""
+
+    def grant(function: lambda_.Function, shared: Shared) -> None:
+        _look(function, shared)
+        actions = ["rds:DeleteDBInstance", "rds:DeleteDBCluster", "rds:ModifyDBCluster"]
+        _allow(function, actions, *_both(function, shared), conditions=tagged(tag))
+
+    return grant
+
+
+def leave_global_cluster(tag: str) -> Grant:
+    """Both resources have to be allowed: the cluster by its tag; the global one may have any name."""
+
+    def grant(function: lambda_.Function, shared: Shared) -> None:
+        _look(function, shared)
+        clusters = _everywhere(function, shared, shared.config.cluster_pattern, "cluster")
+        _allow(function, ["rds:RemoveFromGlobalCluster"], *clusters, conditions=tagged(tag))
+        _allow(function, ["rds:RemoveFromGlobalCluster"], _global_clusters(function, "*"))
+
+    return grant
+
+
+def delete_global_cluster(function: lambda_.Function, _shared: Shared) -> None:
+    """RDS deletes none that has a member."""
+    actions = ["rds:DescribeGlobalClusters", "rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
+    _allow(function, actions, _global_clusters(function, "*"))
+
+
+def take_snapshot(function: lambda_.Function, shared: Shared) -> None:
+    """Of a cluster of ours; its own name is that of the cluster with something behind it."""
+    look_at_snapshots(function, shared)
+    cluster, _ = _clusters(function, shared)
+    snapshot = _arn(function, "rds", "cluster-snapshot", shared.config.cluster_pattern)
+    _allow(function, ["rds:CreateDBClusterSnapshot"], cluster, snapshot)
+    _allow(function, ["rds:AddTagsToResource"], snapshot)
+
+
+def look_at_snapshots(function: lambda_.Function, shared: Shared) -> None:
+    """Whether the final snapshot is there."""
+    cluster, _ = _clusters(function, shared)
+    snapshot = _arn(function, "rds", "cluster-snapshot", shared.config.cluster_pattern)
+    _allow(function, ["rds:DescribeDBClusterSnapshots"], cluster, snapshot)
+
+
+def retire(function: lambda_.Function, shared: Shared) -> None:
+    """Put the tag on, and no other one, without which nothing may be stopped or deleted."""
+    _look(function, shared)
+    only: dict[str, object] = {"ForAllValues:StringEquals": {"aws:TagKeys": [RETIRED_TAG]}}
+    _allow(function, ["rds:AddTagsToResource"], *_both(function, shared), conditions=only)
+
+
+def stop_cluster(function: lambda_.Function, shared: Shared) -> None:
+    """One that carries the tag of those that are ended."""
+    cluster, _ = _clusters(function, shared)
+    _allow(function, ["rds:StopDBCluster"], cluster, conditions=tagged(RETIRED_TAG))
+
+
+def start_cluster(function: lambda_.Function, shared: Shared) -> None:
+    """Only to delete it afterwards."""
+    cluster, _ = _clusters(function, shared)
+    _allow(function, ["rds:StartDBCluster"], cluster, conditions=tagged(RETIRED_TAG))
+
+
+def production(function: lambda_.Function, shared: Shared) -> None:
+    """Read the records by which applications find their cluster, to keep away from that one."""
+    read_record(function, shared)
+    function.add_environment("RECORDS", json.dumps([asdict(record) for record in shared.config.records]))
+
+
+def target(function: lambda_.Function, shared: Shared) -> None:
+    """Which clusters may be ended, and where they say whether they were replaced."""
+    production(function, shared)
+    function.add_environment("CLUSTER_PATTERN", shared.config.cluster_pattern)
+    function.add_environment("DATABASES", json.dumps(shared.config.databases))
+
+
+def _look(function: lambda_.Function, shared: Shared) -> None:
+    look_at_clusters(function, shared)
+    look_at_global_clusters(function, shared)
+    _allow(function, ["rds:ListTagsForResource"], *_both(function, shared))
+
+
+def _both(function: lambda_.Function, shared: Shared) -> list[str]:
+    """Clusters and instances of ours, in all Regions that are configured."""
+    return _everywhere(function, shared, shared.config.cluster_pattern, "cluster", "db")
