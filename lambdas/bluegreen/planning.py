@@ -151,7 +151,8 @@ def _changes(asked: Sequence[Mapping[str, str]], databases: Sequence[str]) -> tu
     for number, change in enumerate(asked):
         if change["database"] not in databases:
             raise InputInvalid(
-                f"input.changes[{number}].database: {change['database']} is not released; there are {', '.join(databases)}."
+                f"input.changes[{number}].database: {change['database']} is not released;"
+                f" there are {', '.join(databases)}."
             )
         bucket, _, key = change["script"].removeprefix("s3://").partition("/")
         changes.append(Change(change["database"], bucket, key))
