@@ -14,6 +14,7 @@ from stacks.config import ClusterConfig
 from stacks.functions import make_functions
 from stacks.grants import Shared
 from stacks.network import Network
+from stacks.packaging import parser_layer
 from stacks.workflow import recover_the_dead, recovery_machine, release_machine, start_on_request
 
 
@@ -29,7 +30,7 @@ class ReleaseStack(cdk.Stack):
         secret = _release_secret(self, config)
         locks = _lock_table(self)
         topic = approval_topic(self, config)
-        functions = make_functions(self, Shared(config, secret, locks), network)
+        functions = make_functions(self, Shared(config, secret, locks, parser_layer(self, config)), network)
         machine = release_machine(self, config, functions, topic)
         start_on_request(self, config, machine)
         recovery = recovery_machine(self, config, functions, topic)

@@ -58,7 +58,9 @@ def held(lab: Lab, number: int) -> Iterator[pg8000.native.Connection]:
 
 
 def test_a_script_runs_once_and_what_it_did_is_told(green: Lab) -> None:
-    bucket = Bucket(one="CREATE TABLE added (id int);\nINSERT INTO added VALUES (1), (2);\nDROP TABLE IF EXISTS nothing")
+    bucket = Bucket(
+        one="CREATE TABLE added (id int);\nINSERT INTO added VALUES (1), (2);\nDROP TABLE IF EXISTS nothing"
+    )
     (first,) = run(green, bucket)
     assert (first["database"], first["statements"], first["rows"], first["notices"]) == (APP, 3, 2, 1)
     (again,) = run(green, bucket)
@@ -74,9 +76,13 @@ def test_a_column_and_indexes_are_added_while_rows_come_and_nothing_is_lost(gree
     """
     with writing(green, INSERT):
         run(green, script)
-    assert on_green(green, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'orders_by_source'::regclass") == [[True]]
+    assert on_green(green, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'orders_by_source'::regclass") == [
+        [True]
+    ]
     lags = lag.measure(green.databases, green.plan, green.green)
     lag.require_small(lags, green.plan.max_lag_bytes, 60)
     drift.require_none(drift.find(green.databases, green.plan, green.green))
     live.start(green.databases, green.plan, green.green)
-    assert green.blue_server.execute(APP, "SELECT count(*) FROM orders") == on_green(green, "SELECT count(*) FROM orders")
+    assert green.blue_server.execute(APP, "SELECT count(*) FROM orders") == on_green(
+        green, "SELECT count(*) FROM orders"
+    )

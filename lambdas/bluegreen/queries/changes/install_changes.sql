@@ -69,7 +69,8 @@ FROM pg_catalog.pg_database d CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(
 WHERE g.privilege_type = 'CONNECT'
 UNION ALL
 SELECT true, 'subscription', s.oid::text, s.subname,
-       concat_ws(' ', s.subname, s.subenabled, s.subslotname, s.subpublications) FROM pg_catalog.pg_subscription s
+       concat_ws(' ', s.subname, s.subenabled, s.subslotname, s.subpublications)
+FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database()
 UNION ALL
 SELECT true, 'object of the release', c.oid::text, 'bluegreen.' || c.relname, c.relname
 FROM pg_catalog.pg_class c WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'bluegreen')
