@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import pg8000.native
 import pytest
 
-from bluegreen import drift, lag, replication
+from bluegreen import drift, lag
 from bluegreen.changes.applying import apply_changes
-from bluegreen.changes.checking import check_changes
-from bluegreen.errors import ChangeFailed, ChangeRunning, ChangesRefused
 from bluegreen.model import Change
 from bluegreen.verify import live
-from tests.integration.conftest import APP, CRM, Lab, with_plan
+from tests.integration.conftest import APP, Lab, with_plan
 from tests.integration.scripting import Bucket
 from tests.integration.writing import writing
-from tests.waiting import eventually
-
 
 INSERT = "INSERT INTO orders (note) VALUES ('meanwhile')"
 

@@ -29,6 +29,8 @@ FUNCTIONS = [name for name, state in TASKS.items() if "FunctionArn" in state["Re
 HAPPY = [
     "PlanRelease",
     "CheckBlue",
+    "DecideOnScripts",
+    "CheckChanges",
     "DecideOnMode",
     "CreateReplicationUser",
     "CreatePublications",
@@ -38,6 +40,8 @@ HAPPY = [
     "AdoptClone",
     "CreateSubscriptions",
     "CheckDrift",
+    "DecideOnChanges",
+    "ApplyChanges",
     "WaitForCatchUp",
     "BeginVerification",
     "CompareTables",
@@ -78,7 +82,7 @@ def way_out(failing: str) -> list[str]:
     """The states that must follow when a function fails for good."""
     if failing == "PlanRelease":
         return ["PlanFailed", *CLEAN_UP[2:]]
-    if failing == "CheckBlue":
+    if failing in ("CheckBlue", "CheckChanges"):
         return CLEAN_UP[2:]
     if failing in BEFORE_THE_FREEZE + IN_THE_FREEZE:
         return [*ABORT, *CLEAN_UP]
