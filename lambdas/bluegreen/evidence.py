@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import Any
 
 from . import drift, fingerprint, green_cache, lag, repair
+from .changes.telling import change_lines
 from .completion import explanation
 from .errors import FreezeBudgetExceeded
 from .model import Cluster, Lag, Plan, State
@@ -108,6 +109,7 @@ def request_text(
         )
     lines += [
         *drift_lines,
+        *change_lines(state),
         f"Green is warm: {green_cache.sentence(state['warmth'])}.",
         *_finding_lines(plan, state),
         "",
