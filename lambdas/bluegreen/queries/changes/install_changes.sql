@@ -87,18 +87,18 @@ RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog AS $func
 DECLARE
     n bigint[] := string_to_array(narrow, ' ');
     w bigint[] := string_to_array(wide, ' ');
-    old_type regtype := n[1]::oid;
-    new_type regtype := w[1]::oid;
+    old_type text := n[1]::oid::regtype;
+    new_type text := w[1]::oid::regtype;
     is_free boolean := w[2] = -1;
 BEGIN
-    IF old_type IN ('varchar', 'text') THEN
-        RETURN n[3] = w[3] AND (new_type IN ('varchar', 'text') AND is_free
-                                OR old_type = 'varchar' AND new_type = 'varchar' AND n[2] <> -1 AND w[2] >= n[2]);
+    IF old_type IN ('character varying', 'text') THEN
+        RETURN n[3] = w[3] AND (new_type IN ('character varying', 'text') AND is_free
+                                OR old_type = 'character varying' AND new_type = 'character varying' AND n[2] <> -1 AND w[2] >= n[2]);
     END IF;
     RETURN CASE old_type
-        WHEN 'int2' THEN new_type IN ('int4', 'int8') OR new_type = 'numeric' AND is_free
-        WHEN 'int4' THEN new_type = 'int8' OR new_type = 'numeric' AND is_free
-        WHEN 'int8' THEN new_type = 'numeric' AND is_free
+        WHEN 'smallint' THEN new_type IN ('integer', 'bigint') OR new_type = 'numeric' AND is_free
+        WHEN 'integer' THEN new_type = 'bigint' OR new_type = 'numeric' AND is_free
+        WHEN 'bigint' THEN new_type = 'numeric' AND is_free
         -- A modifier holds precision and scale; with the same scale nothing is rounded, nor given more digits.
         WHEN 'numeric' THEN new_type = 'numeric' AND n[2] <> -1
                             AND (is_free OR (w[2] - 4) & 65535 = (n[2] - 4) & 65535 AND w[2] >= n[2])
