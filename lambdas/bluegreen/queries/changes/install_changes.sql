@@ -58,7 +58,8 @@ SELECT false, 'row security', f.oid || ' ' || kind, f.label || ' ' || kind, ''
 FROM follows f CROSS JOIN LATERAL pg_catalog.unnest(ARRAY[CASE WHEN f.relrowsecurity THEN 'ENABLE' END, CASE WHEN f.relforcerowsecurity THEN 'FORCE' END]) kind
 WHERE kind IS NOT NULL
 UNION ALL
-SELECT false, 'written row', t.relid::text, f.label, ''
+-- Counted by this session so far, also in what it rolled back: so the count is part of the fact.
+SELECT false, 'written row', concat_ws(' ', t.relid, t.n_tup_ins, t.n_tup_upd, t.n_tup_del), f.label, ''
 FROM follows f JOIN pg_catalog.pg_stat_xact_user_tables t ON t.relid = f.oid
 WHERE t.n_tup_ins + t.n_tup_upd + t.n_tup_del > 0
 UNION ALL
@@ -75,7 +76,7 @@ UNION ALL
 SELECT true, 'object of the release', c.oid::text, 'bluegreen.' || c.relname, c.relname
 FROM pg_catalog.pg_class c WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'bluegreen')
 UNION ALL
-SELECT false, 'row of the release', t.relid::text, 'bluegreen.' || t.relname, ''
+SELECT false, 'row of the release', concat_ws(' ', t.relid, t.n_tup_ins, t.n_tup_upd, t.n_tup_del), 'bluegreen.' || t.relname, ''
 FROM pg_catalog.pg_stat_xact_user_tables t
 WHERE t.schemaname = 'bluegreen' AND t.relname <> 'change' AND t.n_tup_ins + t.n_tup_upd + t.n_tup_del > 0
 $function$;
