@@ -108,12 +108,18 @@ def test_an_event_that_is_delivered_twice_makes_one_release_and_nothing_is_lost(
         return list(stepfunctions.list_executions(stateMachineArn=arn)["executions"])
 
     earlier = {execution["executionArn"] for execution in executions()}
+    index = running.put_script("index.sql", "CREATE INDEX CONCURRENTLY transfers_now ON transfers (id)")
+    detail = {
+        "cluster": "shop",
+        "requested_by": "pipeline",
+        "changes": [{"database": "app", "script": index}],
+    }
     running.emulator.client("events").put_events(
         Entries=[
             {
                 "Source": "release.pipeline",
                 "DetailType": "Release Requested",
-                "Detail": json.dumps({"cluster": "shop", "requested_by": "pipeline"}),
+                "Detail": json.dumps(detail),
             }
         ]
     )
