@@ -16,7 +16,7 @@ class Bucket:
 
     exceptions = type("Exceptions", (), {"NoSuchKey": NoSuchKey})
 
-    def __init__(self, **scripts: str) -> None:
+    def __init__(self, **scripts: str | bytes) -> None:
         self.scripts: dict[str, str | bytes] = dict(scripts)
 
     def put(self, key: str, text: str | bytes) -> None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from local.release import Release
 from tests.statemachine.conftest import PLAN, Machine
 from tests.waiting import eventually
+
+
+def told(release: Release, error: str) -> bool:
+    return any(f"cannot go on: {error}" in mail.body for mail in release.mails())
 
 
 def test_a_release_without_scripts_passes_over_the_states_of_the_changes(machine: Machine) -> None:
@@ -32,7 +39,7 @@ def test_a_corrected_script_is_given_to_the_same_release(machine: Machine) -> No
     machine.faults["ApplyChanges"] = ["ChangeFailed", "ChangesRefused"]
     release = machine.start()
     for failed in ("ChangeFailed", "ChangesRefused"):
-        eventually(lambda failed=failed: any(f"cannot go on: {failed}" in mail.body for mail in release.mails()))
+        eventually(partial(told, release, failed))
         mail = release.approval_request()
         assert mail
         assert mail.subject == f"Changes failed in release {PLAN['release_id']}"
