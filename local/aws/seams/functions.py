@@ -38,7 +38,15 @@ def install(seams: Seams, invoke: Callable[[Function, bytes], Answer]) -> None:
             response_headers["x-amz-function-error"] = "Unhandled"
         return answer.payload
 
+    def with_layers(original: Any, name: str, resource: Any, *where: Any, **more: Any) -> Any:
+        """CloudFormation's functions lose their layers in moto; a reference to one is the layer itself there."""
+        function = original(name, resource, *where, **more)
+        layers = resource["Properties"].get("Layers", [])
+        function.layers = function._get_layers_data([layer.arn for layer in layers])
+        return function
+
     seams.replace(LambdaBackend, "invoke", invoke_function)
+    seams.wrap(LambdaFunction, "create_from_cloudformation_json", with_layers)
 
 
 class Direct:
