@@ -194,7 +194,7 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "WaitForGreen": lambda s: f"green answers at {s['green']['host']}",
     "AdoptClone": lambda s: f"start LSN {s['adoption']['start_lsn']}",
     "ApplyChanges": lambda s: (
-        f"{len(s['changes']['scripts'])} scripts in {sum(each['seconds'] for each in s['changes']['scripts']):.1f} s"
+        f"{len(s['applied_changes']['scripts'])} scripts in {sum(each['seconds'] for each in s['applied_changes']['scripts']):.1f} s"
     ),
     "CheckDrift": lambda s: f"{sum(s['drift'].values())} statements repaired",
     "WaitForCatchUp": lambda s: _lags(list(s["lag"].values())),

@@ -37,7 +37,7 @@ def test_changes_are_not_made_again_when_something_leads_back_to_the_check_of_dr
 
 def test_a_corrected_script_is_given_to_the_same_release(machine: Machine) -> None:
     machine.faults["ApplyChanges"] = ["ChangeFailed", "ChangesRefused"]
-    release = machine.start()
+    release = machine.start({"changes": [{"database": "app", "script": "s3://scripts/one.sql"}]})
     for failed in ("ChangeFailed", "ChangesRefused"):
         eventually(partial(told, release, failed))
         mail = release.approval_request()

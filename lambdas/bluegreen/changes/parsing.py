@@ -87,8 +87,8 @@ def statements(text: str) -> list[Statement]:
 def _leading(text: str) -> str:
     """The blanks and comments in front of a statement's first word; comments of SQL may be nested.
 
-    >>> _leading("-- one" + chr(10) + " /* two /* three */ */ SELECT 1")[-5:]
-    ' */ */ '[-5:]
+    >>> _leading("-- one /* /* two */ SELECT 2 */ SELECT 1"), _leading("/* one /* two */ */ SELECT 1")
+    ('-- one /* /* two */ SELECT 2 */ SELECT 1', '/* one /* two */ */ ')
     """
     position = 0
     while True:

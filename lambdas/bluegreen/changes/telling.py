@@ -14,12 +14,12 @@ def change_lines(state: State) -> list[str]:
     """Each script that ran on green, for the request for approval.
 
     >>> ran = {"database": "app", "script": "s3://b/1.sql", "sha256": "ab12", "version": "v1", "statements": 2}
-    >>> for line in change_lines({"changes": {"scripts": [ran | {"rows": 0, "notices": 0, "seconds": 0.5}]}}):
+    >>> for line in change_lines({"applied_changes": {"scripts": [ran | {"rows": 0, "notices": 0, "seconds": 0.5}]}}):
     ...     print(line)
     Changes made on green:
       app: s3://b/1.sql (version v1, sha256 ab12…): 2 statements, 0 rows, 0 notices, 0.5 s
     """
-    ran: list[dict[str, Any]] = state.get("changes", {}).get("scripts", [])
+    ran: list[dict[str, Any]] = state.get("applied_changes", {}).get("scripts", [])
     if not ran:
         return []
     lines = [
