@@ -181,6 +181,10 @@ def _lags(lags: list[dict[str, Any]]) -> str:
     return ", ".join(f"{lag['database']} {lag['lag_bytes']} bytes, {1000 * lag['lag_s']:.0f} ms behind" for lag in lags)
 
 
+def _ran(scripts: list[dict[str, Any]]) -> str:
+    return f"{len(scripts)} scripts in {sum(each['seconds'] for each in scripts):.1f} s"
+
+
 def _counted(inventory: dict[str, Any]) -> str:
     return f"{sum(facts['tables'] for facts in inventory.values())} tables in {len(inventory)} databases"
 
@@ -193,9 +197,7 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "CreateSlots": lambda s: f"{len(s['slots'])} slots",
     "WaitForGreen": lambda s: f"green answers at {s['green']['host']}",
     "AdoptClone": lambda s: f"start LSN {s['adoption']['start_lsn']}",
-    "ApplyChanges": lambda s: (
-        f"{len(s['applied_changes']['scripts'])} scripts in {sum(each['seconds'] for each in s['applied_changes']['scripts']):.1f} s"
-    ),
+    "ApplyChanges": lambda s: _ran(s["applied_changes"]["scripts"]),
     "CheckDrift": lambda s: f"{sum(s['drift'].values())} statements repaired",
     "WaitForCatchUp": lambda s: _lags(list(s["lag"].values())),
     "WarmGreen": lambda s: (

@@ -11,9 +11,7 @@ invocation starts another. Lambda freezes an idle environment; here it just wait
 here it is 30 s, since all functions may start at once on two cores. Lambda tries a failed asynchronous invocation twice
 more, after one minute and two; here it is tried once.
 
-Packages with compiled parts are built for Lambda's processor and Python, not for this machine's. So those of a layer
-are taken from the virtual environment, as boto3 is: the layer says by its content which ones, requirements.lock in
-which version. The asset itself is imported as it is deployed.
+What a layer holds is compiled for Lambda: the same packages come from the virtual environment, as boto3 does.
 """
 
 import importlib.util
