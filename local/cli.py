@@ -48,6 +48,13 @@ def parser() -> argparse.ArgumentParser:
     )
     watch.add_argument("--yes", action="store_true", help="approve without asking")
     watch.add_argument(
+        "--changes",
+        type=Path,
+        nargs="*",
+        metavar="FILE",
+        help="SQL files that change green's database app; without a name, a sample with an index and a column",
+    )
+    watch.add_argument(
         "--output", type=Path, default=Path("build/demo"), help="folder of the report (default: %(default)s)"
     )
 
@@ -117,7 +124,13 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "demo":
             from local.demo import demo
 
-            return demo(console, options.output, options.blue_version, approve_unasked=options.yes)
+            return demo(
+                console,
+                options.output,
+                options.blue_version,
+                approve_unasked=options.yes,
+                changes=options.changes,
+            )
         from local.up import up
 
         return up(console, options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,27 @@ WARM_UP_WRITES = 300
 TIMEOUT_S = 120.0
 
 
-def demo(console: Console, output: Path, blue_version: int, *, approve_unasked: bool) -> int:
+SAMPLE_CHANGE = Path(__file__).parent / "clients" / "sample" / "change.sql"
+
+
+def put_changes(running: World, files: Sequence[Path] | None) -> list[dict[str, str]]:
+    """The input's changes: these files, or the sample when there are none; nothing when None was asked for."""
+    if files is None:
+        return []
+    chosen = list(files) or [SAMPLE_CHANGE]
+    texts = [file.read_text(encoding="utf-8") for file in chosen]
+    keys = [f"demo/{number:03} {file.name}" for number, file in enumerate(chosen)]
+    return [{"database": "app", "script": running.put_script(*each)} for each in zip(keys, texts, strict=True)]
+
+
+def demo(
+    console: Console,
+    output: Path,
+    blue_version: int,
+    *,
+    approve_unasked: bool,
+    changes: Sequence[Path] | None = None,
+) -> int:
     """Runs the demo and writes ``report.json``; 0 only if the release succeeded and nothing is wrong afterwards."""
     output.mkdir(parents=True, exist_ok=True)
     journal_path = output / "journal.jsonl"
@@ -44,7 +64,11 @@ def demo(console: Console, output: Path, blue_version: int, *, approve_unasked: 
             release = Release.start(
                 running.emulator.client("stepfunctions"),
                 running.stack.outputs["StateMachineArn"],
-                {"requested_by": "the demo", "reason": "to see a release"},
+                {
+                    "requested_by": "the demo",
+                    "reason": "to see a release",
+                    "changes": put_changes(running, changes),
+                },
                 running.mail_folder,
                 name=f"demo-{int(time.time())}",
             )
@@ -105,6 +129,10 @@ def watch(
                 console.print(line(step))
         if not is_running:
             return
+        if current == "AskForCorrection" and not is_asked and (mail := release.approval_request()):
+            is_asked = True
+            console.print(Panel(escape(mail.body.split("\n\nTo try again:")[0]), title=escape(mail.subject)))
+            release.answer("reject")
         if current == "RequestApproval" and not is_asked and (mail := release.approval_request()):
             is_asked = True
             decision = _decide(console, status, mail, approve_unasked=approve_unasked)
@@ -153,6 +181,10 @@ def _lags(lags: list[dict[str, Any]]) -> str:
     return ", ".join(f"{lag['database']} {lag['lag_bytes']} bytes, {1000 * lag['lag_s']:.0f} ms behind" for lag in lags)
 
 
+def _ran(scripts: list[dict[str, Any]]) -> str:
+    return f"{len(scripts)} scripts in {sum(each['seconds'] for each in scripts):.1f} s"
+
+
 def _counted(inventory: dict[str, Any]) -> str:
     return f"{sum(facts['tables'] for facts in inventory.values())} tables in {len(inventory)} databases"
 
@@ -165,6 +197,7 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "CreateSlots": lambda s: f"{len(s['slots'])} slots",
     "WaitForGreen": lambda s: f"green answers at {s['green']['host']}",
     "AdoptClone": lambda s: f"start LSN {s['adoption']['start_lsn']}",
+    "ApplyChanges": lambda s: _ran(s["applied_changes"]["scripts"]),
     "CheckDrift": lambda s: f"{sum(s['drift'].values())} statements repaired",
     "WaitForCatchUp": lambda s: _lags(list(s["lag"].values())),
     "WarmGreen": lambda s: (

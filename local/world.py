@@ -68,6 +68,12 @@ class World:
         """Where the mails are that SNS sent."""
         return self.emulator.folder / "mail"
 
+    def put_script(self, key: str, text: str) -> str:
+        """Puts a script where releases read them; returns how an input names it."""
+        bucket = self.stack.config["changes_bucket"]
+        self.emulator.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+        return f"s3://{bucket}/{key}"
+
     def production(self) -> Server:
         """The server that the record points at now."""
         address = self.resolver.resolve(self.record)
@@ -131,6 +137,10 @@ def world(
         )
         progress("deployment of the stack")
         stack = deploy(emulator, assembly)
+        emulator.client("s3").create_bucket(
+            Bucket=assembly.config["changes_bucket"],
+            CreateBucketConfiguration={"LocationConstraint": emulator.region},
+        )
         login = json.loads(
             emulator.client("secretsmanager").get_secret_value(SecretId=stack.outputs["ReleaseSecretArn"])[
                 "SecretString"

@@ -132,6 +132,10 @@ class ClusterConfig:
         lambda value: type(value) is bool,
         default=True,
     )
+    # Where the scripts lie that change green.
+    changes_bucket: str = _setting(
+        'the name of an S3 bucket, or "" for none', _text(r"|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), ""
+    )
     switchover_ttl_s: int = _setting("seconds, from 0 to 300", _whole(0, 300), 5)
     max_lag_bytes: int = _setting("bytes, from 0 to 1099511627776 (1 TiB)", _whole(0, 2**40), 16 * 2**20)
     max_lag_s: float = _setting(

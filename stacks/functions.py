@@ -37,6 +37,7 @@ from stacks.grants import (
     read_record,
     releases,
     replication_secrets,
+    scripts,
     settle_clone,
     warming,
 )
@@ -96,11 +97,15 @@ ONE_CPU_MB = 1769
 """Lambda gives processor time in proportion to memory, and this is one vCPU (Lambda Developer Guide, "Configure Lambda
 function memory"). In the freeze our own Python would otherwise take more than three times as long."""
 
+_PARSING = ("CheckChanges", "ApplyChanges")
+"""A script of 16 MB in many statements takes some 600 MB while it is taken apart."""
+
 _forget_secret = replication_secrets("DeleteSecret")
 
 _OF_A_RELEASE = (
     Row("PlanRelease", 30, (plan, lock("PutItem", "GetItem"), look_at_clusters, look_at_global_clusters, read_record)),
     Row("CheckBlue", 60, (database, look_at_clusters, look_at_global_clusters, look_for_obstacles)),
+    Row("CheckChanges", 120, (database, scripts)),
     Row("CreateReplicationUser", 60, (database, replication_secrets("CreateSecret", "GetSecretValue", "TagResource"))),
     Row("CreatePublications", 120, (database,)),
     Row("CreateSlots", 180, (database,)),
@@ -109,6 +114,7 @@ _OF_A_RELEASE = (
     Row("AdoptClone", 120, (database,)),
     Row("CreateSubscriptions", 120, (database, replication_secrets("GetSecretValue"))),
     Row("CheckDrift", 120, (database,)),
+    Row("ApplyChanges", 840, (database, scripts)),
     Row("WaitForCatchUp", 60, (database,)),
     Row("CreateGlobalCluster", 60, (look_at_clusters, look_at_global_clusters, make_global_cluster)),
     Row("CreateSecondary", 60, (look_at_clusters, make_secondary)),
@@ -196,7 +202,7 @@ def _make(scope: Construct, row: Row, code: lambda_.Code, shared: Shared, networ
         handler=f"handlers.{row.module}.handler",
         runtime=RUNTIME,
         architecture=ARCHITECTURE,
-        memory_size=ONE_CPU_MB if row.state in _IN_THE_FREEZE else 512,  # processor time comes with it
+        memory_size=ONE_CPU_MB if row.state in _IN_THE_FREEZE + _PARSING else 512,  # processor time comes with it
         timeout=cdk.Duration.seconds(row.timeout_s),
         environment=_environment(shared.config),
         vpc=network.vpc,

@@ -23,6 +23,7 @@ class Shared:
     release_secret: secretsmanager.ISecret
     lock_table: dynamodb.ITable
     release_table: dynamodb.ITable
+    parser: lambda_.ILayerVersion
 
 
 RELEASE_TAG = "bluegreen:release"  # as in bluegreen.model
@@ -54,6 +55,7 @@ def plan(function: lambda_.Function, shared: Shared) -> None:
         "FREEZE_METHOD": config.freeze_method,
         "FREEZE_HOOK_FUNCTION_ARN": config.freeze_hook_function_arn,
         "FREEZE_HOOK_IN_BUDGET": json.dumps(config.freeze_hook_in_budget),
+        "CHANGES_BUCKET": config.changes_bucket,
         "SWITCHOVER_TTL_S": str(config.switchover_ttl_s),
         "MAX_LAG_BYTES": str(config.max_lag_bytes),
         "MAX_LAG_S": str(config.max_lag_s),
@@ -90,6 +92,20 @@ def order_end(function: lambda_.Function, shared: Shared) -> None:
     machine = _arn(function, "states", "stateMachine", f"{resource_name(shared.config)}-decommission")
     _allow(function, ["states:StartExecution"], machine)
     function.add_environment("DECOMMISSION_ARN", machine)
+
+
+def scripts(function: lambda_.Function, shared: Shared) -> None:
+    """Read the scripts that change green, and the parser that takes them apart.
+
+    With the permission to list, a script that is not there is told from one that may not be read.
+    """
+    function.add_layers(shared.parser)
+    if bucket := shared.config.changes_bucket:
+        stack = cdk.Stack.of(function)
+        arn = stack.format_arn(service="s3", region="", account="", resource=bucket)
+        objects = stack.format_arn(service="s3", region="", account="", resource=bucket, resource_name="*")
+        _allow(function, ["s3:ListBucket"], arn)
+        _allow(function, ["s3:GetObject"], objects)
 
 
 def look_at_clusters(function: lambda_.Function, shared: Shared) -> None:

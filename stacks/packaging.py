@@ -1,8 +1,10 @@
-"""The one asset that all functions share, put together without Docker.
+"""The one asset that all functions share, and the layer of those that parse scripts, put together without Docker.
 
 The asset holds `handlers/` and `bluegreen/` as they are in `lambdas/`, the schema of the execution input, and what
 `lambdas/requirements.txt` asks for in the versions of `requirements.lock`, as wheels for the functions' platform and
 not for this machine's.
+
+The layer holds PostgreSQL's parser, which is larger than all the rest, so that the others start as fast as without it.
 
 The root certificates of RDS ship as `bluegreen/rds-ca-bundle.pem`; the head of that file says how it is made.
 """
@@ -13,7 +15,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,11 @@ from typing import Any
 import aws_cdk as cdk
 import jsii
 from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from stacks.config import ClusterConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = lambda_.Runtime.PYTHON_3_13
@@ -36,40 +41,70 @@ _PLATFORM = ("--platform", "manylinux2014_aarch64", "--python-version", "3.13", 
 _OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3")
 
 
+REQUIREMENTS, PARSER = "requirements.txt", "requirements-parser.txt"
+
+Build = Callable[[Path, Path], None]
+"""Puts something of the repository in its first argument into the folder that is the second."""
+
+
 class PackagingError(Exception):
     """The functions' asset cannot be put together; the message says what is missing or what pip said."""
 
 
 def functions_code(root: Path = ROOT) -> lambda_.AssetCode:
     """The asset; the CDK puts it together only when its folder of output does not hold it already."""
+    return _code(root, _fingerprint(root), build)
+
+
+def parser_layer(scope: Construct, config: ClusterConfig, root: Path = ROOT) -> lambda_.LayerVersion:
+    """What only the functions have that take scripts of SQL apart."""
+    pins = "\n".join(_pins(root, PARSER))
+    return lambda_.LayerVersion(
+        scope,
+        "Parser",
+        layer_version_name=f"bluegreen-{config.name}-parser",
+        description="PostgreSQL's parser",
+        code=_code(root, hashlib.sha256(f"{Path(__file__).read_text()}\0{pins}".encode()).hexdigest(), build_parser),
+        compatible_architectures=[ARCHITECTURE],
+        compatible_runtimes=[RUNTIME],
+    )
+
+
+def _code(root: Path, fingerprint: str, build: Build) -> lambda_.AssetCode:
     return lambda_.Code.from_asset(
         str(root / "lambdas"),
-        asset_hash=_fingerprint(root),
+        asset_hash=fingerprint,
         asset_hash_type=cdk.AssetHashType.CUSTOM,
         bundling=cdk.BundlingOptions(
             image=cdk.DockerImage.from_registry("unused"),  # the CDK wants one to fall back on; build() raises instead
-            local=_Bundling(root),
+            local=_Bundling(root, build),
         ),
     )
 
 
 @jsii.implements(cdk.ILocalBundling)
 class _Bundling:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, build: Build) -> None:
         self._root = root
+        self._build = build
 
     def try_bundle(self, output_dir: str, *_options: Any, **_more: Any) -> bool:
-        build(self._root, Path(output_dir))
+        self._build(self._root, Path(output_dir))
         return True
 
 
 def build(root: Path, target: Path) -> None:
     """Puts the asset into the folder `target`; raises PackagingError."""
-    _install(root, target)
+    _install(root, target, REQUIREMENTS)
     for source, name in _sources(root):
         destination = target / name
         destination.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, destination)
+
+
+def build_parser(root: Path, target: Path) -> None:
+    """Puts the layer into the folder `target`; Lambda has its folder `python` in the path. Raises PackagingError."""
+    _install(root, target / "python", PARSER)
 
 
 def _sources(root: Path) -> Iterator[tuple[Path, str]]:
@@ -82,7 +117,7 @@ def _sources(root: Path) -> Iterator[tuple[Path, str]]:
         yield root / "statemachine" / name, f"bluegreen/{name}"
 
 
-def _install(root: Path, target: Path) -> None:
+def _install(root: Path, target: Path, requirements: str) -> None:
     arguments = (
         "--target",
         target,
@@ -91,7 +126,7 @@ def _install(root: Path, target: Path) -> None:
         "--root-user-action=ignore",
         "--quiet",
     )
-    files = ("--requirement", root / "lambdas" / "requirements.txt", "--constraint", root / "requirements.lock")
+    files = ("--requirement", root / "lambdas" / requirements, "--constraint", root / "requirements.lock")
     pip = subprocess.run(
         [sys.executable, "-m", "pip", "install", *map(str, (*arguments, *_PLATFORM, *files))],
         capture_output=True,
@@ -122,11 +157,11 @@ def _fingerprint(root: Path) -> str:
     return digest.hexdigest()
 
 
-def _pins(root: Path) -> list[str]:
+def _pins(root: Path, requirements: str = REQUIREMENTS) -> list[str]:
     """The lines of requirements.lock that the functions depend on: a new linter should not redeploy them all."""
     lock = (root / "requirements.lock").read_text().splitlines()
     pins = {canonicalize_name(Requirement(line).name): line for line in lock if "==" in line}
-    asked = (root / "lambdas" / "requirements.txt").read_text().splitlines()
+    asked = (root / "lambdas" / requirements).read_text().splitlines()
     pending = [Requirement(line) for line in asked if line.strip() and not line.startswith("#")]
     found: set[str] = set()
     while pending:

@@ -14,6 +14,7 @@ from stacks.config import ClusterConfig
 from stacks.functions import make_functions
 from stacks.grants import Shared
 from stacks.network import Network
+from stacks.packaging import parser_layer
 from stacks.workflow import (
     decommission_machine,
     decommission_on_request,
@@ -38,7 +39,7 @@ class ReleaseStack(cdk.Stack):
         locks = _table(self, "Locks")
         releases = _table(self, "Releases", sort_key="release_id")
         topic = approval_topic(self, config)
-        functions = make_functions(self, Shared(config, secret, locks, releases), network)
+        functions = make_functions(self, Shared(config, secret, locks, releases, parser_layer(self, config)), network)
         machine = release_machine(self, config, functions, topic)
         start_on_request(self, config, machine)
         recovery = recovery_machine(self, config, functions, topic)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from . import ddl, fingerprint
 from .errors import SchemaDrifted
@@ -70,22 +71,36 @@ def find(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Drift]:
     def compare(database: str) -> Drift:
         sides = databases.on(plan.blue, database), databases.on(green, database)
         on_blue, on_green = (fingerprint.look(side, plan, database) for side in sides)
-        found = differences(
-            fingerprint.kept(sides[1]), on_blue, on_green, is_exact=_major(sides[0]) == _major(sides[1])
-        )
+        is_exact = _major(sides[0]) == _major(sides[1])
+        made = made_on_green(*(fingerprint.kept(sides[1], stage) for stage in ("before", "after")))
+        found = differences(fingerprint.kept(sides[1]), on_blue, on_green, made, is_exact=is_exact)
         ignored = _CARRIED_BY_OPENING[plan.freeze_method]
         return Drift([difference for difference in found if difference.key.kind not in ignored], on_blue)
 
     return databases.each(plan.databases, compare)
 
 
-def expected_on_green(as_cloned: Fingerprint) -> Fingerprint:
-    """What green is to be: as it was cloned. What a release itself changes on green will have its place here."""
-    return as_cloned
+Made = Mapping[Key, tuple[str | None, str | None]]
+"""What the release itself has changed on green: what it was before, and after."""
+
+
+def made_on_green(before: Fingerprint, after: Fingerprint) -> Made:
+    """What the release's own changes have made of green.
+
+    >>> orders, note = Key("TABLE", "orders", ""), Key("COLUMN", "orders.note", "TABLE orders")
+    >>> list(made_on_green({orders: ""}, {orders: "", note: "text"}).values())
+    [(None, 'text')]
+    """
+    return {key: (before.get(key), after.get(key)) for key in before | after if before.get(key) != after.get(key)}
 
 
 def differences(
-    as_cloned: Fingerprint, on_blue: Fingerprint, on_green: Fingerprint, *, is_exact: bool = True
+    as_cloned: Fingerprint,
+    on_blue: Fingerprint,
+    on_green: Fingerprint,
+    made: Made = MappingProxyType({}),
+    *,
+    is_exact: bool = True,
 ) -> list[Difference]:
     """What is not the same on both sides, and was not made so on green by the release itself.
 
@@ -97,14 +112,15 @@ def differences(
     >>> [str(difference) for difference in differences({orders: ""}, {}, {orders: "", note: "text"})]
     ['TABLE orders was dropped on blue: DROP TABLE orders']
     """
-    expected, found = expected_on_green(as_cloned), []
+    found = []
 
     def same(left: str | None, right: str | None) -> bool:
         return left == right or (not is_exact and None not in (left, right) and _loose(left) == _loose(right))
 
-    for key in on_blue | expected | on_green:
+    for key in on_blue | as_cloned | on_green:
         blue, green, cloned = on_blue.get(key), on_green.get(key), as_cloned.get(key)
-        is_as_meant = blue == cloned and same(green, expected.get(key))
+        before, after = made.get(key, (cloned, cloned))
+        is_as_meant = same(blue, before) and same(green, after)
         if not same(blue, green) and not is_as_meant:
             found.append(_difference(key, blue, green, cloned, on_blue))
     lonely = {difference.key.address for difference in found if None in (difference.on_blue, difference.on_green)}

@@ -12,6 +12,8 @@
     │   ├── CloneUnusable              green is not a clone of blue taken after its publication and slots
     │   ├── GreenFailed                Aurora gave up on green
     │   ├── ReplicationBroken          a subscription is disabled, erring, or misses tables
+    │   ├── ChangesRefused             a script would break replication, cannot be read, or has changed since it ran
+    │   ├── ChangeFailed               a script failed on green, and was rolled back as far as it can be
     │   ├── SchemaDrifted              schema, roles or settings differ between blue and green
     │   ├── NotReadyToFreeze           something changed since the approval
     │   ├── WritersRemain              sessions or prepared transactions outlive the freeze
@@ -31,6 +33,7 @@
     │   ├── GreenNotReady
     │   ├── GreenNotGone
     │   ├── ReplicationLagging
+    │   ├── ChangeRunning
     │   ├── DnsNotInSync
     │   ├── ClusterBusy
     │   └── ExecutionNotOver
@@ -86,6 +89,15 @@ class GreenFailed(Refused):
 
 class ReplicationBroken(Refused):
     """A subscription is disabled, reports errors, or does not follow every published table."""
+
+
+class ChangesRefused(Refused):
+    """Scripts would break replication or the comparison, cannot be read, or have changed since they ran; the message
+    lists script, line and reason of all."""
+
+
+class ChangeFailed(Refused):
+    """A script failed on green; the message holds script, line and what the server said."""
 
 
 class SchemaDrifted(Refused):
@@ -158,6 +170,10 @@ class GreenNotGone(NotYet):
 
 class ReplicationLagging(NotYet):
     """Green is further behind blue than the release allows."""
+
+
+class ChangeRunning(NotYet):
+    """A script is still at work on green: it goes on in the server while nobody listens."""
 
 
 class DnsNotInSync(NotYet):

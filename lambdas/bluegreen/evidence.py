@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import Any
 
 from . import drift, fingerprint, global_database, green_cache, lag, repair
+from .changes.telling import change_lines
 from .completion import explanation
 from .errors import FreezeBudgetExceeded
 from .model import Cluster, Lag, Plan, State
@@ -121,6 +122,7 @@ def request_text(
         )
     lines += [
         *told,
+        *change_lines(state),
         f"Green is warm: {green_cache.sentence(state['warmth'])}.",
         *finding_lines(plan, state),
         *_rehearsal_lines(plan),

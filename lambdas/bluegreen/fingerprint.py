@@ -7,7 +7,7 @@ a look at blue itself would be one of a little earlier or later, with whatever w
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from .model import Plan
 from .postgres import Row, Session, load
@@ -30,10 +30,13 @@ class Key(NamedTuple):
 Fingerprint = dict[Key, str]
 """The rest of the DDL of each object. Columns stand in their order."""
 
+Stage = Literal["cloned", "before", "after"]
+"""When green was cloned; before the changes that the release makes on it, and after them."""
+
 _AS_JSON = "SELECT json_agg(json_build_array(kind, identity, part_of, definition) ORDER BY place)::text AS rows"
 """One value, because ten thousands of rows take the client longer than the server."""
 
-_KEEP = "INSERT INTO bluegreen.fingerprint SELECT kind, identity, part_of, definition"
+_KEEP = "INSERT INTO bluegreen.fingerprint SELECT :stage, kind, identity, part_of, definition"
 
 
 def look(session: Session, plan: Plan, database: str) -> Fingerprint:
@@ -45,18 +48,20 @@ def look(session: Session, plan: Plan, database: str) -> Fingerprint:
     return found
 
 
-def keep(session: Session, plan: Plan, database: str) -> None:
-    """Keeps the fingerprint of a clone in the clone, once and for all."""
+def keep(session: Session, plan: Plan, database: str, stage: Stage = "cloned") -> None:
+    """Keeps the fingerprint of green as it is: once and for all, but that of what it has become."""
     with session.transaction(lock=plan.sql_name):
-        if session.run("SELECT 1 AS one FROM bluegreen.fingerprint LIMIT 1"):
+        if stage == "after":
+            session.run("DELETE FROM bluegreen.fingerprint WHERE stage = 'after'")
+        elif session.run("SELECT 1 AS one FROM bluegreen.fingerprint WHERE stage = :stage LIMIT 1", stage=stage):
             return
         for query, own in _queries(session, plan, database).items():
-            session.run(f"{_KEEP} FROM ({query}) AS fingerprint", own=own)
+            session.run(f"{_KEEP} FROM ({query}) AS fingerprint", own=own, stage=stage)
 
 
-def kept(session: Session) -> Fingerprint:
-    """What a clone held when it was taken."""
-    return _parsed(session.one("kept_fingerprint"))
+def kept(session: Session, stage: Stage = "cloned") -> Fingerprint:
+    """What green held at a stage; nothing when it has not been there."""
+    return _parsed(session.one("kept_fingerprint", stage=stage))
 
 
 def _parsed(row: Row) -> Fingerprint:

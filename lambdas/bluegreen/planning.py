@@ -45,6 +45,7 @@ class Defaults:
     freeze_method: str = "nologin"
     freeze_hook_function_arn: str = ""
     freeze_hook_in_budget: bool = True
+    changes_bucket: str = ""
 
 
 @cache
@@ -126,7 +127,7 @@ def plan_release(
         accept=accepted(asked.get("accept", ())),
         engine_version=asked.get("engine_version", ""),
         parameters=asked.get("parameters", {}),
-        changes=_changes(asked.get("changes", ()), asked.get("databases", defaults.databases)),
+        changes=_changes(asked.get("changes", ()), asked.get("databases", defaults.databases), defaults),
         globalize=globalize,
         blue_global_cluster=whole.get("GlobalClusterIdentifier", ""),
         secondaries=secondaries,
@@ -160,7 +161,7 @@ def accepted(ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def _changes(asked: Sequence[Mapping[str, str]], databases: Sequence[str]) -> tuple[Change, ...]:
+def _changes(asked: Sequence[Mapping[str, str]], databases: Sequence[str], defaults: Defaults) -> tuple[Change, ...]:
     changes = []
     for number, change in enumerate(asked):
         if change["database"] not in databases:
@@ -169,6 +170,12 @@ def _changes(asked: Sequence[Mapping[str, str]], databases: Sequence[str]) -> tu
                 f" there are {', '.join(databases)}."
             )
         bucket, _, key = change["script"].removeprefix("s3://").partition("/")
+        if bucket != defaults.changes_bucket:
+            raise InputInvalid(
+                f"input.changes[{number}].script: scripts are read from the bucket"
+                f" {defaults.changes_bucket or '(none)'}, not {bucket}: see"
+                f" clusters.{defaults.cluster_name}.changes_bucket in cdk.json."
+            )
         changes.append(Change(change["database"], bucket, key))
     return tuple(changes)
 

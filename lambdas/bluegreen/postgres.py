@@ -188,6 +188,28 @@ class Session:
             with suppress(DatabaseUnavailable, SqlError):
                 self.run("RESET statement_timeout; RESET lock_timeout")
 
+    @contextmanager
+    def listening(self, seconds: float) -> Iterator[None]:
+        """Waits for statements that long at most; then the server goes on by itself, and this session is spent.
+
+        What the server says meanwhile is in ``notices``.
+        """
+        self._connection.notices.clear()
+        usual_s = self._connection._usock.gettimeout()
+        self._connection._usock.settimeout(max(0.1, seconds))
+        try:
+            yield
+            self._connection._usock.settimeout(usual_s)
+        except DatabaseUnavailable:
+            self._is_spent = True
+            self.close()
+            raise
+
+    @property
+    def notices(self) -> list[str]:
+        """What the server has said beside its answers."""
+        return [f"{each.get('S', '')}: {each.get('M', '')}" for each in map(_decoded, self._connection.notices)]
+
     def alive(self) -> bool:
         """Whether the connection stands: not ended by the server, and answering soon if it was not used just now.
 
@@ -225,6 +247,10 @@ class Session:
         """Ends the session; a broken one too."""
         with suppress(pg8000.native.InterfaceError, OSError, struct.error):
             self._connection.close()
+
+
+def _decoded(notice: dict[Any, Any]) -> dict[str, str]:
+    return {key.decode(): value.decode(errors="replace") for key, value in notice.items()}
 
 
 def _rows(rows: list[list[Any]] | None, columns: list[dict[str, Any]] | None) -> list[Row]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from . import ddl, drift, lag
+from . import ddl, drift, lag, replication
 from .drift import Difference, Drift
 from .errors import ReplicationBroken, ReplicationLagging, SchemaDrifted, SqlError
 from .fingerprint import Fingerprint, Key
@@ -172,7 +172,7 @@ def _perform(databases: Databases, plan: Plan, green: Cluster, database: str, st
                 )
                 if is_noted and each.column_default is None:
                     _run_as(session, each.owner, each.sql)
-            _enable(session, plan)
+            replication.resume(session, plan)
     except SqlError as error:
         raise SchemaDrifted(f"{database}: green could not be made like blue again: {error}") from error
     return len(statements)
@@ -191,11 +191,6 @@ def _run_as(session: Session, owner: str, sql: str) -> None:
         session.run(sql)
 
 
-def _enable(session: Session, plan: Plan) -> None:
-    if any(not row["enabled"] for row in session.query("subscription", name=plan.sql_name)):
-        session.run(f"ALTER SUBSCRIPTION {identifier(plan.sql_name)} ENABLE")
-
-
 def _follow_new_tables(databases: Databases, plan: Plan, green: Cluster) -> None:
     """Has the tables copied that green does not follow yet; only for that green's role may read blue's tables."""
     home, role = databases.on(plan.blue, plan.home), identifier(plan.replication_role)
@@ -205,7 +200,7 @@ def _follow_new_tables(databases: Databases, plan: Plan, green: Cluster) -> None
     for database, tables in missing.items():
         if tables:
             session = databases.on(green, database)
-            _enable(session, plan)
+            replication.resume(session, plan)
             session.run(f"ALTER SUBSCRIPTION {identifier(plan.sql_name)} REFRESH PUBLICATION WITH (copy_data = true)")
 
 

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from .errors import BlueUnfit, SlotBlocked, SqlError
+from .errors import BlueUnfit, ReplicationLagging, SlotBlocked, SqlError
 from .lsn import Lsn
 from .model import SCHEMA, Cluster, Plan
 from .postgres import OBJECT_IN_USE, QUERY_CANCELED, UNDEFINED_OBJECT, Credentials, Databases, Session
@@ -17,6 +17,9 @@ from .subscribing import create_subscription
 
 SLOT_TIMEOUT_S = 20
 """How long the creation of a slot waits for open transactions of the application before it gives up."""
+
+PAUSE_TIMEOUT_S = 30
+"""How long a pause waits for the transaction that is being applied."""
 
 SLOT_RELEASE_TIMEOUT_S = 20
 """How long the dropping of a slot waits for its walsender to notice that it has to go."""
@@ -112,6 +115,22 @@ def create_subscriptions(databases: Databases, plan: Plan, green: Cluster, login
             session.run(f"ALTER SUBSCRIPTION {name} ENABLE")
 
     databases.each(plan.databases, subscribe)
+
+
+def pause(session: Session, plan: Plan) -> None:
+    """Has green apply nothing for a while. Raises ``ReplicationLagging`` while it is still at a transaction."""
+    session.run(f"ALTER SUBSCRIPTION {identifier(plan.sql_name)} DISABLE")
+    deadline = time.monotonic() + PAUSE_TIMEOUT_S
+    while session.one("subscription_workers", name=plan.sql_name)["workers"]:
+        if time.monotonic() > deadline:
+            raise ReplicationLagging(f"{session.address}: a transaction of blue is still being applied.")
+        time.sleep(0.05)
+
+
+def resume(session: Session, plan: Plan) -> None:
+    """Has green apply again what comes from blue."""
+    if any(not row["enabled"] for row in session.query("subscription", name=plan.sql_name)):
+        session.run(f"ALTER SUBSCRIPTION {identifier(plan.sql_name)} ENABLE")
 
 
 def commit_synchronously(databases: Databases, plan: Plan, green: Cluster) -> None:

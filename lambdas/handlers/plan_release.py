@@ -24,6 +24,7 @@ def handler(state: State) -> Result:
         freeze_method=setting("FREEZE_METHOD"),
         freeze_hook_function_arn=setting("FREEZE_HOOK_FUNCTION_ARN"),
         freeze_hook_in_budget=json_setting("FREEZE_HOOK_IN_BUDGET"),
+        changes_bucket=setting("CHANGES_BUCKET"),
         switchover_ttl_s=int(setting("SWITCHOVER_TTL_S")),
         max_lag_bytes=int(setting("MAX_LAG_BYTES")),
         max_lag_s=float(setting("MAX_LAG_S")),

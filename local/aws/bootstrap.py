@@ -188,6 +188,8 @@ def serve(request_fd: int, answer_fd: int) -> None:
             answers.flush()
 
         os.environ.update(json.loads(requests.readline()) | dict(os.environ))  # Lambda's own win
+        if layers := os.environ.pop("_LAYERS", ""):
+            sys.path.append(layers)
         handler = load(os.environ["_HANDLER"])
         if isinstance(handler, dict):
             send({"error": handler})

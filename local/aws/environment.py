@@ -35,6 +35,8 @@ class Function:
     environment: tuple[tuple[str, str], ...]
     code_sha256: str
     code: bytes = field(compare=False, repr=False)
+    packages: tuple[str, ...] = ()
+    """What its layers hold in their folder `python`, in the path of Lambda's Python."""
 
 
 @dataclass(frozen=True)

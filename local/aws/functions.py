@@ -10,6 +10,8 @@ As on Lambda an execution environment serves one invocation at a time, stays war
 invocation starts another. Lambda freezes an idle environment; here it just waits. Lambda gives 10 s to the init phase;
 here it is 30 s, since all functions may start at once on two cores. Lambda tries a failed asynchronous invocation twice
 more, after one minute and two; here it is tried once.
+
+What a layer holds is compiled for Lambda: the same packages come from the virtual environment, as boto3 does.
 """
 
 import importlib.util
@@ -23,6 +25,7 @@ import zipfile
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -70,7 +73,7 @@ class FunctionRuntime:
         self._idle: defaultdict[str, list[Environment]] = defaultdict(list)
         self._faults: defaultdict[str, deque[_Injected]] = defaultdict(deque)
         (self._folder / "logs").mkdir(parents=True, exist_ok=True)
-        self._runtime = self._link_runtime()
+        self._runtime = self._link(self._folder / "runtime", RUNTIME_PACKAGES)
 
     def invoke(self, function: Function, event: bytes) -> Answer:
         """Invoke once, in a warm process if there is one; `after_invoke` gets the function's name at the end."""
@@ -238,7 +241,14 @@ class FunctionRuntime:
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
             "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}",
             "_HANDLER": function.handler,
+            "_LAYERS": self._layers(function),
         }
+
+    def _layers(self, function: Function) -> str:
+        """The folder with the packages of a function's layers; empty when it has none."""
+        if not function.packages:
+            return ""
+        return str(self._link(self._folder / "layers" / "-".join(function.packages), function.packages))
 
     def _shared_variables(self, asset: Path) -> dict[str, str]:
         """What Lambda sets for all functions of an asset, and the two that are local."""
@@ -269,20 +279,19 @@ class FunctionRuntime:
                 self._templates[digest] = Template(asset, self._runtime, log, self._shared_variables(asset))
             return self._templates[digest]
 
-    def _link_runtime(self) -> Path:
-        """A folder with AWS's runtime packages alone, so that nothing else of the virtual environment imports."""
-        runtime = self._folder / "runtime"
-        runtime.mkdir(exist_ok=True)
-        for name in RUNTIME_PACKAGES:
+    def _link(self, folder: Path, packages: Iterable[str]) -> Path:
+        """A folder with these packages alone, so that nothing else of the virtual environment imports."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in packages:
             spec = importlib.util.find_spec(name)
-            if spec is None or spec.origin is None:
+            if spec is None:
                 raise ImportError(f"the Lambda runtime needs {name}: install requirements.lock")
-            origin = Path(spec.origin)
-            source = origin.parent if origin.name == "__init__.py" else origin
-            link = runtime / source.name
-            if not link.exists():
+            is_module = spec.origin is not None and not spec.submodule_search_locations
+            source = Path(str(spec.origin)) if is_module else Path(next(iter(spec.submodule_search_locations or ())))
+            link = folder / source.name
+            with suppress(FileExistsError):
                 link.symlink_to(source)
-        return runtime
+        return folder
 
 
 def _unzip(code: bytes, asset: Path) -> None:

@@ -108,12 +108,18 @@ def test_an_event_that_is_delivered_twice_makes_one_release_and_nothing_is_lost(
         return list(stepfunctions.list_executions(stateMachineArn=arn)["executions"])
 
     earlier = {execution["executionArn"] for execution in executions()}
+    index = running.put_script("index.sql", "CREATE INDEX CONCURRENTLY transfers_now ON transfers (id)")
+    detail = {
+        "cluster": "shop",
+        "requested_by": "pipeline",
+        "changes": [{"database": "app", "script": index}],
+    }
     running.emulator.client("events").put_events(
         Entries=[
             {
                 "Source": "release.pipeline",
                 "DetailType": "Release Requested",
-                "Detail": json.dumps({"cluster": "shop", "requested_by": "pipeline"}),
+                "Detail": json.dumps(detail),
             }
         ]
     )
@@ -165,12 +171,24 @@ def test_an_event_that_is_delivered_twice_makes_one_release_and_nothing_is_lost(
 def test_the_next_release_starts_from_what_was_green(running: World, sample: Sample, workload: Workload) -> None:
     blue = running.production()
     assert blue is not running.blue
-    release = start(running)
-    release.wait_for_approval_request()
+    wrong = "ALTER TABLE sales.returns ADD COLUMN source text NOT NULL DEFAULT 'web';\nSELECT 1 / 0"
+    script = running.put_script("release/1.sql", wrong)
+    release = start(running, {"changes": [{"database": "app", "script": script.replace("1.sql", "")}]})
+    failed = release.wait_for_approval_request()
+    assert failed.subject.startswith("Changes failed in release")
+    assert f"{script} line 2: " in failed.body
+    assert "division by zero" in failed.body
+    right = wrong.replace("SELECT 1 / 0", "CREATE INDEX CONCURRENTLY returns_by_source ON sales.returns (source)")
+    running.put_script("release/1.sql", right)
+    release.answer("try_again")
+    request = next_request(release)
+    assert f"app: {script}" in request.body
     release.answer("approve")
     described = release.wait()
     assert described["status"] == "SUCCEEDED", release.failure()
     green = running.server(json.loads(described["output"])["green"])
+    assert green.execute("app", "SELECT source FROM sales.returns") == []
+    assert green.execute("app", "SELECT count(*) FROM pg_indexes WHERE indexname = 'returns_by_source'") == [[1]]
     before = workload.acknowledged
     eventually(lambda: workload.acknowledged > before + 100)
     workload.stop()

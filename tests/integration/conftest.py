@@ -6,6 +6,7 @@ import itertools
 import secrets
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -117,11 +118,18 @@ def version() -> int:
 @pytest.fixture
 def lab(server_folder: Path, version: int, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A fresh blue; ``@pytest.mark.parametrize("lab", [...], indirect=True)`` gives it server settings."""
+    with make_lab(server_folder, version, getattr(request, "param", {})) as made:
+        yield made
+
+
+@contextmanager
+def make_lab(server_folder: Path, version: int = 16, parameters: dict[str, str] | None = None) -> Iterator[Lab]:
+    """A fresh blue, for one test or for many."""
     name = secrets.token_hex(4)
     folder = server_folder / name
     folder.mkdir()
     folder.chmod(0o711)
-    server = Server.create(folder / "blue", version, "127.0.1.1", _free_port(), getattr(request, "param", {}))
+    server = Server.create(folder / "blue", version, "127.0.1.1", _free_port(), parameters or {})
     passwords = {role: secrets.token_urlsafe(24) for role in ("bluegreen_release", WRITER)}
     create_role(server, "bluegreen_release", passwords["bluegreen_release"], options="SUPERUSER")
     create_role(server, WRITER, passwords[WRITER])

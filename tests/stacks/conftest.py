@@ -23,8 +23,11 @@ def assembly() -> Assembly:
         assert synthesis.returncode == 0, synthesis.stderr
         template = json.loads((OUTPUT / "BlueGreen-shop.template.json").read_text())
         assets = json.loads((OUTPUT / "BlueGreen-shop.assets.json").read_text())["files"].values()
-        (asset,) = (each["source"]["path"] for each in assets if each["source"]["packaging"] == "zip")
-    return Assembly(template, OUTPUT / asset)
+        folders = [OUTPUT / each["source"]["path"] for each in assets if each["source"]["packaging"] == "zip"]
+        ((asset,), (layer,)) = (
+            [each for each in folders if (each / "handlers").is_dir() is ours] for ours in (True, False)
+        )
+    return Assembly(template, asset, layer)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ class Assembly:
 
     template: dict[str, Any]
     asset: Path  # the functions' folder
+    layer: Path  # that of the parser
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """Properties of the resources of a type, by logical id."""

@@ -67,18 +67,53 @@ def test_binary_modules_are_for_the_functions_platform_alone(assembly: Assembly)
         assert path.name.endswith(".cpython-313-aarch64-linux-gnu.so")
 
 
-def test_every_handler_imports_from_the_asset_and_the_runtime_alone(assembly: Assembly, runtime: Path) -> None:
+@pytest.fixture(scope="session")
+def parser(tmp_path_factory: pytest.TempPathFactory, assembly: Assembly) -> Path:
+    """What the layer holds, for this machine."""
+    folder = tmp_path_factory.mktemp("layer")
+    for path in (assembly.layer / "python").iterdir():
+        if path.suffix != ".dist-info":
+            spec = util.find_spec(path.name)
+            assert spec is not None
+            assert spec.submodule_search_locations
+            (folder / path.name).symlink_to(next(iter(spec.submodule_search_locations)))
+    return folder
+
+
+def test_the_layer_holds_the_parser_for_the_functions_platform_and_the_asset_does_not(assembly: Assembly) -> None:
+    library = assembly.layer / "python" / "postgast" / "libpg_query.so"
+    machine = int.from_bytes(library.read_bytes()[18:20], "little")  # e_machine of an ELF file
+    assert machine == 183, "EM_AARCH64"
+    names = {path.name for path in (assembly.layer / "python").iterdir() if path.suffix != ".dist-info"}
+    assert names == {"postgast", "google"}
+    assert not names & {path.name for path in assembly.asset.iterdir()}
+    assert not (assembly.asset / "bin").exists()
+
+
+def test_only_the_functions_that_read_scripts_have_the_layer(assembly: Assembly) -> None:
+    layered = {state for state, properties in assembly.functions.items() if "Layers" in properties}
+    assert layered == {"CheckChanges", "ApplyChanges"}
+
+
+def test_every_handler_imports_from_the_asset_the_runtime_and_its_layers_alone(
+    assembly: Assembly, runtime: Path, parser: Path
+) -> None:
     program = (
         "import importlib, pathlib, sys\n"
-        "asset, runtime = sys.argv[1:]\n"
+        "asset, runtime, parser = sys.argv[1:]\n"
         "sys.path[:] = [asset, *(path for path in sys.path if 'site-packages' not in path), runtime]\n"
-        "for path in sorted(pathlib.Path(asset, 'handlers').glob('*.py')):\n"
-        "    importlib.import_module(f'handlers.{path.stem}')\n"
+        "parsing = ('apply_changes', 'check_changes')\n"
+        "names = [path.stem for path in pathlib.Path(asset, 'handlers').glob('*.py')]\n"
+        "for name in sorted(names, key=lambda name: (name in parsing, name)):\n"
+        "    if name in parsing and parser not in sys.path:\n"
+        "        assert not {'postgast', 'google'} & set(sys.modules)\n"
+        "        sys.path.append(parser)\n"
+        "    importlib.import_module(f'handlers.{name}')\n"
         "assert sys.modules['pg8000'].__file__.startswith(asset), sys.modules['pg8000']\n"
         "assert sys.modules['boto3'].__file__.startswith(runtime), sys.modules['boto3']\n"
     )
     run = subprocess.run(
-        [sys.executable, "-I", "-B", "-W", "error", "-c", program, str(assembly.asset), str(runtime)],
+        [sys.executable, "-I", "-B", "-W", "error", "-c", program, str(assembly.asset), str(runtime), str(parser)],
         env={},  # a module may not need its environment at import
         capture_output=True,
         text=True,

@@ -30,6 +30,7 @@ PLAN = {
     "attempt": 1,
     "cluster_name": "shop",
     "databases": ["app", "crm"],
+    "changes": [{"database": "app", "bucket": "scripts", "key": "one.sql"}],
     "freeze_method": "nologin",
     "freeze_hook_function_arn": "",
     "freeze_hook_timeout_s": 30,

@@ -29,6 +29,8 @@ FUNCTIONS = [name for name, state in TASKS.items() if "FunctionArn" in state["Re
 HAPPY = [
     "PlanRelease",
     "CheckBlue",
+    "DecideOnScripts",
+    "CheckChanges",
     "DecideOnMode",
     "CreateReplicationUser",
     "CreatePublications",
@@ -38,6 +40,8 @@ HAPPY = [
     "AdoptClone",
     "CreateSubscriptions",
     "CheckDrift",
+    "DecideOnChanges",
+    "ApplyChanges",
     "WaitForCatchUp",
     "DecideOnGlobalize",
     "BeginVerification",
@@ -84,7 +88,7 @@ def way_out(failing: str) -> list[str]:
     """The states that must follow when a function fails for good."""
     if failing == "PlanRelease":
         return ["PlanFailed", *CLEAN_UP[2:]]
-    if failing == "CheckBlue":
+    if failing in ("CheckBlue", "CheckChanges"):
         return CLEAN_UP[2:]
     if failing in BEFORE_THE_FREEZE + IN_THE_FREEZE:
         return [*ABORT, *CLEAN_UP]
@@ -151,7 +155,7 @@ def test_a_check_looks_at_blue_reports_and_ends(machine: Machine) -> None:
     machine.results["CheckBlue"] = {"is_fit": False, "subject": "Check of shop: not fit", "text": 'BLOCKER "it\'s" {}'}
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
-    assert states == ["PlanRelease", "CheckBlue", "DecideOnMode", "NotifyFindings", "BlueChecked"]
+    assert states == [*HAPPY[: HAPPY.index("DecideOnMode") + 1], "NotifyFindings", "BlueChecked"]
     assert json.loads(release.describe()["output"]) == machine.results["CheckBlue"]
     (mail,) = release.mails()
     assert mail.subject == "Check of shop: not fit"

@@ -31,9 +31,10 @@ CREATE TABLE bluegreen.adoption (
     adopted_at timestamptz NOT NULL
 );
 
--- Green only: what it was cloned with (fingerprint.py), and the DDL by which it followed blue since then (repair.py), with
+-- Green only: what it was cloned with (fingerprint.py), what it held before and after the release's own changes, and the DDL by which it followed blue since then (repair.py), with
 -- the number of errors that its subscription had met until that helped. A default waits until a sentinel has arrived.
 CREATE TABLE bluegreen.fingerprint (
+    stage text NOT NULL DEFAULT 'cloned' CHECK (stage IN ('cloned', 'before', 'after')),
     kind text NOT NULL,
     identity text NOT NULL,
     part_of text NOT NULL,
@@ -47,6 +48,31 @@ CREATE TABLE bluegreen.repair (
     noted_at timestamptz NOT NULL,
     done_at timestamptz,
     apply_errors bigint
+);
+
+-- Green only: the changes that a release makes there (changes/applying.py): the parts of each script that ran, or run.
+-- Each is one transaction or one statement; what it came to is written in the same transaction where there is one.
+CREATE TABLE bluegreen.change (
+    key text NOT NULL,
+    number int NOT NULL,
+    sha256 text NOT NULL,
+    script_sha256 text NOT NULL,
+    version text NOT NULL,
+    attempts int NOT NULL DEFAULT 1,
+    pid int NOT NULL,
+    started_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    row_counts jsonb,
+    notices jsonb NOT NULL DEFAULT '[]',
+    failed_statement int,
+    failure text,
+    is_told boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (key, number)
+);
+CREATE TABLE bluegreen.changed_script (
+    key text PRIMARY KEY,
+    sha256 text NOT NULL,
+    done_at timestamptz NOT NULL
 );
 
 -- Green only: the commit point. The first row of a switchover decides it, 'open' or 'abort', once and for all.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import zipfile
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -37,7 +38,15 @@ def install(seams: Seams, invoke: Callable[[Function, bytes], Answer]) -> None:
             response_headers["x-amz-function-error"] = "Unhandled"
         return answer.payload
 
+    def with_layers(original: Any, name: str, resource: Any, *where: Any, **more: Any) -> Any:
+        """CloudFormation's functions lose their layers in moto; a reference to one is the layer itself there."""
+        function = original(name, resource, *where, **more)
+        layers = resource["Properties"].get("Layers", [])
+        function.layers = function._get_layers_data([layer.arn for layer in layers])
+        return function
+
     seams.replace(LambdaBackend, "invoke", invoke_function)
+    seams.wrap(LambdaFunction, "create_from_cloudformation_json", with_layers)
 
 
 class Direct:
@@ -57,9 +66,25 @@ class Direct:
         return answer | ({"FunctionError": headers["x-amz-function-error"]} if headers else {})
 
 
+def _packages(function: LambdaFunction) -> tuple[str, ...]:
+    """What the function's layers have in the folder that Lambda puts into Python's path."""
+    backend = lambda_backends[DEFAULT_ACCOUNT_ID][function.region]
+    return tuple(sorted({name for layer in function.layers for name in _packages_of(backend, layer["Arn"])}))
+
+
+def _packages_of(backend: LambdaBackend, arn: str) -> set[str]:
+    version = backend.layers_versions_by_arn(arn)
+    if version is None:
+        return set()
+    with zipfile.ZipFile(io.BytesIO(version.code_bytes)) as archive:
+        parts = [name.split("/") for name in archive.namelist()]
+    return {part[1] for part in parts if part[0] == "python" and len(part) > 2 and not part[1].endswith(".dist-info")}
+
+
 def described(function: LambdaFunction) -> Function:
     """What the runtime needs to know of a deployed function."""
     return Function(
+        packages=_packages(function),
         name=function.function_name,
         arn=function.function_arn,
         handler=function.handler or "",

@@ -1,0 +1,2 @@
+-- The scripts of this database that are done.
+SELECT key, sha256 FROM bluegreen.changed_script
