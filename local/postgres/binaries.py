@@ -86,7 +86,9 @@ def usable_binaries(version: int) -> Path:
 @cache
 def full_version(version: int) -> str:
     """The minor version that is here of a major one, as RDS names versions: `16.14`."""
-    told = subprocess.run([usable_binaries(version) / "postgres", "--version"], capture_output=True, check=True, text=True)
+    told = subprocess.run(
+        [usable_binaries(version) / "postgres", "--version"], capture_output=True, check=True, text=True
+    )
     return told.stdout.split()[2]
 
 
@@ -142,7 +144,9 @@ def template(version: int) -> Path:
 def grants_since(version: int) -> str:
     """What Aurora's superuser may of what a version brought; also for a server that was upgraded to it."""
     newer = {15: "pg_checkpoint", 16: "pg_create_subscription"}
-    return "".join(f"GRANT {name} TO rds_superuser WITH ADMIN OPTION;" for since, name in newer.items() if version >= since)
+    return "".join(
+        f"GRANT {name} TO rds_superuser WITH ADMIN OPTION;" for since, name in newer.items() if version >= since
+    )
 
 
 def copy_data(source: Path, target: Path) -> None:

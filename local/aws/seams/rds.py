@@ -19,7 +19,7 @@ from moto.rds.exceptions import (
     InvalidParameterValue,
     RDSClientError,
 )
-from moto.rds.models import DBCluster, DBInstance, RDSBackend, rds_backends
+from moto.rds.models import DBCluster, DBInstance, rds_backends
 from pg8000.exceptions import Error as Pg8000Error
 
 from local.aws.seams import rds_answers
@@ -32,6 +32,7 @@ from local.aws.seams.rds_records import (
     Cluster,
     Instance,
 )
+from local.aws.seams.rds_upgrade import UpgradingBackend
 from local.postgres.roles import create_master
 from local.postgres.servers import Server, ServerError
 
@@ -48,7 +49,7 @@ def install(aurora: Compute) -> Backend:
     return backend
 
 
-class Backend(RDSBackend):
+class Backend(UpgradingBackend):
     """moto's RDS of one Region, whose clusters have servers. Requests come in on many threads."""
 
     def __init__(self, aurora: Compute) -> None:
@@ -122,7 +123,7 @@ class Backend(RDSBackend):
         aurora = self.aurora
         with self.lock:
             cluster = self._record_cluster(kwargs, aurora.new_address())
-            parameters = self._parameters(cluster.parameter_group)
+            parameters = self.parameters_of(cluster.parameter_group)
         folder = aurora.folder / cluster.db_cluster_identifier
 
         def make() -> Server:
@@ -152,13 +153,6 @@ class Backend(RDSBackend):
             cluster.address = address
             cluster.failure = self.aurora.take_failure(cluster.db_cluster_identifier)
             return cluster
-
-    def _parameters(self, group: str) -> dict[str, str]:
-        """What a cluster parameter group sets; moto keeps the spelling in which the keys came in."""
-        found = self.db_cluster_parameter_groups.get(group)
-        settings = found.parameters.items() if found else []
-        values = {name: setting.get("ParameterValue", setting.get("parameter_value")) for name, setting in settings}
-        return {"rds.logical_replication": "0", **{name: value for name, value in values.items() if value is not None}}
 
     def _finish_cluster(self, cluster: Cluster, make: Callable[[], Server]) -> None:
         deadline = time.monotonic() + self.aurora.latency_s
@@ -195,23 +189,11 @@ class Backend(RDSBackend):
                 db_cluster_identifier, source_db_cluster_identifier, **{**CLONE_DEFAULTS, **overrides, **own}
             )
 
-    def modify_db_cluster(self, kwargs: dict[str, Any]) -> DBCluster:
-        """Change settings; moto would call the cluster available afterwards, whatever it was before."""
-        with self.lock:
-            [cluster] = self.describe_db_clusters(kwargs["db_cluster_identifier"])
-            self._refuse_while_busy(cluster)
-            if kwargs.get("engine_version", cluster.engine_version) != cluster.engine_version:
-                raise InvalidParameterValue("Embedded Aurora does not upgrade the engine.")
-            status = cluster.status
-            super().modify_db_cluster(kwargs)
-            cluster.status = status
-            return cluster
-
     def delete_db_cluster(self, cluster_identifier: str, snapshot_name: str | None = None) -> DBCluster:
         """Possible once all instances are being deleted; the cluster goes when they have gone."""
         with self.lock:
             [cluster] = self.describe_db_clusters(cluster_identifier)
-            self._refuse_while_busy(cluster)
+            self.refuse_while_busy(cluster)
             if cluster.deletion_protection:
                 raise InvalidParameterCombination("Cannot delete protected Cluster, please disable deletion protection")
             if any(member.status != "deleting" for member in cluster.members):
@@ -221,10 +203,6 @@ class Backend(RDSBackend):
             cluster.status = "deleting"
         self.aurora.in_background(self._finish_deleting, cluster)
         return cluster
-
-    def _refuse_while_busy(self, cluster: DBCluster) -> None:
-        if cluster.status in ("creating", "deleting"):
-            raise InvalidDBClusterStateFault(f"DbCluster {cluster.resource_id} is in {cluster.status} state")
 
     def _finish_deleting(self, cluster: Cluster) -> None:
         identifier = cluster.db_cluster_identifier
@@ -283,8 +261,8 @@ class Backend(RDSBackend):
         """The server stops with the last instance of its cluster."""
         with self.lock:
             [instance] = self.describe_db_instances(db_instance_identifier)
-            if instance.status == "deleting":
-                raise RDSClientError("InvalidDBInstanceState", "Instance is already being deleted.")
+            if instance.status in ("deleting", "rebooting", "upgrading"):
+                raise RDSClientError("InvalidDBInstanceState", f"Instance is in {instance.status} state.")
             if instance.deletion_protection:
                 raise InvalidParameterCombination("Cannot delete protected DB Instance")
             instance.status = "deleting"
