@@ -21,15 +21,20 @@ from stacks.grants import (
     database,
     dead_executions,
     delete_clone,
+    delete_groups,
     function_name,
     lock,
     look_at_clusters,
+    look_at_upgrade,
+    look_at_versions,
     look_for_obstacles,
     make_clone,
+    make_groups,
     plan,
     read_dns_change,
     read_record,
     replication_secrets,
+    upgrade_clone,
     warming,
 )
 from stacks.network import Network
@@ -79,13 +84,15 @@ _forget_secret = replication_secrets("DeleteSecret")
 
 _OF_A_RELEASE = (
     Row("PlanRelease", 30, (plan, lock("PutItem", "GetItem"), look_at_clusters, read_record)),
-    Row("CheckBlue", 60, (database, look_at_clusters, look_for_obstacles)),
+    Row("CheckBlue", 60, (database, look_at_clusters, look_for_obstacles, look_at_versions)),
     Row("CreateReplicationUser", 60, (database, replication_secrets("CreateSecret", "GetSecretValue", "TagResource"))),
     Row("CreatePublications", 120, (database,)),
     Row("CreateSlots", 180, (database,)),
     Row("CloneBlue", 60, (look_at_clusters, make_clone)),
     Row("WaitForGreen", 30, (look_at_clusters,)),
     Row("AdoptClone", 120, (database,)),
+    Row("UpgradeGreen", 120, (database, look_at_clusters, look_at_versions, make_groups, upgrade_clone)),
+    Row("WaitForUpgrade", 120, (database, look_at_clusters, look_at_upgrade)),
     Row("CreateSubscriptions", 120, (database, replication_secrets("GetSecretValue"))),
     Row("CheckDrift", 120, (database,)),
     Row("WaitForCatchUp", 60, (database,)),
@@ -110,7 +117,7 @@ _OF_A_RELEASE = (
     Row("AbortSwitchover", 60, (database,)),
     Row("RestoreDns", 60, (change_record,)),
     Row("CleanUpReplication", 120, (database, _forget_secret)),
-    Row("DeleteGreen", 60, (look_at_clusters, delete_clone)),
+    Row("DeleteGreen", 60, (look_at_clusters, delete_clone, delete_groups)),
     Row("ReleaseLock", 30, (lock("DeleteItem"),)),
 )
 

@@ -26,6 +26,8 @@ class Shared:
 
 RELEASE_TAG = "bluegreen:release"  # as in bluegreen.model
 
+_MADE_BY_A_RELEASE: dict[str, object] = {"Null": {f"aws:ResourceTag/{RELEASE_TAG}": "false"}}
+
 Grant = Callable[[lambda_.Function, Shared], None]
 
 
@@ -100,8 +102,51 @@ def delete_clone(function: lambda_.Function, shared: Shared) -> None:
         function,
         ["rds:DeleteDBInstance", "rds:DeleteDBCluster", "rds:ModifyDBCluster"],
         *clusters,
-        conditions={"Null": {f"aws:ResourceTag/{RELEASE_TAG}": "false"}},
+        conditions=_MADE_BY_A_RELEASE,
     )
+
+
+def look_at_versions(function: lambda_.Function, _shared: Shared) -> None:
+    """Engine versions and the parameters of their families, which know no resource; blue's groups, of any name."""
+    groups = [_arn(function, "rds", kind, "*") for kind in ("cluster-pg", "pg")]
+    _allow(function, ["rds:DescribeDBClusterParameterGroups", "rds:DescribeDBClusterParameters"], groups[0])
+    _allow(function, ["rds:DescribeDBParameterGroups", "rds:DescribeDBParameters"], groups[1])
+    defaults = ["rds:DescribeEngineDefaultClusterParameters", "rds:DescribeEngineDefaultParameters"]
+    _allow(function, [*defaults, "rds:DescribeDBEngineVersions"], "*")
+
+
+def make_groups(function: lambda_.Function, shared: Shared) -> None:
+    """Parameter groups that are named as green is. They are looked at before they are touched: by their tags."""
+    of_clusters, of_instances = _groups(function, shared)
+    _allow(function, ["rds:AddTagsToResource", "rds:ListTagsForResource"], of_clusters, of_instances)
+    _allow(function, ["rds:CreateDBClusterParameterGroup", "rds:ModifyDBClusterParameterGroup"], of_clusters)
+    _allow(function, ["rds:CreateDBParameterGroup", "rds:ModifyDBParameterGroup"], of_instances)
+
+
+def delete_groups(function: lambda_.Function, shared: Shared) -> None:
+    """Only groups that carry the tag of a release."""
+    of_clusters, of_instances = _groups(function, shared)
+    every = [_arn(function, "rds", kind, "*") for kind in ("cluster-pg", "pg")]
+    _allow(function, ["rds:DescribeDBClusterParameterGroups"], every[0])
+    _allow(function, ["rds:DescribeDBParameterGroups"], every[1])
+    _allow(function, ["rds:ListTagsForResource"], of_clusters, of_instances)
+    _allow(function, ["rds:DeleteDBClusterParameterGroup"], of_clusters, conditions=_MADE_BY_A_RELEASE)
+    _allow(function, ["rds:DeleteDBParameterGroup"], of_instances, conditions=_MADE_BY_A_RELEASE)
+
+
+def upgrade_clone(function: lambda_.Function, shared: Shared) -> None:
+    """Modify what carries the tag of a release; the groups that it may be given are RDS's own or named as green is."""
+    of_clusters, of_instances = _groups(function, shared)
+    defaults = [_arn(function, "rds", kind, "default.*") for kind in ("cluster-pg", "pg")]
+    _allow(function, ["rds:ModifyDBCluster"], *_clusters(function, shared), conditions=_MADE_BY_A_RELEASE)
+    _allow(function, ["rds:ModifyDBCluster"], of_clusters, of_instances, *defaults)
+
+
+def look_at_upgrade(function: lambda_.Function, shared: Shared) -> None:
+    """Reboot instances that carry the tag of a release, and read what an upgrade has written."""
+    clusters = _clusters(function, shared)
+    _allow(function, ["rds:RebootDBInstance"], clusters[1], conditions=_MADE_BY_A_RELEASE)
+    _allow(function, ["rds:DescribeDBLogFiles", "rds:DownloadDBLogFilePortion"], clusters[1])
 
 
 def dead_executions(longest_timeout_s: int) -> Grant:
@@ -189,6 +234,10 @@ def _allow(
 
 def _clusters(function: lambda_.Function, shared: Shared) -> list[str]:
     return [_arn(function, "rds", kind, shared.config.cluster_pattern) for kind in ("cluster", "db")]
+
+
+def _groups(function: lambda_.Function, shared: Shared) -> list[str]:
+    return [_arn(function, "rds", kind, shared.config.cluster_pattern) for kind in ("cluster-pg", "pg")]
 
 
 def _zones(shared: Shared) -> dict[str, list[RecordConfig]]:

@@ -193,6 +193,11 @@ class Plan:
         """The number of the attempt that follows an abort; this one's own when there is none."""
         return min(self.attempt + 1, self.max_attempts)
 
+    @property
+    def modifies_green(self) -> bool:
+        """Whether green gets another engine version or other parameters than blue has."""
+        return bool(self.engine_version or self.parameters)
+
     def slot(self, database: str) -> str:
         """The replication slot of a database; slots are named per cluster, so each carries its database's place."""
         return f"{self.sql_name}_{self.databases.index(database)}"

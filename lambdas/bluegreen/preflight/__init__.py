@@ -56,7 +56,12 @@ class Report:
         if stops:
             raise BlueUnfit(_shortened(f"Blue cannot be released as it is: {tally(stops)}.\n{text_of(stops)}"))
         told = {severity: self._counts(severity) for severity in ("warning", "note")}
-        return {"inventory": self.inventory, "accepted": told["warning"], "notes": told["note"]}
+        return {
+            "inventory": self.inventory,
+            "modifies_green": plan.modifies_green,
+            "accepted": told["warning"],
+            "notes": told["note"],
+        }
 
     def stopping(self, accepted: Iterable[str]) -> list[Finding]:
         """What a release must not go on with: blockers, and warnings that are not accepted."""

@@ -1,0 +1,222 @@
+"""The engine upgrade of green, and its parameter groups: after the clone was adopted, before it subscribes to blue.
+
+Green is not production: its instances are rebooted as needed. RDS asks for an upgrade with its new groups in one
+request, and goes back to the old version by itself when it fails.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from . import parameter_groups
+from .aurora import Description, describe_cluster, describe_instances, require_green_ready
+from .errors import GreenFailed, GreenNotReady, SqlError
+from .model import Cluster, Plan
+from .parameter_groups import OF_CLUSTERS, OF_INSTANCES
+from .postgres import Databases, Session
+from .quoting import identifier
+from .replication import drop_slot
+
+UNDER_WAY_S = 20.0
+"""How long one attempt waits for RDS to begin with what it was asked for: it answers first [U]."""
+
+LOG_CHARACTERS = 3000
+"""How much of the end of an upgrade's log is told; an execution's cause may have ten times as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What green is brought to."""
+
+    version: str
+    family: str
+    is_upgrade: bool
+    """Whether it is not the version that blue has: else green only gets parameters of its own."""
+    is_major: bool
+
+
+def major(version: str) -> int:
+    """The major version of PostgreSQL.
+
+    >>> major("16.4")
+    16
+    """
+    return int(version.split(".")[0])
+
+
+def target_of(rds: Any, plan: Plan, blue: Description) -> Target:
+    """The version that green gets, blue's own when the input names none, and the family of its parameter groups."""
+    version = plan.engine_version or blue["EngineVersion"]
+    if major(version) == major(blue["EngineVersion"]):
+        family = OF_CLUSTERS.family(rds, blue["DBClusterParameterGroup"])
+        return Target(version, family, is_upgrade=version != blue["EngineVersion"], is_major=False)
+    found = describe_version(rds, blue["Engine"], version)
+    if found is None:
+        raise GreenFailed(f"RDS knows no {blue['Engine']} {version}.")
+    return Target(version, found["DBParameterGroupFamily"], is_upgrade=True, is_major=True)
+
+
+def describe_version(rds: Any, engine: str, version: str) -> Description | None:
+    """An engine version as DescribeDBEngineVersions returns it, with what it can be upgraded to."""
+    pages = rds.get_paginator("describe_db_engine_versions").paginate(Engine=engine, EngineVersion=version)
+    return next((each for page in pages for each in page["DBEngineVersions"]), None)
+
+
+def upgrade_green(
+    rds: Any, databases: Databases, plan: Plan, green: Cluster, sleep: Callable[[float], None] = time.sleep
+) -> dict[str, Any]:
+    """Asks RDS for the version and the groups, and returns when it is seen to be at work.
+
+    Only then does an available cluster of the old version mean that RDS took the upgrade back. ``GreenNotReady`` when
+    RDS did not begin; asked again, it is told again.
+    """
+    blue, described = describe_cluster(rds, plan.blue.identifier), _described(rds, plan)
+    if blue is None:
+        raise GreenFailed(f"The cluster {plan.blue.identifier} is gone.")
+    target = target_of(rds, plan, blue)
+    cluster = parameter_groups.read(rds, OF_CLUSTERS, blue["DBClusterParameterGroup"], target.family)
+    request = {"DBClusterParameterGroupName": parameter_groups.make(rds, plan, cluster, target.family, plan.parameters)}
+    left = list(cluster.left_behind.values())
+    if target.is_major:
+        instances = parameter_groups.read(rds, OF_INSTANCES, instance_group(rds, plan), target.family)
+        request["DBInstanceParameterGroupName"] = parameter_groups.make(rds, plan, instances, target.family, {})
+        left += instances.left_behind.values()
+    group = request["DBClusterParameterGroupName"]
+    if not _is_under_way(described, target, group):
+        if target.is_major:
+            drop_copied_slots(databases, plan, green)
+        _ask(rds, plan, target, request)
+        _wait_until_under_way(rds, plan, target, group, sleep)
+    return asdict(target) | {"group": group, "left_behind": left}
+
+
+def instance_group(rds: Any, plan: Plan) -> str:
+    """The parameter group of blue's writer: with a major upgrade RDS takes one for all instances."""
+    writer, *_ = describe_instances(rds, plan.blue.identifier)
+    return str(writer["DBParameterGroups"][0]["DBParameterGroupName"])
+
+
+def _described(rds: Any, plan: Plan) -> Description:
+    green = describe_cluster(rds, plan.green_identifier)
+    if green is None:
+        raise GreenFailed(f"The cluster {plan.green_identifier} is gone.")
+    return green
+
+
+def _is_under_way(green: Description, target: Target, group: str) -> bool:
+    """Whether RDS has begun with it, or is done. A group without an upgrade has to be followed by a reboot."""
+    if green["Status"] != "available":
+        return True
+    if green["EngineVersion"] != target.version or green["DBClusterParameterGroup"] != group:
+        return False
+    return target.is_upgrade or any(
+        member.get("DBClusterParameterGroupStatus") != "in-sync" for member in green.get("DBClusterMembers", [])
+    )
+
+
+def _ask(rds: Any, plan: Plan, target: Target, request: dict[str, str]) -> None:
+    version = {"EngineVersion": target.version, "AllowMajorVersionUpgrade": target.is_major}
+    try:
+        rds.modify_db_cluster(
+            DBClusterIdentifier=plan.green_identifier,
+            ApplyImmediately=True,
+            **request,
+            **(version if target.is_upgrade else {}),
+        )
+    except rds.exceptions.InvalidDBClusterStateFault as error:  # another attempt was faster
+        raise GreenNotReady(f"{plan.green_identifier} cannot be changed now.") from error
+
+
+def _wait_until_under_way(rds: Any, plan: Plan, target: Target, group: str, sleep: Callable[[float], None]) -> None:
+    pause_s, deadline = 0.1, time.monotonic() + UNDER_WAY_S
+    while not _is_under_way(_described(rds, plan), target, group):
+        if time.monotonic() > deadline:
+            if target.is_upgrade:
+                raise GreenNotReady(f"RDS has not begun to upgrade {plan.green_identifier}.")
+            return  # the group says what the one before said, or no reboot is wanted
+        sleep(pause_s)
+        pause_s = min(1.5 * pause_s, 2.0)
+
+
+def drop_copied_slots(databases: Databases, plan: Plan, green: Cluster) -> None:
+    """Drops all logical slots that green has from blue: nobody reads them, and RDS does not upgrade beside one."""
+    for row in databases.on(green, plan.home).query("logical_slots"):
+        if session := databases.find(green, row["database"]):
+            drop_slot(session, row["slot_name"])
+
+
+def require_upgraded(rds: Any, plan: Plan, target_version: str) -> Cluster:
+    """Green once it has version and groups; ``GreenNotReady`` until then. Reboots instances that wait for that.
+
+    Raises ``GreenFailed`` with the end of the upgrade's log: the clean-up takes the log away with green.
+    """
+    cluster = require_green_ready(rds, plan)
+    green = _described(rds, plan)
+    if green["EngineVersion"] != target_version:
+        if "EngineVersion" in green.get("PendingModifiedValues", {}):
+            raise GreenNotReady(f"{plan.green_identifier} is yet to be upgraded.")
+        raise GreenFailed(
+            f"RDS went back from the upgrade of {plan.green_identifier} to {target_version}; it is at"
+            f" {green['EngineVersion']} again. Put right on blue what stood in its way, and release again."
+            f" {upgrade_log(rds, plan) or 'It has left no log: see the events of the cluster.'}"
+        )
+    waiting = _awaiting_reboot(rds, plan, green)
+    for name in waiting:
+        with suppress(rds.exceptions.InvalidDBInstanceStateFault):  # another attempt was faster
+            rds.reboot_db_instance(DBInstanceIdentifier=name)
+    if waiting:
+        raise GreenNotReady(f"{', '.join(waiting)} is being rebooted for its parameters.")
+    return cluster
+
+
+def _awaiting_reboot(rds: Any, plan: Plan, green: Description) -> list[str]:
+    members = {
+        member["DBInstanceIdentifier"]
+        for member in green.get("DBClusterMembers", [])
+        if member.get("DBClusterParameterGroupStatus") == "pending-reboot"
+    }
+    instances = {
+        instance["DBInstanceIdentifier"]
+        for instance in describe_instances(rds, plan.green_identifier)
+        if any(group["ParameterApplyStatus"] == "pending-reboot" for group in instance.get("DBParameterGroups", []))
+    }
+    return sorted(members | instances)
+
+
+def upgrade_log(rds: Any, plan: Plan) -> str:
+    """The end of what the last upgrade of green has written, ``pg_upgrade_precheck.log`` for instance."""
+    files = [
+        (file["LastWritten"], instance["DBInstanceIdentifier"], file["LogFileName"])
+        for instance in describe_instances(rds, plan.green_identifier)
+        for page in rds.get_paginator("describe_db_log_files").paginate(
+            DBInstanceIdentifier=instance["DBInstanceIdentifier"], FilenameContains="pg_upgrade"
+        )
+        for file in page["DescribeDBLogFiles"]
+    ]
+    if not files:
+        return ""
+    _, instance, name = max(files)
+    portion = rds.download_db_log_file_portion(DBInstanceIdentifier=instance, LogFileName=name, NumberOfLines=100)
+    return f"The end of {name}:\n{(portion.get('LogFileData') or '')[-LOG_CHARACTERS:]}"
+
+
+def update_extensions(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, list[str]]]:
+    """Brings extensions to the version that green's new engine comes with; what PostgreSQL refuses is told."""
+
+    def update(session: Session) -> dict[str, list[str]]:
+        updated, left = [], []
+        for row in session.query("outdated_extensions"):
+            change = f"{row['name']} {row['installed']} to {row['available']}"
+            try:
+                session.run(f"ALTER EXTENSION {identifier(row['name'])} UPDATE")
+            except SqlError as error:
+                left.append(f"{change}: {error}")
+            else:
+                updated.append(change)
+        return {"updated": updated, "left": left}
+
+    return databases.each(plan.databases, lambda database: update(databases.on(green, database)))
