@@ -18,7 +18,7 @@ from local.clients.journal import Journal
 from local.clients.reconcile import reconcile
 from local.clients.sample import create_sample
 from local.clients.workload import Workload
-from local.release import POLL_S, Mail, Release, Step
+from local.release import POLL_S, Mail, Release, Step, upgrade_input
 from local.world import CLUSTER, World, world
 
 WARM_UP_WRITES = 300
@@ -27,7 +27,7 @@ WARM_UP_WRITES = 300
 TIMEOUT_S = 120.0
 
 
-def demo(console: Console, output: Path, blue_version: int, *, approve_unasked: bool) -> int:
+def demo(console: Console, output: Path, blue_version: int, green_version: int | None, *, approve_unasked: bool) -> int:
     """Runs the demo and writes ``report.json``; 0 only if the release succeeded and nothing is wrong afterwards."""
     output.mkdir(parents=True, exist_ok=True)
     journal_path = output / "journal.jsonl"
@@ -44,7 +44,11 @@ def demo(console: Console, output: Path, blue_version: int, *, approve_unasked: 
             release = Release.start(
                 running.emulator.client("stepfunctions"),
                 running.stack.outputs["StateMachineArn"],
-                {"requested_by": "the demo", "reason": "to see a release"},
+                {
+                    "requested_by": "the demo",
+                    "reason": "to see a release",
+                    **upgrade_input(blue_version, green_version),
+                },
                 running.mail_folder,
                 name=f"demo-{int(time.time())}",
             )
@@ -165,6 +169,8 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "CreateSlots": lambda s: f"{len(s['slots'])} slots",
     "WaitForGreen": lambda s: f"green answers at {s['green']['host']}",
     "AdoptClone": lambda s: f"start LSN {s['adoption']['start_lsn']}",
+    "UpgradeGreen": lambda s: f"to {s['upgrade']['version']}, {len(s['upgrade']['left_behind'])} settings left behind",
+    "WaitForUpgrade": lambda s: f"{sum(len(d['updated']) for d in s['extensions'].values())} extensions updated",
     "CheckDrift": lambda s: f"{sum(s['drift'].values())} statements repaired",
     "WaitForCatchUp": lambda s: _lags(list(s["lag"].values())),
     "WarmGreen": lambda s: (

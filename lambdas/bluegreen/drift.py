@@ -69,10 +69,11 @@ def find(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Drift]:
 
     def compare(database: str) -> Drift:
         sides = databases.on(plan.blue, database), databases.on(green, database)
-        on_blue, on_green = (fingerprint.look(side, plan, database) for side in sides)
-        found = differences(
-            fingerprint.kept(sides[1]), on_blue, on_green, is_exact=_major(sides[0]) == _major(sides[1])
+        as_cloned, on_blue, on_green = (
+            without_versions(found) if plan.engine_version else found
+            for found in (fingerprint.kept(sides[1]), *(fingerprint.look(side, plan, database) for side in sides))
         )
+        found = differences(as_cloned, on_blue, on_green, is_exact=_major(sides[0]) == _major(sides[1]))
         ignored = _CARRIED_BY_OPENING[plan.freeze_method]
         return Drift([difference for difference in found if difference.key.kind not in ignored], on_blue)
 
@@ -82,6 +83,15 @@ def find(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Drift]:
 def expected_on_green(as_cloned: Fingerprint) -> Fingerprint:
     """What green is to be: as it was cloned. What a release itself changes on green will have its place here."""
     return as_cloned
+
+
+def without_versions(found: Fingerprint) -> Fingerprint:
+    """For a green that was upgraded: its extensions are those of its engine.
+
+    >>> without_versions({Key("EXTENSION", "vector", ""): "SCHEMA public VERSION '0.8'"})
+    {Key(kind='EXTENSION', identity='vector', part_of=''): 'SCHEMA public'}
+    """
+    return {key: text.split(" VERSION ")[0] if key.kind == "EXTENSION" else text for key, text in found.items()}
 
 
 def differences(

@@ -58,6 +58,24 @@ def _record_lines(plan: Plan) -> list[str]:
     return [f"{title:<14}{line}" for title, line in zip_longest(["Record:"], lines, fillvalue="")]
 
 
+def upgrade_lines(plan: Plan, state: State) -> list[str]:
+    """What is not as on blue because the release was asked for it: engine version, parameters, extensions."""
+    if "upgrade" not in state:
+        return []
+    left = state["upgrade"]["left_behind"]
+    extensions = [(database, told) for database, told in state["extensions"].items() if any(told.values())]
+    changed = [f"  {name}: {text}" for name, told in extensions for text in told["updated"]]
+    kept = [f"  {name}: {text}" for name, told in extensions for text in told["left"]]
+    return [
+        f"Engine:       {state['upgrade']['version']}" if plan.engine_version else "Engine:       as blue's",
+        f"Parameters:   group {state['upgrade']['group']}, made after blue's",
+        *(f"  new: {name} = {value}" for name, value in plan.parameters.items()),
+        *(f"  left behind: {each}" for each in left),
+        *(["Extensions that were brought to the version of the engine:", *drift.shortened(changed)] if changed else []),
+        *(["Extensions that could not be:", *drift.shortened(kept)] if kept else []),
+    ]
+
+
 def drift_lines(databases: Databases, plan: Plan, green: Cluster) -> list[str]:
     """What the approver should know of what is not replicated: that it is the same, and what was done for that."""
     made = [
@@ -92,6 +110,7 @@ def request_text(
         f"From (blue):  {plan.blue.identifier} at {plan.blue.host}:{plan.blue.port}",
         f"To (green):   {green.identifier} at {green.host}:{green.port}",
         *_record_lines(plan),
+        *upgrade_lines(plan, state),
         "",
         "Green is in step with blue:",
     ]

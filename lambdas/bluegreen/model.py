@@ -31,6 +31,15 @@ def release_id(execution_arn: str, started_at: str) -> str:
     return f"{started:%Y%m%d-%H%M}-{hashlib.sha256(execution_arn.encode()).hexdigest()[:6]}"
 
 
+def major(version: str) -> int:
+    """The major version of PostgreSQL in a version as RDS names it.
+
+    >>> major("16.4")
+    16
+    """
+    return int(version.split(".")[0])
+
+
 Endpoint = Literal["writer", "reader"]
 """Which endpoint of a cluster is meant: the one that follows the writer, or the one that spreads over the readers."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from . import parameter_groups
 from .aurora import Description, describe_cluster, describe_instances, require_green_ready
+from .engines import Target, target_of
 from .errors import GreenFailed, GreenNotReady, SqlError
 from .model import Cluster, Plan
 from .parameter_groups import OF_CLUSTERS, OF_INSTANCES
@@ -26,44 +27,6 @@ UNDER_WAY_S = 20.0
 
 LOG_CHARACTERS = 3000
 """How much of the end of an upgrade's log is told; an execution's cause may have ten times as many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What green is brought to."""
-
-    version: str
-    family: str
-    is_upgrade: bool
-    """Whether it is not the version that blue has: else green only gets parameters of its own."""
-    is_major: bool
-
-
-def major(version: str) -> int:
-    """The major version of PostgreSQL.
-
-    >>> major("16.4")
-    16
-    """
-    return int(version.split(".")[0])
-
-
-def target_of(rds: Any, plan: Plan, blue: Description) -> Target:
-    """The version that green gets, blue's own when the input names none, and the family of its parameter groups."""
-    version = plan.engine_version or blue["EngineVersion"]
-    if major(version) == major(blue["EngineVersion"]):
-        family = OF_CLUSTERS.family(rds, blue["DBClusterParameterGroup"])
-        return Target(version, family, is_upgrade=version != blue["EngineVersion"], is_major=False)
-    found = describe_version(rds, blue["Engine"], version)
-    if found is None:
-        raise GreenFailed(f"RDS knows no {blue['Engine']} {version}.")
-    return Target(version, found["DBParameterGroupFamily"], is_upgrade=True, is_major=True)
-
-
-def describe_version(rds: Any, engine: str, version: str) -> Description | None:
-    """An engine version as DescribeDBEngineVersions returns it, with what it can be upgraded to."""
-    pages = rds.get_paginator("describe_db_engine_versions").paginate(Engine=engine, EngineVersion=version)
-    return next((each for page in pages for each in page["DBEngineVersions"]), None)
 
 
 def upgrade_green(
