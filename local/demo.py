@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,9 @@ def _decide(console: Console, status: Status, mail: Mail, *, approve_unasked: bo
 
 def line(step: Step) -> str:
     """How a state is shown once it has passed."""
-    figure = FIGURES[step.name](step.result) if step.name in FIGURES else ""
+    figure = ""
+    with suppress(KeyError):  # of a state that failed, or has nothing to show
+        figure = FIGURES[step.name](step.result)
     waited = f"asked {step.attempts + 1} times" if step.attempts else ""
     details = ", ".join(filter(None, (figure, waited)))
     return f"  {step.name:22} {step.duration_s or 0:7.2f} s  [dim]{escape(details)}[/dim]"

@@ -62,15 +62,16 @@ def upgrade_lines(plan: Plan, state: State) -> list[str]:
     """What is not as on blue because the release was asked for it: engine version, parameters, extensions."""
     if "upgrade" not in state:
         return []
-    left = state["upgrade"]["left_behind"]
+    made = state["upgrade"]
+    engine = f"{made['version']}, upgraded from {made['was']}" if made["is_upgrade"] else f"{made['was']}, as blue's"
     extensions = [(database, told) for database, told in state["extensions"].items() if any(told.values())]
     changed = [f"  {name}: {text}" for name, told in extensions for text in told["updated"]]
     kept = [f"  {name}: {text}" for name, told in extensions for text in told["left"]]
     return [
-        f"Engine:       {state['upgrade']['version']}" if plan.engine_version else "Engine:       as blue's",
-        f"Parameters:   group {state['upgrade']['group']}, made after blue's",
+        f"Engine:       {engine}",
+        f"Parameters:   group {made['group']}, after blue's",
         *(f"  new: {name} = {value}" for name, value in plan.parameters.items()),
-        *(f"  left behind: {each}" for each in left),
+        *(f"  left behind: {each}" for each in made["left_behind"]),
         *(["Extensions that were brought to the version of the engine:", *drift.shortened(changed)] if changed else []),
         *(["Extensions that could not be:", *drift.shortened(kept)] if kept else []),
     ]

@@ -54,7 +54,7 @@ def upgrade_green(
             drop_copied_slots(databases, plan, green)
         _ask(rds, plan, target, request)
         _wait_until_under_way(rds, plan, target, group, sleep)
-    return asdict(target) | {"group": group, "left_behind": left}
+    return asdict(target) | {"was": blue["EngineVersion"], "group": group, "left_behind": left}
 
 
 def instance_group(rds: Any, plan: Plan) -> str:

@@ -37,6 +37,9 @@ WITHOUT_RESOURCE = {
     "logs:DescribeResourcePolicies": "no resource types; how Step Functions sends its log",
     "rds:DescribeAccountAttributes": "no resource types",
     "rds:DescribeOrderableDBInstanceOptions": "no resource types",
+    "rds:DescribeDBEngineVersions": "no resource types",
+    "rds:DescribeEngineDefaultClusterParameters": "no resource types",
+    "rds:DescribeEngineDefaultParameters": "no resource types",
     "ec2:DescribeSecurityGroupRules": "no resource types that a read could be limited by",
     "logs:DescribeLogGroups": "asked for all groups; how Step Functions sends its log",
 }
@@ -207,7 +210,7 @@ def test_each_zone_has_a_statement_of_its_own_for_its_records(block: dict[str, A
     }
 
 
-@pytest.mark.parametrize("action", ["rds:DeleteDBCluster", "rds:DeleteDBInstance", "rds:ModifyDBCluster"])
+@pytest.mark.parametrize("action", ["rds:DeleteDBCluster", "rds:DeleteDBInstance"])
 def test_only_what_a_release_has_made_can_be_deleted_and_by_one_step(assembly: Assembly, action: str) -> None:
     deleting = granted(assembly, action)
     assert set(deleting) == {"DeleteGreen"}
@@ -215,6 +218,38 @@ def test_only_what_a_release_has_made_can_be_deleted_and_by_one_step(assembly: A
     assert {resource.rsplit(":", 2)[1] for resource in statement["Resource"]} == {"cluster", "db"}
     assert all(resource.endswith(":shop-*") for resource in statement["Resource"])
     assert statement["Condition"] == {"Null": {"aws:ResourceTag/bluegreen:release": "false"}}
+
+
+ONLY_TAGGED = {"Null": {"aws:ResourceTag/bluegreen:release": "false"}}
+
+
+def test_only_what_a_release_has_made_can_be_modified_rebooted_and_given_groups(assembly: Assembly) -> None:
+    for state, statement in granted(assembly, "rds:RebootDBInstance").items():
+        assert (state, statement["Condition"]) == ("WaitForUpgrade", ONLY_TAGGED)
+    for state in ("UpgradeGreen", "DeleteGreen"):
+        for statement in assembly.allowed(state):
+            if "rds:ModifyDBCluster" not in statement["Action"]:
+                continue
+            kinds = {resource.rsplit(":", 2)[1] for resource in statement["Resource"]}
+            if kinds <= {"cluster", "db"}:
+                assert statement["Condition"] == ONLY_TAGGED
+            else:
+                names = {resource.rsplit(":", 1)[1] for resource in statement["Resource"]}
+                assert (kinds, names) == ({"cluster-pg", "pg"}, {"shop-*", "default.*"})
+    modifying = {
+        state
+        for state in STATES
+        for statement in assembly.allowed(state)
+        if {"rds:ModifyDBCluster", "rds:ModifyDBClusterParameterGroup"} & set(statement["Action"])
+    }
+    assert modifying == {"UpgradeGreen", "DeleteGreen"}
+
+
+@pytest.mark.parametrize("action", ["rds:DeleteDBClusterParameterGroup", "rds:DeleteDBParameterGroup"])
+def test_only_parameter_groups_that_a_release_has_made_can_be_deleted(assembly: Assembly, action: str) -> None:
+    (found,) = granted(assembly, action).items()
+    assert (found[0], found[1]["Condition"]) == ("DeleteGreen", ONLY_TAGGED)
+    assert all(resource.endswith(":shop-*") for resource in found[1]["Resource"])
 
 
 def test_the_tag_of_what_may_be_deleted_is_the_one_that_releases_put_on() -> None:
@@ -270,4 +305,5 @@ def test_preflight_counts_the_functions_that_keep_sessions_on_blue() -> None:
     """From the first that does to the opening; those that compare chunks are counted by ``verify_workers``."""
     rows = [row for row in FUNCTIONS if database in row.grants]
     until_open = [row.state for row in rows][: [row.state for row in rows].index("OpenGreen") + 1]
-    assert len(set(until_open) - {"CompareChunks"}) == SESSIONS_PER_DATABASE
+    on_green_only = {"UpgradeGreen", "WaitForUpgrade"}
+    assert len(set(until_open) - {"CompareChunks"} - on_green_only) == SESSIONS_PER_DATABASE
