@@ -71,6 +71,14 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
     locks = running.emulator.client("dynamodb").scan(TableName=running.stack.outputs["LockTableName"])["Items"]
     clusters = running.emulator.client("rds").describe_db_clusters()["DBClusters"]
     secrets = running.emulator.client("secretsmanager").list_secrets()["SecretList"]
+    rds = running.emulator.client("rds")
+    groups = {
+        *(
+            each["DBClusterParameterGroupArn"]
+            for each in rds.describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
+        ),
+        *(each["DBParameterGroupArn"] for each in rds.describe_db_parameter_groups()["DBParameterGroups"]),
+    }
     roles = "SELECT rolname, rolcanlogin FROM pg_roles ORDER BY 1"
     return {
         "slots": server.execute("postgres", "SELECT slot_name FROM pg_replication_slots"),
@@ -80,6 +88,7 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
         "locks": locks,
         "clusters": sorted(cluster["DBClusterIdentifier"] for cluster in clusters),
         "instances": len(running.emulator.client("rds").describe_db_instances()["DBInstances"]),
+        "parameter_groups": sorted(group for group in groups if ":default." not in group),
         "secrets": sorted(secret["Name"] for secret in secrets),
         "records": records(running),
     }

@@ -27,6 +27,9 @@ _SLOTS_SURVIVE_FROM = 17
 """From this version on pg_upgrade takes logical slots along; of an older one RDS refuses to upgrade while one is there
 (Aurora User Guide, "Managing logical replication slots for Aurora PostgreSQL")."""
 
+_LEAST_S = 1.0
+"""An upgrade lasts for minutes on RDS, so that whoever asks every few seconds sees it at work; also one that fails."""
+
 
 class UpgradingBackend(RDSBackend):
     """What `local.aws.seams.rds.Backend` does about versions and parameter groups of clusters that exist."""
@@ -99,7 +102,7 @@ class UpgradingBackend(RDSBackend):
         """For a moment the cluster is available still, as it may be on RDS."""
         if not self.aurora.pause(self.aurora.latency_s / 4):
             return
-        identifier, deadline = cluster.db_cluster_identifier, time.monotonic() + self.aurora.latency_s
+        identifier, deadline = cluster.db_cluster_identifier, time.monotonic() + max(_LEAST_S, self.aurora.latency_s)
         with self.lock:
             cluster.pending_modified_values = {}
             self._set_status(cluster, "upgrading")
