@@ -88,7 +88,7 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
         "locks": locks,
         "clusters": sorted(cluster["DBClusterIdentifier"] for cluster in clusters),
         "instances": len(running.emulator.client("rds").describe_db_instances()["DBInstances"]),
-        "parameter_groups": sorted(group for group in groups if ":default." not in group),
+        "parameter_groups": sorted(group.split(":", 5)[5] for group in groups if ":default." not in group),
         "secrets": sorted(secret["Name"] for secret in secrets),
         "records": records(running),
     }

@@ -74,7 +74,7 @@ class UpgradingBackend(RDSBackend):
             cluster.status = status
             if cluster.parameter_group != before:
                 cluster.awaiting_reboot = frozenset(member.db_instance_identifier for member in cluster.members)
-            if version != cluster.engine_version:
+            if version != cluster.engine_version and not cluster.pending_modified_values:
                 cluster.pending_modified_values = {"EngineVersion": version}
                 self.aurora.in_background(self._upgrade, cluster, version, group, of_instances)
             return cluster
