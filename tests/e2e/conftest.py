@@ -79,7 +79,7 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
         ),
         *(each["DBParameterGroupArn"] for each in rds.describe_db_parameter_groups()["DBParameterGroups"]),
     }
-    roles = "SELECT rolname, rolcanlogin FROM pg_roles ORDER BY 1"
+    roles = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"
     return {
         "slots": server.execute("postgres", "SELECT slot_name FROM pg_replication_slots"),
         "roles": server.execute("postgres", roles),
