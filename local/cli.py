@@ -38,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
     version.add_argument(
         "--blue-version", type=int, default=16, choices=(15, 16, 18), help="PostgreSQL of blue (default: %(default)s)"
     )
+    version.add_argument(
+        "--green-version", type=int, choices=(16, 18), help="PostgreSQL that green is upgraded to (default: blue's)"
+    )
 
     watch = commands.add_parser(
         "demo",
@@ -128,6 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
                 console,
                 options.output,
                 options.blue_version,
+                options.green_version,
                 approve_unasked=options.yes,
                 changes=options.changes,
             )
@@ -148,6 +152,8 @@ class UsageError(Exception):
 
 
 def _require_sense(options: argparse.Namespace) -> None:
+    if options.green_version and options.green_version < options.blue_version:
+        raise UsageError(f"--green-version {options.green_version}: older than --blue-version {options.blue_version}")
     if options.command != "up":
         return
     into = options.into or options.databases[0]

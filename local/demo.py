@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from local.clients.journal import Journal
 from local.clients.reconcile import reconcile
 from local.clients.sample import create_sample
 from local.clients.workload import Workload
-from local.release import POLL_S, Mail, Release, Step
+from local.release import POLL_S, Mail, Release, Step, upgrade_input
 from local.world import CLUSTER, World, world
 
 WARM_UP_WRITES = 300
@@ -44,6 +45,7 @@ def demo(
     console: Console,
     output: Path,
     blue_version: int,
+    green_version: int | None,
     *,
     approve_unasked: bool,
     changes: Sequence[Path] | None = None,
@@ -68,6 +70,7 @@ def demo(
                     "requested_by": "the demo",
                     "reason": "to see a release",
                     "changes": put_changes(running, changes),
+                    **upgrade_input(blue_version, green_version),
                 },
                 running.mail_folder,
                 name=f"demo-{int(time.time())}",
@@ -171,7 +174,9 @@ def _decide(console: Console, status: Status, mail: Mail, *, approve_unasked: bo
 
 def line(step: Step) -> str:
     """How a state is shown once it has passed."""
-    figure = FIGURES[step.name](step.result) if step.name in FIGURES else ""
+    figure = ""
+    with suppress(KeyError):  # of a state that failed, or has nothing to show
+        figure = FIGURES[step.name](step.result)
     waited = f"asked {step.attempts + 1} times" if step.attempts else ""
     details = ", ".join(filter(None, (figure, waited)))
     return f"  {step.name:22} {step.duration_s or 0:7.2f} s  [dim]{escape(details)}[/dim]"
@@ -198,6 +203,8 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "WaitForGreen": lambda s: f"green answers at {s['green']['host']}",
     "AdoptClone": lambda s: f"start LSN {s['adoption']['start_lsn']}",
     "ApplyChanges": lambda s: _ran(s["applied_changes"]["scripts"]),
+    "UpgradeGreen": lambda s: f"to {s['upgrade']['version']}, {len(s['upgrade']['left_behind'])} settings left behind",
+    "WaitForUpgrade": lambda s: f"{sum(len(d['updated']) for d in s['extensions'].values())} extensions updated",
     "CheckDrift": lambda s: f"{sum(s['drift'].values())} statements repaired",
     "WaitForCatchUp": lambda s: _lags(list(s["lag"].values())),
     "WarmGreen": lambda s: (

@@ -13,6 +13,8 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
 
+from local.postgres.binaries import full_version
+
 POLL_S = 0.05
 _TOKEN = re.compile(r"--task-token (\S+)")
 
@@ -163,6 +165,11 @@ class Release:
         if "error" not in described:
             return ""
         return f"{described['error']}: {_message(described.get('cause', ''))}"
+
+
+def upgrade_input(blue_version: int, green_version: int | None) -> dict[str, str]:
+    """What the input of a release says of the engine: nothing when green is to be as blue is."""
+    return {} if green_version in (None, blue_version) else {"engine_version": full_version(green_version)}
 
 
 class ReleaseEnded(Exception):

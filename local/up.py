@@ -10,6 +10,7 @@ from urllib.parse import quote
 from rich.console import Console
 
 from local.postgres import psqlfile
+from local.release import upgrade_input
 from local.world import World, world
 
 
@@ -26,10 +27,15 @@ def up(console: Console, options: argparse.Namespace) -> int:
         for path in options.load:
             console.print(f"[dim]loading {path} into {into} …[/dim]")
             psqlfile.load(running.blue, into, path, "postgres", running.aurora.master_password)
-        print(json.dumps(description(running, options.databases)), flush=True)
+        print(json.dumps(description(running, options.databases) | input_of(options)), flush=True)
         console.print("Ready. Interrupt (Ctrl-C) to stop; nothing is left behind.")
         threading.Event().wait()
     return 0
+
+
+def input_of(options: argparse.Namespace) -> dict[str, object]:
+    """The input with which a release upgrades green, to be given to ``start-execution``."""
+    return {"input": upgrade_input(options.blue_version, options.green_version)}
 
 
 def description(running: World, databases: tuple[str, ...]) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import aws_cdk as cdk
@@ -175,6 +175,48 @@ def delete_clone(function: lambda_.Function, shared: Shared) -> None:
     _allow(function, actions, *clusters, whole, conditions=_OF_A_RELEASE)
 
 
+def look_at_versions(function: lambda_.Function, shared: Shared) -> None:
+    """Engine versions and the parameters of their families, which know no resource; blue's groups, of any name."""
+    of_clusters, of_instances = (_everywhere(function, shared, "*", kind) for kind in ("cluster-pg", "pg"))
+    _allow(function, ["rds:DescribeDBClusterParameterGroups", "rds:DescribeDBClusterParameters"], *of_clusters)
+    _allow(function, ["rds:DescribeDBParameterGroups", "rds:DescribeDBParameters"], *of_instances)
+    defaults = ["rds:DescribeEngineDefaultClusterParameters", "rds:DescribeEngineDefaultParameters"]
+    _allow(function, [*defaults, "rds:DescribeDBEngineVersions"], "*")
+
+
+def make_groups(function: lambda_.Function, shared: Shared) -> None:
+    """Parameter groups that are named as green is. They are looked at before they are touched: by their tags."""
+    of_clusters, of_instances = _groups(function, shared)
+    _allow(function, ["rds:AddTagsToResource", "rds:ListTagsForResource"], *of_clusters, *of_instances)
+    _allow(function, ["rds:CreateDBClusterParameterGroup", "rds:ModifyDBClusterParameterGroup"], *of_clusters)
+    _allow(function, ["rds:CreateDBParameterGroup", "rds:ModifyDBParameterGroup"], *of_instances)
+
+
+def delete_groups(function: lambda_.Function, shared: Shared) -> None:
+    """Only groups that carry the tag of a release."""
+    of_clusters, of_instances = _groups(function, shared)
+    _allow(function, ["rds:DescribeDBClusterParameterGroups"], *_everywhere(function, shared, "*", "cluster-pg"))
+    _allow(function, ["rds:DescribeDBParameterGroups"], *_everywhere(function, shared, "*", "pg"))
+    _allow(function, ["rds:ListTagsForResource"], *of_clusters, *of_instances)
+    _allow(function, ["rds:DeleteDBClusterParameterGroup"], *of_clusters, conditions=_OF_A_RELEASE)
+    _allow(function, ["rds:DeleteDBParameterGroup"], *of_instances, conditions=_OF_A_RELEASE)
+
+
+def upgrade_clone(function: lambda_.Function, shared: Shared) -> None:
+    """Modify what carries the tag of a release; the groups that it may be given are RDS's own or named as green is."""
+    names = (shared.config.cluster_pattern, "default.*")
+    groups = [_arn(function, "rds", kind, name) for name in names for kind in ("cluster-pg", "pg")]
+    _allow(function, ["rds:ModifyDBCluster"], *_clusters(function, shared), conditions=_OF_A_RELEASE)
+    _allow(function, ["rds:ModifyDBCluster"], *groups)
+
+
+def look_at_upgrade(function: lambda_.Function, shared: Shared) -> None:
+    """Reboot instances that carry the tag of a release, and read what an upgrade has written."""
+    clusters = _clusters(function, shared)
+    _allow(function, ["rds:RebootDBInstance"], clusters[1], conditions=_OF_A_RELEASE)
+    _allow(function, ["rds:DescribeDBLogFiles", "rds:DownloadDBLogFilePortion"], clusters[1])
+
+
 def dead_executions(longest_timeout_s: int) -> Grant:
     """How an execution of the release's machine ended; and by when no function that it had called can be running.
 
@@ -300,6 +342,11 @@ def _pass_roles(function: lambda_.Function) -> None:
     roles = cdk.Stack.of(function).format_arn(service="iam", region="", resource="role", resource_name="*")
     services = ["rds.amazonaws.com", "monitoring.rds.amazonaws.com"]
     _allow(function, ["iam:PassRole"], roles, conditions={"StringEquals": {"iam:PassedToService": services}})
+
+
+def _groups(function: lambda_.Function, shared: Shared) -> Iterator[list[str]]:
+    """Parameter groups of clusters, and of instances, that are named as green is, in all Regions."""
+    return (_everywhere(function, shared, shared.config.cluster_pattern, kind) for kind in ("cluster-pg", "pg"))
 
 
 def _zones(records: Sequence[RecordConfig]) -> dict[str, list[RecordConfig]]:

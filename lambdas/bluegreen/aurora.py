@@ -89,11 +89,15 @@ def clone_blue(rds: Any, plan: Plan) -> Cluster:
     return endpoint(green)
 
 
-def make_instances(rds: Any, plan: Plan, source: str) -> None:
-    """Makes the instances of an available cluster of green's after those of a cluster of blue's in the same Region."""
+def make_instances(rds: Any, plan: Plan, source: str, group: str = "") -> None:
+    """Makes the instances of an available cluster of green's after those of a cluster of blue's in the same Region.
+
+    With ``group`` they get that parameter group, and not blue's.
+    """
     existing = {instance["DBInstanceIdentifier"] for instance in describe_instances(rds, plan.green_identifier)}
     for number, template in enumerate(describe_instances(rds, source), start=1):
         request = mirroring.instance_request(template, plan, number)
+        request |= {"DBParameterGroupName": group} if group else {}
         if request["DBInstanceIdentifier"] not in existing:
             with suppress(rds.exceptions.DBInstanceAlreadyExistsFault):  # by another attempt, at the same time
                 rds.create_db_instance(**request)
@@ -110,7 +114,7 @@ def require_mirror(rds: Any, plan: Plan, source: str) -> Description:
     require_available("Cluster", plan.green_identifier, made["Status"])
     for instance in describe_instances(rds, plan.green_identifier):
         require_available("Instance", instance["DBInstanceIdentifier"], instance["DBInstanceStatus"])
-    if given := mirroring.settle(rds, blue, made):
+    if given := mirroring.settle(rds, plan, blue, made):
         raise GreenNotReady(f"{plan.green_identifier} was given {', '.join(given)} of {source} just now.")
     return made
 

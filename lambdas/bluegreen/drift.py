@@ -70,10 +70,16 @@ def find(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Drift]:
 
     def compare(database: str) -> Drift:
         sides = databases.on(plan.blue, database), databases.on(green, database)
-        on_blue, on_green = (fingerprint.look(side, plan, database) for side in sides)
+        as_cloned, on_blue, on_green, before, after = (
+            without_versions(found) if plan.engine_version else found
+            for found in (
+                fingerprint.kept(sides[1]),
+                *(fingerprint.look(side, plan, database) for side in sides),
+                *(fingerprint.kept(sides[1], stage) for stage in ("before", "after")),
+            )
+        )
         is_exact = _major(sides[0]) == _major(sides[1])
-        made = made_on_green(*(fingerprint.kept(sides[1], stage) for stage in ("before", "after")))
-        found = differences(fingerprint.kept(sides[1]), on_blue, on_green, made, is_exact=is_exact)
+        found = differences(as_cloned, on_blue, on_green, made_on_green(before, after), is_exact=is_exact)
         ignored = _CARRIED_BY_OPENING[plan.freeze_method]
         return Drift([difference for difference in found if difference.key.kind not in ignored], on_blue)
 
@@ -92,6 +98,15 @@ def made_on_green(before: Fingerprint, after: Fingerprint) -> Made:
     [(None, 'text')]
     """
     return {key: (before.get(key), after.get(key)) for key in before | after if before.get(key) != after.get(key)}
+
+
+def without_versions(found: Fingerprint) -> Fingerprint:
+    """For a green that was upgraded: its extensions are those of its engine.
+
+    >>> without_versions({Key("EXTENSION", "vector", ""): "SCHEMA public VERSION '0.8'"})
+    {Key(kind='EXTENSION', identity='vector', part_of=''): 'SCHEMA public'}
+    """
+    return {key: text.split(" VERSION ")[0] if key.kind == "EXTENSION" else text for key, text in found.items()}
 
 
 def differences(

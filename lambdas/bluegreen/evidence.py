@@ -72,6 +72,25 @@ def secondary_lines(databases: Databases, plan: Plan, green: Cluster) -> list[st
     return [f"Green's secondaries are in step: {said}."]
 
 
+def upgrade_lines(plan: Plan, state: State) -> list[str]:
+    """What is not as on blue because the release was asked for it: engine version, parameters, extensions."""
+    if "upgrade" not in state:
+        return []
+    made = state["upgrade"]
+    engine = f"{made['version']}, upgraded from {made['was']}" if made["is_upgrade"] else f"{made['was']}, as blue's"
+    extensions = [(database, told) for database, told in state["extensions"].items() if any(told.values())]
+    changed = [f"  {name}: {text}" for name, told in extensions for text in told["updated"]]
+    kept = [f"  {name}: {text}" for name, told in extensions for text in told["left"]]
+    return [
+        f"Engine:       {engine}",
+        f"Parameters:   group {made['group']}, after blue's",
+        *(f"  new: {name} = {value}" for name, value in plan.parameters.items()),
+        *(f"  left behind: {each}" for each in made["left_behind"]),
+        *(["Extensions that were brought to the version of the engine:", *drift.shortened(changed)] if changed else []),
+        *(["Extensions that could not be:", *drift.shortened(kept)] if kept else []),
+    ]
+
+
 def drift_lines(databases: Databases, plan: Plan, green: Cluster) -> list[str]:
     """What the approver should know of what is not replicated: that it is the same, and what was done for that."""
     made = [
@@ -106,6 +125,7 @@ def request_text(
         f"From (blue):  {plan.blue.identifier} at {plan.blue.host}:{plan.blue.port}",
         f"To (green):   {green.identifier} at {green.host}:{green.port}",
         *_record_lines(plan),
+        *upgrade_lines(plan, state),
         "",
         "Green is in step with blue:",
     ]

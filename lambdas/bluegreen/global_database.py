@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import mirroring
+from . import mirroring, upgrade
 from .aurora import Description, describe_cluster, make_instances, require_available, require_mirror
+from .engines import target_of
 from .errors import BlueNotFound, GreenFailed, GreenNotReady, ReplicationLagging
 from .model import Cluster, Plan, RecordKey, Secondary
 from .postgres import Databases
@@ -114,12 +115,18 @@ def create_global_cluster(rds: Any, plan: Plan) -> str:
 def create_secondary(rds: Clients, plan: Plan, secondary: Secondary) -> None:
     """Makes green's secondary in a Region after blue's there, and its instances as soon as it can take them."""
     there = rds(secondary.region)
-    made = describe_cluster(there, plan.green_identifier)
+    made, source = describe_cluster(there, plan.green_identifier), describe_cluster(there, secondary.identifier)
+    if source is None:
+        raise GreenFailed(f"The cluster {secondary.identifier} is gone.")
+    groups: dict[str, str] = {}
+    if plan.has_own_groups:
+        groups, _ = upgrade.make_groups(there, plan, source, target_of(there, plan, source))
+    of_instances = groups.pop("DBInstanceParameterGroupName", "")
     if made is None:
-        source, green = describe_cluster(there, secondary.identifier), describe_cluster(rds(), plan.green_identifier)
-        if source is None or green is None:
-            raise GreenFailed(f"The cluster {plan.green_identifier if source else secondary.identifier} is gone.")
-        request = mirroring.secondary_request(source, plan, green["EngineVersion"])
+        green = describe_cluster(rds(), plan.green_identifier)
+        if green is None:
+            raise GreenFailed(f"The cluster {plan.green_identifier} is gone.")
+        request = mirroring.secondary_request(source, plan, green["EngineVersion"]) | groups
         busy = (there.exceptions.InvalidGlobalClusterStateFault, there.exceptions.InvalidDBClusterStateFault)
         try:
             made = there.create_db_cluster(**request)["DBCluster"]
@@ -127,7 +134,7 @@ def create_secondary(rds: Clients, plan: Plan, secondary: Secondary) -> None:
             raise GreenNotReady(f"The secondary in {secondary.region} cannot be made yet.") from error
     require_available("Cluster", f"{plan.green_identifier} in {secondary.region}", made["Status"])
     with suppress(there.exceptions.DBInstanceAlreadyExistsFault):
-        make_instances(there, plan, secondary.identifier)
+        make_instances(there, plan, secondary.identifier, of_instances)
 
 
 def require_secondary_ready(rds: Clients, plan: Plan, secondary: Secondary) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -53,7 +53,7 @@ def instance_request(source: Description, plan: Plan, number: int) -> dict[str, 
     }
 
 
-def changes(source: Description, made: Description) -> dict[str, Any]:
+def changes(source: Description, made: Description, but: Collection[str] = ()) -> dict[str, Any]:
     """What ModifyDBCluster has to be asked so that a cluster that was made is as its source; empty when it is.
 
     What blue does not have is not compared, nor is "off" told from "not there": RDS returns either.
@@ -61,7 +61,7 @@ def changes(source: Description, made: Description) -> dict[str, Any]:
     differing = {
         name
         for name, way in CLUSTER.items()
-        if isinstance(way, Passed) and MODIFY in way.requests and source.get(name) is not None
+        if isinstance(way, Passed) and MODIFY in way.requests and source.get(name) is not None and name not in but
         if _comparable(way, source[name]) != _comparable(way, made.get(name))
     }
     for together in (_INSIGHTS, _MONITORING):
@@ -74,14 +74,14 @@ def _comparable(way: Passed, value: Any) -> Any:
     return (way.read(value) if value is not None else None) or None
 
 
-def settle(rds: Any, source: Description, made: Description) -> list[str]:
+def settle(rds: Any, plan: Plan, source: Description, made: Description) -> list[str]:
     """Gives an available cluster what it can be given only now; returns what it was, nothing when it had all of it.
 
     It can be asked as often as one likes: what is there is not given again.
     """
     identifier = made["DBClusterIdentifier"]
     given = []
-    if asked := changes(source, made):
+    if asked := changes(source, made, ["DBClusterParameterGroup"] if plan.has_own_groups else []):
         rds.modify_db_cluster(DBClusterIdentifier=identifier, ApplyImmediately=True, **asked)
         given += sorted(asked)
     there = {(role["RoleArn"], role.get("FeatureName")) for role in made.get("AssociatedRoles", [])}

@@ -31,6 +31,15 @@ def release_id(execution_arn: str, started_at: str) -> str:
     return f"{started:%Y%m%d-%H%M}-{hashlib.sha256(execution_arn.encode()).hexdigest()[:6]}"
 
 
+def major(version: str) -> int:
+    """The major version of PostgreSQL in a version as RDS names it.
+
+    >>> major("16.4")
+    16
+    """
+    return int(version.split(".")[0])
+
+
 Endpoint = Literal["writer", "reader"]
 """Which endpoint of a cluster is meant: the one that follows the writer, or the one that spreads over the readers."""
 
@@ -180,6 +189,11 @@ class Plan:
         return asdict(self) | lists
 
     @property
+    def has_own_groups(self) -> bool:
+        """Whether green's parameter groups are its own, and not blue's."""
+        return bool(self.engine_version or self.parameters)
+
+    @property
     def home(self) -> str:
         """The database that holds what concerns the whole cluster: the freeze record and the opening."""
         return self.databases[0]
@@ -213,6 +227,11 @@ class Plan:
     def next_attempt(self) -> int:
         """The number of the attempt that follows an abort; this one's own when there is none."""
         return min(self.attempt + 1, self.max_attempts)
+
+    @property
+    def modifies_green(self) -> bool:
+        """Whether green gets another engine version or other parameters than blue has."""
+        return bool(self.engine_version or self.parameters)
 
     def slot(self, database: str) -> str:
         """The replication slot of a database; slots are named per cluster, so each carries its database's place."""

@@ -176,24 +176,26 @@ def drop_slots(databases: Databases, plan: Plan, cluster: Cluster) -> None:
         session = databases.find(cluster, database)
         if session is not None:
             for slot in (plan.slot(database), plan.recorder(database)):
-                drop(session, slot)
-
-    def drop(session: Session, slot: str) -> None:
-        deadline = time.monotonic() + SLOT_RELEASE_TIMEOUT_S
-        while True:
-            session.query("end_walsender", slot=slot)
-            try:
-                session.query("drop_slot", slot=slot)
-            except SqlError as error:
-                if error.sqlstate == UNDEFINED_OBJECT:
-                    return  # a second attempt of this step was faster
-                if error.sqlstate != OBJECT_IN_USE or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-            else:
-                return
+                drop_slot(session, slot)
 
     databases.each(plan.databases, drop_of)
+
+
+def drop_slot(session: Session, slot: str) -> None:
+    """Drops a slot, ending whoever still reads it; nothing happens when it is gone."""
+    deadline = time.monotonic() + SLOT_RELEASE_TIMEOUT_S
+    while True:
+        session.query("end_walsender", slot=slot)
+        try:
+            session.query("drop_slot", slot=slot)
+        except SqlError as error:
+            if error.sqlstate == UNDEFINED_OBJECT:
+                return  # a second attempt of this step was faster
+            if error.sqlstate != OBJECT_IN_USE or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def drop_publications(databases: Databases, plan: Plan, cluster: Cluster) -> None:

@@ -97,26 +97,36 @@ def usable_binaries(version: int) -> Path:
     return copy / found.name
 
 
-def run_program(version: int, program: str, *arguments: str | Path, stdin: str = "") -> None:
+@cache
+def full_version(version: int) -> str:
+    """The minor version that is here of a major one, as RDS names versions: `16.14`."""
+    told = subprocess.run(
+        [usable_binaries(version) / "postgres", "--version"], capture_output=True, check=True, text=True
+    )
+    return told.stdout.split()[2]
+
+
+def run_program(version: int, program: str, *arguments: str | Path, stdin: str = "", cwd: str | Path = "/") -> None:
     """Run a program of PostgreSQL as the servers' account, with none of the caller's PGHOST and the like."""
     done = subprocess.run(
         [str(usable_binaries(version) / program), *map(str, arguments)],
         input=stdin,
         env={"PATH": os.defpath, "LC_ALL": "C"},
-        cwd="/",
+        cwd=cwd,
         text=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         check=False,
         start_new_session=True,
         **server_account(),
     )
     if done.returncode:
-        raise ServerError(f"{program} of PostgreSQL {version} failed ({done.returncode}): {done.stderr[-2000:]}")
+        raise ServerError(f"{program} of PostgreSQL {version} failed ({done.returncode}): {done.stdout[-2000:]}")
 
 
 @cache
-def template(version: int) -> Path:
-    """A data folder to copy new servers from, made once: initdb takes ten times as long as the copy.
+def blank(version: int) -> Path:
+    """A data folder as initdb makes it, made once, with the function of Aurora: what pg_upgrade wants to upgrade into.
 
     The functions go into all three databases, template0 too, since pg_upgrade makes its databases from that one.
     Checksums are on in every version, so that pg_upgrade finds no difference (initdb of 18 has them on by default),
@@ -125,17 +135,40 @@ def template(version: int) -> Path:
     folder = _scratch() / f"template-{version}"
     folder.mkdir()
     give_to_server_account(folder)
-    data = folder / "data"
+    data = folder / "blank"
     options = ["--no-sync", "--no-instructions", "--data-checksums", "--encoding=UTF8", "--locale=C", "--wal-segsize=4"]
     run_program(version, "initdb", "--pgdata", data, "--username=rdsadmin", "--auth=trust", *options)
     made = int((data / "PG_VERSION").read_text())
     if made != version:
         raise ServerError(f"{find_binaries(version)} was to hold PostgreSQL {version} and holds {made}")
-    newer = {15: "pg_checkpoint", 16: "pg_create_subscription"}
-    groups = [name for since, name in newer.items() if version >= since]
-    roles = _ROLES + "".join(f"GRANT {name} TO rds_superuser WITH ADMIN OPTION;" for name in groups)
-    for database, sql in {"template0": "", "postgres": "", "template1": roles}.items():
-        # a single-user backend takes one statement per line
-        lines = "\n".join(" ".join(statement.split()) for statement in [_FUNCTION, _GLOBAL_STATUS, *sql.split(";")])
-        run_program(version, "postgres", "--single", "-D", data, database, stdin=lines)
+    for database in ("template0", "postgres", "template1"):
+        _run_alone(version, data, database, _FUNCTION, _GLOBAL_STATUS)
     return data
+
+
+@cache
+def template(version: int) -> Path:
+    """A data folder to copy new servers from, made once: initdb takes ten times as long as the copy."""
+    data = blank(version).with_name("data")
+    copy_data(blank(version), data)
+    _run_alone(version, data, "template1", *_ROLES.split(";"), *grants_since(version).split(";"))
+    return data
+
+
+def grants_since(version: int) -> str:
+    """What Aurora's superuser may of what a version brought; also for a server that was upgraded to it."""
+    newer = {15: "pg_checkpoint", 16: "pg_create_subscription"}
+    return "".join(
+        f"GRANT {name} TO rds_superuser WITH ADMIN OPTION;" for since, name in newer.items() if version >= since
+    )
+
+
+def copy_data(source: Path, target: Path) -> None:
+    """A copy of a stopped server's data folder."""
+    subprocess.run(["cp", "-a", str(source), str(target)], cwd="/", check=True, **server_account())
+
+
+def _run_alone(version: int, data: Path, database: str, *statements: str) -> None:
+    """Run statements in a single-user backend, which takes one per line."""
+    lines = "\n".join(" ".join(statement.split()) for statement in statements)
+    run_program(version, "postgres", "--single", "-D", data, database, stdin=lines)

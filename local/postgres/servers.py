@@ -28,7 +28,15 @@ from typing import Any
 import pg8000.native
 
 from local.host import give_to_server_account, reachable, server_account
-from local.postgres.binaries import START_LSN, ServerError, find_binaries, run_program, template, usable_binaries
+from local.postgres.binaries import (
+    START_LSN,
+    ServerError,
+    copy_data,
+    find_binaries,
+    run_program,
+    template,
+    usable_binaries,
+)
 
 __all__ = ["DEFAULTS", "Server", "ServerError", "find_binaries"]
 
@@ -116,8 +124,7 @@ class Server:
         """A new server in `folder`, which must not exist; it runs when this returns."""
         server = cls(folder, version, address, port, parameters)
         server._make_folder()
-        command = ["cp", "-a", str(template(version)), str(server.data)]
-        subprocess.run(command, cwd="/", check=True, **server_account())
+        copy_data(template(version), server.data)
         server.start()
         return server
 

@@ -71,7 +71,15 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
     locks = running.emulator.client("dynamodb").scan(TableName=running.stack.outputs["LockTableName"])["Items"]
     clusters = running.emulator.client("rds").describe_db_clusters()["DBClusters"]
     secrets = running.emulator.client("secretsmanager").list_secrets()["SecretList"]
-    roles = "SELECT rolname, rolcanlogin FROM pg_roles ORDER BY 1"
+    rds = running.emulator.client("rds")
+    groups = {
+        *(
+            each["DBClusterParameterGroupArn"]
+            for each in rds.describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
+        ),
+        *(each["DBParameterGroupArn"] for each in rds.describe_db_parameter_groups()["DBParameterGroups"]),
+    }
+    roles = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"
     return {
         "slots": server.execute("postgres", "SELECT slot_name FROM pg_replication_slots"),
         "roles": server.execute("postgres", roles),
@@ -80,6 +88,7 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
         "locks": [item for item in locks if "figures" not in item],
         "clusters": sorted(cluster["DBClusterIdentifier"] for cluster in clusters),
         "instances": len(running.emulator.client("rds").describe_db_instances()["DBInstances"]),
+        "parameter_groups": sorted(group.split(":", 5)[5] for group in groups if ":default." not in group),
         "secrets": sorted(secret["Name"] for secret in secrets),
         "records": records(running),
     }

@@ -7,8 +7,9 @@ from contextlib import closing
 
 import pytest
 
+from local.postgres.binaries import full_version
 from local.world import World
-from tests.e2e.conftest import start, traces
+from tests.e2e.conftest import MACHINE, start, traces
 
 DATABASES = ("app", "crm")
 
@@ -41,6 +42,31 @@ def test_a_bad_parameter_is_named_with_its_remedy(running: World) -> None:
     assert traces(running, running.blue, DATABASES) == before
     running.blue.parameters["max_replication_slots"] = "20"
     running.blue.restart()
+
+
+def test_a_version_that_blue_cannot_be_upgraded_to_is_refused_before_anything_is_touched(running: World) -> None:
+    before = traces(running, running.blue, DATABASES)
+    release = start(running, {"engine_version": "15.1", "parameters": {"wrok_mem": "1MB"}})
+    assert release.wait()["error"] == "BlueUnfit"
+    assert f"15.1, from {full_version(16)}" in release.failure()
+    assert f"set engine_version in the input to one of: {full_version(18)}" in release.failure()
+    assert traces(running, running.blue, DATABASES) == before
+
+
+def test_an_upgrade_that_fails_is_told_with_its_log_and_leaves_nothing_behind(running: World) -> None:
+    """What stands in its way comes up after blue was looked at."""
+    before = traces(running, running.blue, DATABASES)
+    running.emulator.functions.during(
+        f"{MACHINE}-CloneBlue",
+        before=lambda: running.blue.execute("crm", "CREATE TABLE late (a int PRIMARY KEY, p regproc)"),
+    )
+    release = start(running, {"engine_version": full_version(18)})
+    assert release.wait()["error"] == "GreenFailed"
+    assert "pg_upgrade_precheck.log" in release.failure()
+    assert "public.late.p" in release.failure()
+    assert traces(running, running.blue, DATABASES) == before
+    assert running.blue.execute("crm", "INSERT INTO late VALUES (1) RETURNING a") == [[1]]
+    running.blue.execute("crm", "DROP TABLE late")
 
 
 def test_a_check_reports_everything_and_what_is_accepted_is_in_the_request(running: World) -> None:

@@ -13,6 +13,7 @@ from local import demo
 from local.clients.reconcile import reconcile
 from local.clients.sample import Sample, create_sample
 from local.clients.workload import Workload
+from local.postgres.binaries import full_version
 from local.postgres.servers import reader_address
 from local.release import Release
 from local.world import World
@@ -97,7 +98,7 @@ def test_a_failure_in_the_freeze_gives_blue_and_record_back(running: World, samp
     assert {t.address for t in workload.journal.transactions} == {running.blue.address}
 
 
-def test_an_event_that_is_delivered_twice_makes_one_release_and_nothing_is_lost(
+def test_an_event_that_is_delivered_twice_makes_one_release_that_upgrades_and_nothing_is_lost(
     running: World, sample: Sample, workload: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running.emulator, "deliver_twice", True)
@@ -113,6 +114,8 @@ def test_an_event_that_is_delivered_twice_makes_one_release_and_nothing_is_lost(
         "cluster": "shop",
         "requested_by": "pipeline",
         "changes": [{"database": "app", "script": index}],
+        "engine_version": full_version(18),
+        "parameters": {"work_mem": "5MB"},
     }
     running.emulator.client("events").put_events(
         Entries=[
@@ -135,7 +138,9 @@ def test_an_event_that_is_delivered_twice_makes_one_release_and_nothing_is_lost(
     assert loser.describe()["error"] == "ReleaseInProgress"
     assert winner.execution_arn in loser.failure()
 
-    winner.wait_for_approval_request()
+    request = winner.wait_for_approval_request()
+    assert f"Engine:       {full_version(18)}, upgraded from {full_version(16)}" in request.body
+    assert "  new: work_mem = 5MB" in request.body
     remember_secrets(running)
     before = workload.acknowledged
     eventually(lambda: workload.acknowledged > before + 200)
@@ -155,6 +160,10 @@ def test_an_event_that_is_delivered_twice_makes_one_release_and_nothing_is_lost(
     result = reconcile(sample, workload.journal, running.blue, running.server(summary["green"]))
     assert result.findings == []
     assert result.blue_refuses_writes
+    green = running.server(summary["green"])
+    assert green.execute("app", "SHOW server_version") == [[full_version(18)]]
+    assert green.execute("app", "SHOW work_mem") == [["5MB"]]
+    assert green.execute("app", "SHOW rds.logical_replication") == [["on"]], "blue's values are carried over"
     assert result.client_write_gap_ms is not None
     assert result.client_write_gap_ms > 0, "both sides took writes at once"
     assert summary["sessions_ended"] >= 1, "a transaction was open when blue was frozen"

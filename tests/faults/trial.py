@@ -15,6 +15,7 @@ from local.clients.journal import Outcome
 from local.clients.reconcile import reconcile
 from local.clients.sample import Sample
 from local.clients.workload import Workload
+from local.postgres.binaries import full_version
 from local.postgres.link import Links
 from local.postgres.servers import Server
 from local.release import Release, ReleaseEnded
@@ -36,6 +37,9 @@ ABORT_ALLOWANCE_S = 45
 
 SHORT_BUDGET_S = 4
 """For releases that are to run into their freeze budget."""
+
+UPGRADE = ("UpgradeGreen", "WaitForUpgrade")
+NEWEST = 18
 
 RATE = 5.0
 """Transactions a second of each writer: enough that some are under way at any instant."""
@@ -78,6 +82,8 @@ class Trial:
         self.undo = ExitStack()
         self.crashed: list[Server] = []
         self._freeze_budget_s = FREEZE_BUDGET_S
+        self._upgraded: set[str] = set()
+        """The kinds of parameter groups that green gets of its own."""
         self.frozen_s = 0.0
         """How long writes were refused, at the longest."""
         self._before = traces(running, self.blue, DATABASES)
@@ -116,13 +122,14 @@ class Trial:
 
     def run(self, freeze_budget_s: int = FREEZE_BUDGET_S, **release_input: Any) -> dict[str, Any]:
         """A release under load, approved whenever it asks, to its end."""
-        defaults = {"max_attempts": 1, "changes": [{"database": "app", "script": self._script()}]}
+        defaults: dict[str, Any] = {"max_attempts": 1, "changes": [{"database": "app", "script": self._script()}]}
         self._freeze_budget_s = freeze_budget_s
         self._workload.start()
         self.undo.callback(self.stop_clients)
         eventually(lambda: self._workload.acknowledged > 20, timeout_s=60)
         self.running.emulator.functions.after_invoke.append(self._watch)
-        self.release = start(self.running, defaults | {"freeze_budget_s": freeze_budget_s} | release_input)
+        defaults |= {"freeze_budget_s": freeze_budget_s} | self._upgrade()
+        self.release = start(self.running, defaults | release_input)
         with suppress(ReleaseEnded):
             self.release.wait_for_approval_request(timeout_s=180)
             self.release.answer("approve")
@@ -132,6 +139,15 @@ class Trial:
         """What changes green without anybody noticing, however often."""
         index = f"CREATE INDEX CONCURRENTLY IF NOT EXISTS tried_again ON {TRIED} (id)"
         return self.running.put_script("tried.sql", f"COMMENT ON TABLE {TRIED} IS 'tried';\n{index}")
+
+    def _upgrade(self) -> dict[str, Any]:
+        """What leads a release through the states of an upgrade, if something is to happen there."""
+        self._upgraded = {"pg", "cluster-pg"} if self.blue.version < NEWEST else {"cluster-pg"}
+        if not {f"{MACHINE}-{state}" for state in UPGRADE} & set(self.running.emulator.functions.pending()):
+            self._upgraded = set()
+            return {}
+        version = {"engine_version": full_version(NEWEST)} if self.blue.version < NEWEST else {}
+        return version | {"parameters": {"work_mem": "5MB"}}
 
     def _measure(self) -> None:
         """How long writes were refused, by the servers' own clocks: read while the records are there."""
@@ -252,6 +268,8 @@ class Trial:
             allowed["records"] = records_at(writer, ttl_s=RECORD_TTL_S)
             allowed["clusters"] = sorted([*allowed["clusters"], name])
             allowed["instances"] += 1
+            groups = {f"{kind}:{name}" for kind in self._upgraded}
+            allowed["parameter_groups"] = sorted({*allowed["parameter_groups"], *groups})
         return allowed
 
     def _retire_blue(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import threading
 from collections.abc import Callable
@@ -176,6 +177,7 @@ def test_comparing_for_longer_than_the_budget_ends_the_switchover(following: Lab
         verification.verify_cutover(lab.databases, lab.plan, lab.green)
 
 
+@pytest.mark.parametrize("version", [16, 18])
 def test_a_session_that_is_starting_when_blue_is_frozen_is_waited_for_and_ended(following: Lab) -> None:
     lab = following
     outcome: list[str] = []
@@ -198,6 +200,11 @@ def test_a_session_that_is_starting_when_blue_is_frozen_is_waited_for_and_ended(
     client.join()
     assert outcome == ["ended"]
     assert lab.blue_server.execute(APP, "SELECT count(*) FROM orders") == on_blue, "nobody wrote after the freeze"
+    with socket.create_connection((lab.blue_server.address, lab.blue_server.port)) as knocking:
+        asked = f"user\0{WRITER}\0database\0{APP}\0\0".encode()
+        knocking.sendall(struct.pack("!ii", 8 + len(asked), 3 << 16) + asked)  # and never a password
+        eventually(lambda: home.query("starting_sessions"))
+        freeze.prove_again(home, lab.plan)  # it will be refused, and is no writer
 
 
 def test_a_role_that_was_dropped_in_the_freeze_strands_nobody_else(following: Lab) -> None:

@@ -37,6 +37,9 @@ WITHOUT_RESOURCE = {
     "logs:DescribeResourcePolicies": "no resource types; how Step Functions sends its log",
     "rds:DescribeAccountAttributes": "no resource types",
     "rds:DescribeOrderableDBInstanceOptions": "no resource types",
+    "rds:DescribeDBEngineVersions": "no resource types",
+    "rds:DescribeEngineDefaultClusterParameters": "no resource types",
+    "rds:DescribeEngineDefaultParameters": "no resource types",
     "ec2:DescribeSecurityGroupRules": "no resource types that a read could be limited by",
     "logs:DescribeLogGroups": "asked for all groups; how Step Functions sends its log",
 }
@@ -236,15 +239,17 @@ def test_each_zone_has_a_statement_of_its_own_for_its_records(block: dict[str, A
 
 RETIRED = {"Null": {"aws:ResourceTag/bluegreen:retired": "false"}}
 OF_A_RELEASE = {"Null": {"aws:ResourceTag/bluegreen:release": "false"}}
+OF_A_RELEASE_STEPS = {"WaitForGreen", "WaitForUpgrade", "WaitForSecondary", "DeleteGreen"}
 
 
 def test_only_what_a_release_has_made_can_be_changed(assembly: Assembly) -> None:
     changing = granted(assembly, "rds:ModifyDBCluster")
-    of_a_release = {"WaitForGreen", "WaitForSecondary", "DeleteGreen"}
-    assert set(changing) == of_a_release | {"RemoveSecondaries", "DeleteCluster"}
+    assert set(changing) - {"UpgradeGreen"} == OF_A_RELEASE_STEPS | {"RemoveSecondaries", "DeleteCluster"}
     for state, statement in changing.items():
+        if state == "UpgradeGreen":
+            continue  # has one more, for the groups
         assert all(resource.endswith(":shop-*") for resource in statement["Resource"])
-        assert statement["Condition"] == (OF_A_RELEASE if state in of_a_release else RETIRED)
+        assert statement["Condition"] == (OF_A_RELEASE if state in OF_A_RELEASE_STEPS else RETIRED)
 
 
 def test_other_regions_are_open_as_far_as_they_are_configured(block: dict[str, Any]) -> None:
@@ -285,6 +290,28 @@ def test_only_what_a_release_has_made_or_a_decommission_has_marked_can_be_delete
     for statement in deleting.values():
         assert {resource.rsplit(":", 2)[1] for resource in statement["Resource"]} == {"cluster", "db"}
         assert all(resource.endswith(":shop-*") for resource in statement["Resource"])
+
+
+def test_only_what_a_release_has_made_can_be_modified_rebooted_and_given_groups(assembly: Assembly) -> None:
+    for state, statement in granted(assembly, "rds:RebootDBInstance").items():
+        assert (state, statement["Condition"]) == ("WaitForUpgrade", OF_A_RELEASE)
+    for state in ("UpgradeGreen", "DeleteGreen"):
+        for statement in assembly.allowed(state):
+            if "rds:ModifyDBCluster" not in statement["Action"]:
+                continue
+            kinds = {resource.rsplit(":", 2)[1] for resource in statement["Resource"]}
+            if kinds <= {"cluster", "db"}:
+                assert statement["Condition"] == OF_A_RELEASE
+            else:
+                names = {resource.rsplit(":", 1)[1] for resource in statement["Resource"]}
+                assert (kinds, names) == ({"cluster-pg", "pg"}, {"shop-*", "default.*"})
+
+
+@pytest.mark.parametrize("action", ["rds:DeleteDBClusterParameterGroup", "rds:DeleteDBParameterGroup"])
+def test_only_parameter_groups_that_a_release_has_made_can_be_deleted(assembly: Assembly, action: str) -> None:
+    (found,) = granted(assembly, action).items()
+    assert (found[0], found[1]["Condition"]) == ("DeleteGreen", OF_A_RELEASE)
+    assert all(resource.endswith(":shop-*") for resource in found[1]["Resource"])
 
 
 @pytest.mark.parametrize(
@@ -377,4 +404,5 @@ def test_preflight_counts_the_functions_that_keep_sessions_on_blue() -> None:
     and what only a rehearsal does takes the place of what follows."""
     rows = [row for row in FUNCTIONS if database in row.grants]
     until_open = [row.state for row in rows][: [row.state for row in rows].index("OpenGreen") + 1]
-    assert len(set(until_open) - {"CompareChunks", "RehearseSwitchover"}) == SESSIONS_PER_DATABASE
+    on_green_only = {"UpgradeGreen", "WaitForUpgrade"}
+    assert len(set(until_open) - {"CompareChunks", "RehearseSwitchover"} - on_green_only) == SESSIONS_PER_DATABASE

@@ -40,6 +40,7 @@ HOOK = "pause-the-shop"
 """The customer's function of the freeze method hook."""
 RESULTS: dict[str, Any] = {
     "PlanRelease": PLAN,
+    "CheckBlue": {"inventory": {}, "modifies_green": True},
     "WaitForGreen": {"identifier": "shop-green", "host": "127.0.1.2", "port": 5432},
     "LowerTtl": {"old_ttl_ends_at": "2026-01-01T00:00:00Z"},
     "GatherEvidence": {

@@ -38,6 +38,9 @@ HAPPY = [
     "CloneBlue",
     "WaitForGreen",
     "AdoptClone",
+    "DecideOnUpgrade",
+    "UpgradeGreen",
+    "WaitForUpgrade",
     "CreateSubscriptions",
     "CheckDrift",
     "DecideOnChanges",
@@ -130,6 +133,15 @@ def test_an_approved_release_goes_through_all_states(machine: Machine) -> None:
     assert json.loads(release.describe()["output"]) == RESULTS["CompleteRelease"]
     assert machine.events["PlanRelease"]["input"] == {}
     assert machine.events["PlanRelease"]["execution_arn"] == release.execution_arn
+
+
+@pytest.mark.parametrize("checked", [{"modifies_green": False}, {"inventory": {}}])
+def test_a_green_that_is_to_be_as_blue_is_passes_the_upgrade_over(machine: Machine, checked: dict[str, Any]) -> None:
+    machine.results["CheckBlue"] = checked
+    release, states = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    assert states[states.index("DecideOnUpgrade") + 1] == "CreateSubscriptions"
+    assert machine.calls["UpgradeGreen"] == machine.calls["WaitForUpgrade"] == 0
 
 
 def test_the_comparison_goes_on_until_no_chunk_is_left(machine: Machine) -> None:
@@ -359,6 +371,8 @@ def test_a_way_out_that_fails_calls_for_a_person_and_keeps_the_lock(machine: Mac
     [
         ("CloneBlue", "GreenNotReady"),
         ("WaitForGreen", "GreenNotReady"),
+        ("UpgradeGreen", "GreenNotReady"),
+        ("WaitForUpgrade", "GreenNotReady"),
         ("CheckDrift", "ReplicationLagging"),
         ("WaitForCatchUp", "ReplicationLagging"),
         ("WaitForDns", "DnsNotInSync"),

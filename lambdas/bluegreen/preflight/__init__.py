@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import AwsRefused, BlueUnfit, SqlError
 from ..freeze_methods import AWS_ROLES
 from ..lsn import Lsn
-from ..model import Plan, Relation
+from ..model import Plan, Relation, major
 from ..postgres import INVALID_CATALOG_NAME, OBJECT_NOT_IN_PREREQUISITE_STATE, Databases, Row, Session
 from .catalogue import BEFORE_ALL, BY_ID, CHECKS, OF_THE_SERVER
 from .findings import Check, Finding, Found, gathered, tally, text_of
@@ -56,7 +56,12 @@ class Report:
         if stops:
             raise BlueUnfit(_shortened(f"Blue cannot be released as it is: {tally(stops)}.\n{text_of(stops)}"))
         told = {severity: self._counts(severity) for severity in ("warning", "note")}
-        return {"inventory": self.inventory, "accepted": told["warning"], "notes": told["note"]}
+        return {
+            "inventory": self.inventory,
+            "modifies_green": plan.modifies_green,
+            "accepted": told["warning"],
+            "notes": told["note"],
+        }
 
     def stopping(self, accepted: Iterable[str]) -> list[Finding]:
         """What a release must not go on with: blockers, and warnings that are not accepted."""
@@ -158,6 +163,7 @@ def _parameters(plan: Plan) -> dict[str, Any]:
         "aws_roles": list(AWS_ROLES),
         "sessions": SESSIONS_PER_DATABASE + plan.verify_workers,
         "long_s": LONG_TRANSACTION_S,
+        "target": major(plan.engine_version) if plan.engine_version else 0,
     }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from .findings import NOTHING_TO_DO, Check
 from .of_databases import IN_EACH_DATABASE
 from .of_topology import OF_TOPOLOGY
+from .of_upgrade import FOR_AN_UPGRADE
 
 PARAMETER = "in the cluster parameter group"
 
@@ -66,6 +67,13 @@ OF_THE_SERVER = (
         "The freeze could not end it.",
         "SELECT pg_terminate_backend({pid});",
         name="process {pid} of {role} is {reason}",
+    ),
+    Check(
+        "database-not-connectable",
+        "blocker",
+        "A major upgrade has to look into every database, and is refused where it cannot.",
+        "ALTER DATABASE {name!i} ALLOW_CONNECTIONS true;",
+        name="database {name}",
     ),
     Check(
         "slot-of-another-consumer",
@@ -209,10 +217,11 @@ OF_RDS = (
         "ask for a larger quota of {quota} (Service Quotas), or delete some",
         name="{quota}: {used} of {max} are used; {needed} are needed",
     ),
+    *FOR_AN_UPGRADE,
     Check(
         "class-not-offered",
         "warning",
-        "RDS offers it no more for blue's engine version, so green's instances may not be made.",
+        "RDS offers it no more for the engine version, so green's instances may not be made.",
         "move blue to a class that is offered: aws rds describe-orderable-db-instance-options --engine "
         "aurora-postgresql --engine-version {version}",
         name="{name} of {instances}, with {version}",

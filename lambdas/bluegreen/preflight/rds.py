@@ -10,6 +10,7 @@ from ..aurora import Description, describe_cluster, describe_instances
 from ..dns import addresses
 from ..errors import BlueNotFound
 from ..model import Plan
+from . import of_upgrade
 from .catalogue import BY_ID
 from .findings import Found
 
@@ -36,7 +37,8 @@ def look_at_cluster(rds: Any, ec2: Any, plan: Plan) -> list[Found]:
         *_deployments(rds, blue),
         *_clones(rds, blue),
         *_quotas(rds, len(instances)),
-        *_classes(rds, blue, instances),
+        *_classes(rds, plan, blue, instances),
+        *of_upgrade.look(rds, plan, blue, instances),
         *_maintenance(rds, blue, instances),
         *_security_groups(ec2, blue),
     ]
@@ -106,9 +108,9 @@ def _quotas(rds: Any, instances: int) -> Iterator[Found]:
             yield _found("quota-reached", "the account", quota=name, used=used, max=most, needed=needed[name])
 
 
-def _classes(rds: Any, blue: Description, instances: list[Description]) -> Iterator[Found]:
+def _classes(rds: Any, plan: Plan, blue: Description, instances: list[Description]) -> Iterator[Found]:
     """Green's instances are of blue's classes: whether they can be had still, and whether they can work steadily."""
-    engine, version = blue["Engine"], blue["EngineVersion"]
+    engine, version = blue["Engine"], plan.engine_version or blue["EngineVersion"]
     for name in sorted({instance["DBInstanceClass"] for instance in instances}):
         alike = [each["DBInstanceIdentifier"] for each in instances if each["DBInstanceClass"] == name]
         row = {"name": name, "instances": ", ".join(sorted(alike)), "version": version}

@@ -18,12 +18,12 @@ from moto.rds.exceptions import (
     InvalidParameterValue,
     RDSClientError,
 )
-from moto.rds.models import DBCluster, DBInstance, RDSBackend, rds_backends
+from moto.rds.models import DBCluster, DBInstance, rds_backends
 from pg8000.exceptions import Error as Pg8000Error
 
 from local.aws.seams import rds_answers, rds_global
 from local.aws.seams.knobs import Compute
-from local.aws.seams.rds_ending import Endings, refuse, refuse_while_busy
+from local.aws.seams.rds_ending import Endings, refuse
 from local.aws.seams.rds_records import (
     CLONE_DEFAULTS,
     ENGINE,
@@ -34,6 +34,7 @@ from local.aws.seams.rds_records import (
     Instance,
     remember,
 )
+from local.aws.seams.rds_upgrade import UpgradingBackend
 from local.postgres.roles import create_master
 from local.postgres.servers import Server, ServerError
 
@@ -51,7 +52,7 @@ def install(aurora: Compute) -> Backend:
     return backend
 
 
-class Backend(Endings, RDSBackend):
+class Backend(Endings, UpgradingBackend):
     """moto's RDS of one Region, whose clusters have servers. Requests come in on many threads."""
 
     def __init__(self, aurora: Compute) -> None:
@@ -129,7 +130,7 @@ class Backend(Endings, RDSBackend):
             rds_global.primary_of(follows)
         with self.lock:
             cluster = self._record_cluster(kwargs, aurora.new_address())
-            parameters = self._parameters(cluster.parameter_group)
+            parameters = self.parameters_of(cluster.parameter_group)
         folder = aurora.folder / cluster.db_cluster_identifier
 
         def make() -> Server:
@@ -165,13 +166,6 @@ class Backend(Endings, RDSBackend):
             remember(cluster, kwargs)
             return cluster
 
-    def _parameters(self, group: str) -> dict[str, str]:
-        """What a cluster parameter group sets; moto keeps the spelling in which the keys came in."""
-        found = self.db_cluster_parameter_groups.get(group)
-        settings = found.parameters.items() if found else []
-        values = {name: setting.get("ParameterValue", setting.get("parameter_value")) for name, setting in settings}
-        return {"rds.logical_replication": "0", **{name: value for name, value in values.items() if value is not None}}
-
     def _finish_cluster(self, cluster: Cluster, make: Callable[[], Server]) -> None:
         deadline = time.monotonic() + self.aurora.latency_s
         status = cluster.failure or "available"
@@ -206,19 +200,6 @@ class Backend(Endings, RDSBackend):
             return super().restore_db_cluster_to_point_in_time(
                 db_cluster_identifier, source_db_cluster_identifier, **{**CLONE_DEFAULTS, **overrides, **own}
             )
-
-    def modify_db_cluster(self, kwargs: dict[str, Any]) -> DBCluster:
-        """Change settings; moto would call the cluster available afterwards, whatever it was before."""
-        with self.lock:
-            [cluster] = self.describe_db_clusters(kwargs["db_cluster_identifier"])
-            refuse_while_busy(cluster)
-            if kwargs.get("engine_version", cluster.engine_version) != cluster.engine_version:
-                raise InvalidParameterValue("Embedded Aurora does not upgrade the engine.")
-            status = cluster.status
-            super().modify_db_cluster(kwargs)
-            remember(cluster, kwargs)
-            cluster.status = status
-            return cluster
 
     # instances
 

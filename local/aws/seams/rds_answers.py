@@ -7,6 +7,8 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.rds.responses import RDSResponse
 
+from local.aws.seams.rds_engines import ANSWERS
+
 QUOTAS = {"DBClusters": 40, "DBInstances": 40}
 """As an account has them by default (Aurora User Guide, "Quotas in Amazon Aurora")."""
 
@@ -57,5 +59,6 @@ def install() -> None:
         describe_pending_maintenance_actions,
         describe_orderable_db_instance_options,
         enable_http_endpoint,
+        *ANSWERS,
     ):
         setattr(RDSResponse, answer.__name__, answer)

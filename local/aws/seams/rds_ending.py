@@ -176,5 +176,5 @@ def require(cluster: DBCluster, status: str) -> None:
 
 def refuse_while_busy(cluster: DBCluster) -> None:
     """Most of what can be asked of a cluster wants it to stand still, and not stopped."""
-    if cluster.status in ("creating", "deleting", "stopping", "stopped", "starting"):
+    if cluster.status in ("creating", "deleting", "upgrading", "stopping", "stopped", "starting"):
         raise InvalidDBClusterStateFault(f"DbCluster {cluster.resource_id} is in {cluster.status} state")

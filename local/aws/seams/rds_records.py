@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from moto.rds.models import DBCluster, DBInstanceClustered
@@ -111,6 +113,18 @@ class Cluster(DBCluster):
     failure: str | None
     """The status in which `EmbeddedAurora.fail_next` wants it to end."""
     backend: Any
+    pending_modified_values: Mapping[str, str] = MappingProxyType({})
+    awaiting_reboot: frozenset[str] = frozenset()
+    """Instances that have not taken the cluster parameter group yet."""
+
+    @property
+    def db_cluster_members(self) -> list[dict[str, Any]]:
+        return [
+            member
+            if member["DBInstanceIdentifier"] not in self.awaiting_reboot
+            else member | {"DBClusterParameterGroupStatus": "pending-reboot"}
+            for member in super().db_cluster_members
+        ]
 
     @property
     def status(self) -> str:
@@ -139,6 +153,14 @@ class Instance(DBInstanceClustered):
 
     cluster: Cluster
     failure: str | None
+    awaits_reboot: bool = False
+    """Whether it has not taken its own parameter group yet."""
+
+    @property
+    def db_parameter_group_status_list(self) -> Any:
+        status = "pending-reboot" if self.awaits_reboot else "in-sync"
+        names = [group.name for group in self.db_parameter_groups()]
+        return [{"DBParameterGroupName": name, "ParameterApplyStatus": status} for name in names]
 
     @property
     def endpoint(self) -> dict[str, Any] | None:  # type: ignore[override]

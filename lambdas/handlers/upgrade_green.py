@@ -1,0 +1,13 @@
+"""UpgradeGreen: green's engine version and parameter groups are asked for, and RDS is at work."""
+
+from __future__ import annotations
+
+from bluegreen.model import Plan, State, green
+from bluegreen.upgrade import upgrade_green
+
+from .entry import Result, client, databases, entry
+
+
+@entry
+def handler(state: State) -> Result:
+    return upgrade_green(client("rds"), databases(), Plan.of(state), green(state))
