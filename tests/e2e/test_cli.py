@@ -147,6 +147,7 @@ def test_a_demo_that_is_interrupted_leaves_no_process_and_no_folder(home: Path) 
     ("arguments", "said"),
     [
         (["up", "--load", "nowhere.sql"], "nowhere.sql: there is no such file"),
+        (["up", "--blue-version", "18", "--green-version", "16"], "--green-version 16: older than --blue-version 18"),
         (["up", "--into", "other"], "--into other: not one of --databases app,crm"),
         (["up", "--databases", "app,app"], "expected different names"),
         (["up", "--databases", "app, "], "expected different names"),
