@@ -67,8 +67,10 @@ def make_groups(rds: Any, plan: Plan, source: Description, target: Target) -> tu
 
 
 def instance_group(rds: Any, cluster_identifier: str) -> str:
-    """The parameter group of a cluster's writer, as RDS takes one for all instances with a major upgrade; empty when the
-    cluster has no instance."""
+    """The parameter group of a cluster's writer, as RDS takes one for all instances with a major upgrade.
+
+    Empty when the cluster has no instance.
+    """
     for instance in describe_instances(rds, cluster_identifier):
         return str(instance["DBParameterGroups"][0]["DBParameterGroupName"])
     return ""

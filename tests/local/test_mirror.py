@@ -74,7 +74,7 @@ def test_every_mirrored_attribute_is_equal_on_green(rds: Any, plan: Plan) -> Non
         expected = mirrored(INSTANCE, theirs)
         assert {name for name, way in INSTANCE.items() if isinstance(way, Passed)} == expected.keys()
         assert mirrored(INSTANCE, ours) == expected
-    assert mirroring.settle(rds, blue, green) == [], "there is nothing left to be given"
+    assert mirroring.settle(rds, plan, blue, green) == [], "there is nothing left to be given"
 
 
 def test_what_differs_later_is_set_again_and_only_that(rds: Any, plan: Plan) -> None:
