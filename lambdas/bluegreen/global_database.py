@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import mirroring, upgrade
+from . import mirroring, parameter_groups
 from .aurora import Description, describe_cluster, make_instances, require_available, require_mirror
 from .engines import target_of
 from .errors import BlueNotFound, GreenFailed, GreenNotReady, ReplicationLagging
@@ -120,7 +120,8 @@ def create_secondary(rds: Clients, plan: Plan, secondary: Secondary) -> None:
         raise GreenFailed(f"The cluster {secondary.identifier} is gone.")
     groups: dict[str, str] = {}
     if plan.has_own_groups:
-        groups, _ = upgrade.make_groups(there, plan, source, target_of(there, plan, source))
+        target = target_of(there, plan, source)
+        groups, _ = parameter_groups.make_after(there, plan, source, target.family, with_instances=target.is_major)
     of_instances = groups.pop("DBInstanceParameterGroupName", "")
     if made is None:
         green = describe_cluster(rds(), plan.green_identifier)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from .aurora import Description, describe_instances
 from .errors import GreenFailed, GreenNotGone
 from .model import RELEASE_TAG, Plan
 
@@ -137,6 +138,31 @@ def make(rds: Any, plan: Plan, source: Source, family: str, new: Mapping[str, st
     if source.name.startswith(DEFAULT) and not new:
         return f"{DEFAULT}{family}"
     return source.kind.make(rds, plan, family, {**source.carried, **new})
+
+
+def make_after(
+    rds: Any, plan: Plan, source: Description, family: str, *, with_instances: bool
+) -> tuple[dict[str, str], list[str]]:
+    """Green's groups after those of a cluster of blue's in the same Region, as ModifyDBCluster names them.
+
+    Also what they leave behind. With a major upgrade RDS takes one group for all instances: it is made after the
+    writer's. A cluster without an instance has none.
+    """
+    cluster = read(rds, OF_CLUSTERS, source["DBClusterParameterGroup"], family)
+    made = {"DBClusterParameterGroupName": make(rds, plan, cluster, family, plan.parameters)}
+    left = list(cluster.left_behind.values())
+    if with_instances and (name := instance_group(rds, source["DBClusterIdentifier"])):
+        instances = read(rds, OF_INSTANCES, name, family)
+        made["DBInstanceParameterGroupName"] = make(rds, plan, instances, family, {})
+        left += instances.left_behind.values()
+    return made, left
+
+
+def instance_group(rds: Any, cluster_identifier: str) -> str:
+    """The parameter group of a cluster's writer; empty when the cluster has no instance."""
+    for instance in describe_instances(rds, cluster_identifier):
+        return str(instance["DBParameterGroups"][0]["DBParameterGroupName"])
+    return ""
 
 
 def delete_groups(rds: Any, plan: Plan) -> None:

@@ -17,7 +17,6 @@ from .aurora import Description, describe_cluster, describe_instances, require_g
 from .engines import Target, target_of
 from .errors import GreenFailed, GreenNotReady, SqlError
 from .model import Cluster, Plan
-from .parameter_groups import OF_CLUSTERS, OF_INSTANCES
 from .postgres import Databases, Session
 from .quoting import identifier
 from .replication import drop_slot
@@ -41,7 +40,7 @@ def upgrade_green(
     if blue is None:
         raise GreenFailed(f"The cluster {plan.blue.identifier} is gone.")
     target = target_of(rds, plan, blue)
-    request, left = make_groups(rds, plan, blue, target)
+    request, left = parameter_groups.make_after(rds, plan, blue, target.family, with_instances=target.is_major)
     group = request["DBClusterParameterGroupName"]
     if not _is_under_way(described, target, group):
         if target.is_major:
@@ -49,31 +48,6 @@ def upgrade_green(
         _ask(rds, plan, target, request)
         _wait_until_under_way(rds, plan, target, group, sleep)
     return asdict(target) | {"was": blue["EngineVersion"], "group": group, "left_behind": left}
-
-
-def make_groups(rds: Any, plan: Plan, source: Description, target: Target) -> tuple[dict[str, str], list[str]]:
-    """Green's parameter groups after those of a cluster of blue's in the same Region, as ModifyDBCluster names them.
-
-    Also what they leave behind. Instances keep blue's group unless the upgrade is a major one.
-    """
-    cluster = parameter_groups.read(rds, OF_CLUSTERS, source["DBClusterParameterGroup"], target.family)
-    made = {"DBClusterParameterGroupName": parameter_groups.make(rds, plan, cluster, target.family, plan.parameters)}
-    left = list(cluster.left_behind.values())
-    if target.is_major and (name := instance_group(rds, source["DBClusterIdentifier"])):
-        instances = parameter_groups.read(rds, OF_INSTANCES, name, target.family)
-        made["DBInstanceParameterGroupName"] = parameter_groups.make(rds, plan, instances, target.family, {})
-        left += instances.left_behind.values()
-    return made, left
-
-
-def instance_group(rds: Any, cluster_identifier: str) -> str:
-    """The parameter group of a cluster's writer, as RDS takes one for all instances with a major upgrade.
-
-    Empty when the cluster has no instance.
-    """
-    for instance in describe_instances(rds, cluster_identifier):
-        return str(instance["DBParameterGroups"][0]["DBParameterGroupName"])
-    return ""
 
 
 def _described(rds: Any, plan: Plan) -> Description:
