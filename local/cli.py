@@ -46,16 +46,26 @@ def parser() -> argparse.ArgumentParser:
         "demo",
         parents=[version],
         help="watch a release of a sample database under write load",
-        description="Releases two sample databases while eight clients write to them, then checks every row and "
-        "sequence. Exit status 0 only if nothing was lost, doubled or handed out twice.",
+        description="Releases two sample databases of a global database with two Regions while eight clients write to "
+        "them: green is upgraded, and gets an index and a column. Then every row and sequence is checked, and blue is "
+        "ended. Exit status 0 only if nothing was lost, doubled or handed out twice.",
     )
     watch.add_argument("--yes", action="store_true", help="approve without asking")
+    watch.add_argument("--rehearse", action="store_true", help="rehearse it first")
     watch.add_argument(
         "--changes",
         type=Path,
-        nargs="*",
+        nargs="+",
         metavar="FILE",
-        help="SQL files that change green's database app; without a name, a sample with an index and a column",
+        help="SQL files that change green's database app (default: a sample with an index and a column)",
+    )
+    watch.add_argument(
+        "--secondary-region", metavar="REGION", help="where blue has a secondary cluster (default: eu-west-1)"
+    )
+    watch.add_argument(
+        "--plain",
+        action="store_true",
+        help="one Region, blue's version, no changes, and blue is kept, but for what other options ask for",
     )
     watch.add_argument(
         "--output", type=Path, default=Path("build/demo"), help="folder of the report (default: %(default)s)"
@@ -125,16 +135,20 @@ def main(arguments: list[str] | None = None) -> int:
         _require_sense(options)
         # The emulator and the CDK take seconds to import, which no question for help should have to wait for.
         if options.command == "demo":
-            from local.demo import demo
+            from local.demo import SAMPLE_CHANGE, Course, demo
 
-            return demo(
-                console,
-                options.output,
-                options.blue_version,
-                options.green_version,
+            newest = max(options.blue_version, 18)
+            region = "" if options.plain else "eu-west-1"
+            course = Course(
+                blue_version=options.blue_version,
+                green_version=options.green_version or (None if options.plain else newest),
+                secondary_region=region if options.secondary_region is None else options.secondary_region,
+                changes=tuple(options.changes or ([] if options.plain else [SAMPLE_CHANGE])),
+                is_rehearsed=options.rehearse,
+                ends_blue=not options.plain,
                 approve_unasked=options.yes,
-                changes=options.changes,
             )
+            return demo(console, options.output, course)
         from local.up import up
 
         return up(console, options)
@@ -154,6 +168,10 @@ class UsageError(Exception):
 def _require_sense(options: argparse.Namespace) -> None:
     if options.green_version and options.green_version < options.blue_version:
         raise UsageError(f"--green-version {options.green_version}: older than --blue-version {options.blue_version}")
+    if options.command == "demo":
+        for path in options.changes or ():
+            if not path.is_file():
+                raise UsageError(f"--changes {path}: there is no such file")
     if options.command != "up":
         return
     into = options.into or options.databases[0]

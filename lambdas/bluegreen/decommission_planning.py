@@ -123,7 +123,7 @@ def snapshot_name(cluster: aurora.Description) -> str:
     """The final snapshot's: another one for a cluster of the same name that is made later; 63 characters at most.
 
     >>> snapshot_name({"DBClusterIdentifier": "shop-blue", "DbClusterResourceId": "cluster-ABC"})
-    'shop-blue-final-7f51c0d8'
+    'shop-blue-final-5eecc699'
     """
     digest = hashlib.sha256(cluster["DbClusterResourceId"].encode()).hexdigest()[:8]
     return f"{cluster['DBClusterIdentifier'][:40].rstrip('-')}-final-{digest}"

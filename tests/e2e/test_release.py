@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local import demo
+from local import watching
 from local.clients.reconcile import reconcile
 from local.clients.sample import Sample, create_sample
 from local.clients.workload import Workload
@@ -151,8 +151,10 @@ def test_an_event_that_is_delivered_twice_makes_one_release_that_upgrades_and_no
     described = winner.wait()
     assert described["status"] == "SUCCEEDED", winner.failure()
     RELEASES.append(winner)
-    shown = [demo.line(step) for step in winner.new_steps() if step.duration_s is not None]
-    assert set(demo.FIGURES) <= {line.split()[0] for line in shown}, "the demo has something to say of each of these"
+    shown = [watching.line(step) for step in winner.new_steps() if step.duration_s is not None]
+    assert set(watching.FIGURES) <= {line.split()[0] for line in shown}, (
+        "the demo has something to say of each of these"
+    )
     summary = json.loads(described["output"])
     before = workload.acknowledged
     eventually(lambda: workload.acknowledged > before + 200)

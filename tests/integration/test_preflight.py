@@ -10,6 +10,7 @@ import pytest
 from bluegreen import preflight
 from bluegreen.preflight import trials
 from bluegreen.preflight.catalogue import BEFORE_ALL, CHECKS, OF_RDS
+from bluegreen.preflight.of_topology import OF_TOPOLOGY
 from local.postgres.roles import create_role
 from tests.integration.conftest import APP, CRM, WRITER, Lab, with_plan
 from tests.integration.looking import BLUE, ended, found_by, known, run_fixes
@@ -185,6 +186,6 @@ def test_everything_planted_is_found_and_every_statement_makes_its_finding_vanis
 
 def test_everything_in_the_catalogue_is_planted_somewhere() -> None:
     """Those of RDS in tests/unit; a server of an older version, or a reader, is not to be had here."""
-    elsewhere = {check.id for check in (*BEFORE_ALL, *OF_RDS)}
+    elsewhere = {check.id for check in (*BEFORE_ALL, *OF_RDS, *OF_TOPOLOGY)}
     planted = FOUND.keys() | SETTINGS.keys() | RIGHTS.keys() | COLLATIONS | TRIED
     assert planted | elsewhere == {check.id for check in CHECKS}

@@ -38,6 +38,8 @@ def test_a_stack_has_its_outputs_and_configuration(stack: Stack) -> None:
     assert set(stack.outputs) == {
         "StateMachineArn",
         "RecoveryStateMachineArn",
+        "DecommissionStateMachineArn",
+        "ReleaseTableName",
         "ApprovalTopicArn",
         "ReleaseSecretArn",
         "LockTableName",

@@ -341,7 +341,7 @@ def test_one_step_marks_what_may_be_ended_and_puts_no_other_tag_on(assembly: Ass
     (statement,) = (each for each in assembly.allowed("RetireCluster") if "rds:AddTagsToResource" in each["Action"])
     assert statement["Condition"] == {"ForAllValues:StringEquals": {"aws:TagKeys": ["bluegreen:retired"]}}
     others = {state for state in granted(assembly, "rds:AddTagsToResource") if state != "RetireCluster"}
-    assert others == {"CloneBlue", "CreateGlobalCluster", "CreateSecondary", "TakeFinalSnapshot"}
+    assert others == {"CloneBlue", "UpgradeGreen", "CreateGlobalCluster", "CreateSecondary", "TakeFinalSnapshot"}
 
 
 def test_snapshots_are_never_deleted(assembly: Assembly) -> None:

@@ -113,6 +113,9 @@ def test_a_rehearsal_moves_records_of_its_own_and_the_next_release_knows_its_fig
 
 def test_changes_are_for_released_databases(stack: Stack) -> None:
     changes = [{"database": "crm", "script": "s3://releases/a/b c.sql"}]
+    with pytest.raises(InputInvalid, match=r"scripts are read from the bucket \(none\), not releases"):
+        stack.plan({"changes": changes})
+    stack.defaults = dataclasses.replace(stack.defaults, changes_bucket="releases")
     assert stack.plan({"changes": changes}).changes == (Change("crm", "releases", "a/b c.sql"),)
     with pytest.raises(InputInvalid, match=r"changes\[0\].database: crm is not released"):
         stack.plan({"changes": changes, "databases": ["app"]})

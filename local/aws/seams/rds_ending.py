@@ -143,7 +143,7 @@ class Endings(RDSBackend):
             [instance] = self.describe_db_instances(db_instance_identifier)
             if instance.status == "deleting":
                 raise RDSClientError("InvalidDBInstanceState", "Instance is already being deleted.")
-            if instance.status in ("stopping", "stopped", "starting"):
+            if instance.status in ("stopping", "stopped", "starting", "rebooting", "upgrading"):
                 raise RDSClientError("InvalidDBInstanceState", f"Instance is {instance.status}.")
             if instance.deletion_protection:
                 raise InvalidParameterCombination("Cannot delete protected DB Instance")
