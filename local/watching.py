@@ -82,7 +82,7 @@ def line(step: Step) -> str:
         figure = FIGURES[step.name](step.result)
     waited = f"asked {step.attempts + 1} times" if step.attempts else ""
     details = ", ".join(filter(None, (figure, waited)))
-    return f"  {step.name:22} {step.duration_s or 0:7.2f} s  [dim]{escape(details)}[/dim]"
+    return f"  {step.name:24} {step.duration_s or 0:7.2f} s  [dim]{escape(details)}[/dim]"
 
 
 def _lags(lags: list[dict[str, Any]]) -> str:

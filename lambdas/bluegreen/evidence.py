@@ -176,7 +176,7 @@ def _rehearsal_lines(plan: Plan) -> list[str]:
     preparing_s = sum(then["states_s"].values())
     return [
         f"Rehearsed at {then['rehearsed_at']} ({then['release_id']}): a freeze of {then['expected_freeze_s']:.1f} s was"
-        f" expected, {then['rows']:,} rows were compared, and it took {preparing_s / 60:.0f} minutes until then."
+        f" expected, {then['rows']:,} rows were compared, and it took {preparing_s / 60:.1f} minutes until then."
     ]
 
 
