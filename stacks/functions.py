@@ -15,16 +15,28 @@ from constructs import Construct
 
 from stacks.config import ClusterConfig
 from stacks.grants import (
-    Grant,
-    Shared,
     change_record,
     change_rehearsal_record,
     database,
     dead_executions,
+    lock,
+    order_end,
+    own_history,
+    plan,
+    read_dns_change,
+    read_record,
+    releases,
+    replication_secrets,
+    scripts,
+    warming,
+)
+from stacks.network import Network
+from stacks.observability import log_group
+from stacks.packaging import ARCHITECTURE, RUNTIME, functions_code
+from stacks.policies import Grant, Shared, function_name
+from stacks.rds_grants import (
     delete_clone,
     delete_groups,
-    function_name,
-    lock,
     look_at_clusters,
     look_at_global_clusters,
     look_at_upgrade,
@@ -34,21 +46,9 @@ from stacks.grants import (
     make_global_cluster,
     make_groups,
     make_secondary,
-    order_end,
-    own_history,
-    plan,
-    read_dns_change,
-    read_record,
-    releases,
-    replication_secrets,
-    scripts,
     settle_clone,
     upgrade_clone,
-    warming,
 )
-from stacks.network import Network
-from stacks.observability import log_group
-from stacks.packaging import ARCHITECTURE, RUNTIME, functions_code
 from stacks.removal_grants import (
     RETIRED_TAG,
     delete_clusters,

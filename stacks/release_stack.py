@@ -12,9 +12,9 @@ from constructs import Construct
 from stacks.approval import approval_topic
 from stacks.config import ClusterConfig
 from stacks.functions import make_functions
-from stacks.grants import Shared
 from stacks.network import Network
 from stacks.packaging import parser_layer
+from stacks.policies import Shared
 from stacks.workflow import (
     decommission_machine,
     decommission_on_request,

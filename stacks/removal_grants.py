@@ -7,18 +7,9 @@ from dataclasses import asdict
 
 from aws_cdk import aws_lambda as lambda_
 
-from stacks.grants import (
-    Grant,
-    Shared,
-    _allow,
-    _arn,
-    _clusters,
-    _everywhere,
-    _global_clusters,
-    look_at_clusters,
-    look_at_global_clusters,
-    read_record,
-)
+from stacks.grants import read_record
+from stacks.policies import Grant, Shared, allow, arn, everywhere
+from stacks.rds_grants import global_clusters, look_at_clusters, look_at_global_clusters, own_clusters
 
 RETIRED_TAG = "bluegreen:retired"  # as in bluegreen.decommission
 
@@ -35,7 +26,7 @@ def delete_clusters(tag: str) -> Grant:
     def grant(function: lambda_.Function, shared: Shared) -> None:
         _look(function, shared)
         actions = ["rds:DeleteDBInstance", "rds:DeleteDBCluster", "rds:ModifyDBCluster"]
-        _allow(function, actions, *_both(function, shared), conditions=tagged(tag))
+        allow(function, actions, *_both(function, shared), conditions=tagged(tag))
 
     return grant
 
@@ -45,9 +36,9 @@ def leave_global_cluster(tag: str) -> Grant:
 
     def grant(function: lambda_.Function, shared: Shared) -> None:
         _look(function, shared)
-        clusters = _everywhere(function, shared, shared.config.cluster_pattern, "cluster")
-        _allow(function, ["rds:RemoveFromGlobalCluster"], *clusters, conditions=tagged(tag))
-        _allow(function, ["rds:RemoveFromGlobalCluster"], _global_clusters(function, "*"))
+        clusters = everywhere(function, shared, shared.config.cluster_pattern, "cluster")
+        allow(function, ["rds:RemoveFromGlobalCluster"], *clusters, conditions=tagged(tag))
+        allow(function, ["rds:RemoveFromGlobalCluster"], global_clusters(function, "*"))
 
     return grant
 
@@ -55,42 +46,42 @@ def leave_global_cluster(tag: str) -> Grant:
 def delete_global_cluster(function: lambda_.Function, _shared: Shared) -> None:
     """RDS deletes none that has a member."""
     actions = ["rds:DescribeGlobalClusters", "rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
-    _allow(function, actions, _global_clusters(function, "*"))
+    allow(function, actions, global_clusters(function, "*"))
 
 
 def take_snapshot(function: lambda_.Function, shared: Shared) -> None:
     """Of a cluster of ours; its own name is that of the cluster with something behind it."""
     look_at_snapshots(function, shared)
-    cluster, _ = _clusters(function, shared)
-    snapshot = _arn(function, "rds", "cluster-snapshot", shared.config.cluster_pattern)
-    _allow(function, ["rds:CreateDBClusterSnapshot"], cluster, snapshot)
-    _allow(function, ["rds:AddTagsToResource"], snapshot)
+    cluster, _ = own_clusters(function, shared)
+    snapshot = arn(function, "rds", "cluster-snapshot", shared.config.cluster_pattern)
+    allow(function, ["rds:CreateDBClusterSnapshot"], cluster, snapshot)
+    allow(function, ["rds:AddTagsToResource"], snapshot)
 
 
 def look_at_snapshots(function: lambda_.Function, shared: Shared) -> None:
     """Whether the final snapshot is there."""
-    cluster, _ = _clusters(function, shared)
-    snapshot = _arn(function, "rds", "cluster-snapshot", shared.config.cluster_pattern)
-    _allow(function, ["rds:DescribeDBClusterSnapshots"], cluster, snapshot)
+    cluster, _ = own_clusters(function, shared)
+    snapshot = arn(function, "rds", "cluster-snapshot", shared.config.cluster_pattern)
+    allow(function, ["rds:DescribeDBClusterSnapshots"], cluster, snapshot)
 
 
 def retire(function: lambda_.Function, shared: Shared) -> None:
     """Put the tag on, and no other one, without which nothing may be stopped or deleted."""
     _look(function, shared)
     only: dict[str, object] = {"ForAllValues:StringEquals": {"aws:TagKeys": [RETIRED_TAG]}}
-    _allow(function, ["rds:AddTagsToResource"], *_both(function, shared), conditions=only)
+    allow(function, ["rds:AddTagsToResource"], *_both(function, shared), conditions=only)
 
 
 def stop_cluster(function: lambda_.Function, shared: Shared) -> None:
     """One that carries the tag of those that are ended."""
-    cluster, _ = _clusters(function, shared)
-    _allow(function, ["rds:StopDBCluster"], cluster, conditions=tagged(RETIRED_TAG))
+    cluster, _ = own_clusters(function, shared)
+    allow(function, ["rds:StopDBCluster"], cluster, conditions=tagged(RETIRED_TAG))
 
 
 def start_cluster(function: lambda_.Function, shared: Shared) -> None:
     """Only to delete it afterwards."""
-    cluster, _ = _clusters(function, shared)
-    _allow(function, ["rds:StartDBCluster"], cluster, conditions=tagged(RETIRED_TAG))
+    cluster, _ = own_clusters(function, shared)
+    allow(function, ["rds:StartDBCluster"], cluster, conditions=tagged(RETIRED_TAG))
 
 
 def production(function: lambda_.Function, shared: Shared) -> None:
@@ -109,9 +100,9 @@ def target(function: lambda_.Function, shared: Shared) -> None:
 def _look(function: lambda_.Function, shared: Shared) -> None:
     look_at_clusters(function, shared)
     look_at_global_clusters(function, shared)
-    _allow(function, ["rds:ListTagsForResource"], *_both(function, shared))
+    allow(function, ["rds:ListTagsForResource"], *_both(function, shared))
 
 
 def _both(function: lambda_.Function, shared: Shared) -> list[str]:
     """Clusters and instances of ours, in all Regions that are configured."""
-    return _everywhere(function, shared, shared.config.cluster_pattern, "cluster", "db")
+    return everywhere(function, shared, shared.config.cluster_pattern, "cluster", "db")

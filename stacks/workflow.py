@@ -15,9 +15,9 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from stacks.config import ClusterConfig
-from stacks.grants import resource_name
 from stacks.observability import log_group
 from stacks.packaging import ROOT
+from stacks.policies import resource_name
 
 STATE_MACHINES = ROOT / "statemachine"
 

@@ -1,0 +1,65 @@
+"""What every grant is made of: what functions share, names, ARNs, and a statement in a function's policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
+
+from stacks.config import ClusterConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the functions of one stack share."""
+
+    config: ClusterConfig
+    release_secret: secretsmanager.ISecret
+    lock_table: dynamodb.ITable
+    release_table: dynamodb.ITable
+    parser: lambda_.ILayerVersion
+
+
+Grant = Callable[[lambda_.Function, Shared], None]
+
+
+def resource_name(config: ClusterConfig) -> str:
+    """The name of the release's state machine, and the beginning of all other names."""
+    return f"bluegreen-{config.name}"
+
+
+def function_name(config: ClusterConfig, state: str) -> str:
+    return f"{resource_name(config)}-{state}"
+
+
+def allow(
+    function: lambda_.Function, actions: list[str], *resources: str, conditions: dict[str, object] | None = None
+) -> None:
+    function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=list(resources), conditions=conditions))
+
+
+def everywhere(function: lambda_.Function, shared: Shared, name: str, *kinds: str) -> list[str]:
+    """ARNs in the stack's Region and in those of blue's secondaries."""
+    regions = [None, *shared.config.secondary_regions]
+    return [arn(function, "rds", kind, name, region) for region in regions for kind in kinds]
+
+
+def arn(function: lambda_.Function, service: str, resource: str, name: str, region: str | None = None) -> str:
+    return cdk.Stack.of(function).format_arn(
+        service=service,
+        region=region,
+        resource=resource,
+        resource_name=name,
+        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+def global_arn(function: lambda_.Function, service: str, resource: str, name: str) -> str:
+    return cdk.Stack.of(function).format_arn(
+        service=service, region="", account="", resource=resource, resource_name=name
+    )
