@@ -181,7 +181,7 @@ _OF_A_DECOMMISSION = (
     Row(
         "DeleteCluster",
         60,
-        (production, look_at_snapshots, delete_clusters(RETIRED_TAG), start_cluster),
+        (production, look_at_snapshots, delete_clusters(RETIRED_TAG), start_cluster, delete_groups),
     ),
 )
 

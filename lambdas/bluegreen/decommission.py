@@ -14,10 +14,11 @@ from typing import Any, Literal, Self
 
 from . import dns
 from .aurora import Description, describe_cluster, describe_instances
-from .errors import ClusterBusy, ClusterInUse, SnapshotFailed
+from .errors import ClusterBusy, ClusterInUse, GreenNotGone, SnapshotFailed
 from .global_database import global_cluster_of
 from .hosted_zones import read
 from .model import RELEASE_TAG, Cluster, RecordKey, State
+from .parameter_groups import delete_groups_of
 from .removal import (
     Member,
     Rds,
@@ -206,7 +207,14 @@ def stop(rds: Rds, plan: Decommission) -> None:
 
 
 def delete(rds: Rds, plan: Decommission) -> None:
-    """Returns once the cluster is gone. Its snapshot was taken before, so RDS need not take another."""
-    if (cluster := _retired_primary(rds, plan)) is None:
-        return
-    delete_cluster(rds(plan.region), cluster)
+    """Returns once the cluster is gone, and with it the parameter groups that a release once made for it.
+
+    Its snapshot was taken before, so RDS need not take another.
+    """
+    if (cluster := _retired_primary(rds, plan)) is not None:
+        delete_cluster(rds(plan.region), cluster)
+    try:
+        for member in (Member(plan.region, plan.cluster.identifier), *plan.secondaries):
+            delete_groups_of(rds(member.region), member.identifier)
+    except GreenNotGone as error:
+        raise ClusterBusy(str(error)) from error

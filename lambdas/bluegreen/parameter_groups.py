@@ -80,27 +80,36 @@ class Kind:
 
     def delete(self, rds: Any, plan: Plan) -> None:
         """Removes green's group, if there is one; never one that does not carry this release's tag."""
-        arn = self.find(rds, plan.green_identifier)
-        if arn is None:
-            return
-        self._require_ours(rds, plan, arn)
+        if arn := self.find(rds, plan.green_identifier):
+            self._require_ours(rds, plan, arn)
+            self._delete(rds, plan.green_identifier)
+
+    def delete_made(self, rds: Any, name: str) -> None:
+        """Removes a group of that name if some release has made it."""
+        if (arn := self.find(rds, name)) and RELEASE_TAG in _tags(rds, arn):
+            self._delete(rds, name)
+
+    def _delete(self, rds: Any, name: str) -> None:
         with suppress(rds.exceptions.DBParameterGroupNotFoundFault):  # another attempt was faster
             try:
-                getattr(rds, f"delete_{self.operation}")(**self._named(plan.green_identifier))
+                getattr(rds, f"delete_{self.operation}")(**self._named(name))
             except rds.exceptions.InvalidDBParameterGroupStateFault as error:  # the cluster is hardly gone
-                raise GreenNotGone(f"The parameter group {plan.green_identifier} is in use still.") from error
+                raise GreenNotGone(f"The parameter group {name} is in use still.") from error
 
     def _named(self, name: str) -> dict[str, str]:
         return {f"{self.member}Name": name}
 
     @staticmethod
     def _require_ours(rds: Any, plan: Plan, arn: str | None) -> None:
-        tags = rds.list_tags_for_resource(ResourceName=arn)["TagList"] if arn else []
-        if {"Key": RELEASE_TAG, "Value": plan.release_id} not in tags:
+        if arn is None or _tags(rds, arn).get(RELEASE_TAG) != plan.release_id:
             raise GreenFailed(
                 f"The parameter group {plan.green_identifier} does not carry the tag {RELEASE_TAG}={plan.release_id}:"
                 " not touched. Look who made it, and delete it."
             )
+
+
+def _tags(rds: Any, arn: str) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in rds.list_tags_for_resource(ResourceName=arn)["TagList"]}
 
 
 OF_CLUSTERS = Kind(
@@ -169,3 +178,9 @@ def delete_groups(rds: Any, plan: Plan) -> None:
     """Removes the groups of a green that is gone."""
     for kind in (OF_CLUSTERS, OF_INSTANCES):
         kind.delete(rds, plan)
+
+
+def delete_groups_of(rds: Any, cluster_identifier: str) -> None:
+    """Removes the groups that an earlier release made for a cluster that is gone now."""
+    for kind in (OF_CLUSTERS, OF_INSTANCES):
+        kind.delete_made(rds, cluster_identifier)

@@ -114,3 +114,11 @@ def test_where_blue_has_the_group_of_rds_itself_green_has_that_of_its_family(rds
     assert parameter_groups.make(rds, plan, source, FAMILY, {}) == f"default.{FAMILY}"
     assert kind.find(rds, plan.green_identifier) is None
     assert parameter_groups.make(rds, plan, source, FAMILY, {"work_mem": "1"}) == plan.green_identifier
+
+
+def test_with_a_cluster_that_ends_only_groups_go_that_a_release_has_made(rds: Any, plan: Plan, kind: Kind) -> None:
+    make(rds, plan, kind)
+    for cluster in ("shop-blue", plan.green_identifier, "shop-of-nobody"):
+        parameter_groups.delete_groups_of(rds, cluster)
+    assert kind.find(rds, "shop-blue"), "it is the user's own, though it is named as the cluster"
+    assert kind.find(rds, plan.green_identifier) is None
