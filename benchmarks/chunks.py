@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.verify import TABLE, dsn, pair
-from bluegreen.postgres import SETTINGS, Session
+from bluegreen.postgres import SETTINGS
+from bluegreen.session import Session
 from bluegreen.verify import whole
 from bluegreen.verify.comparing import Comparison
 from bluegreen.verify.queue import Queue

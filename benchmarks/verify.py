@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from benchmarks import peers
-from bluegreen.postgres import SETTINGS, Session
+from bluegreen.postgres import SETTINGS
+from bluegreen.session import Session
 from bluegreen.verify import whole
 from bluegreen.verify.tables import Side
 from local.dsn import Dsn

@@ -16,9 +16,10 @@ from rich.text import Text
 from bluegreen.errors import BlueGreenError, DatabaseUnavailable, InputInvalid, SqlError
 from bluegreen.model import Cluster, Plan
 from bluegreen.planning import accepted
-from bluegreen.postgres import SETTINGS, Credentials, Databases, Session
+from bluegreen.postgres import SETTINGS, Credentials, Databases
 from bluegreen.preflight import Report, look_at_blue
 from bluegreen.preflight.findings import Severity, tally
+from bluegreen.session import Session
 from local.dsn import Dsn, DsnError
 
 FIT, UNFIT, FAILED = 0, 1, 2

@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from bluegreen.errors import BlueGreenError
-from bluegreen.postgres import SETTINGS, Session
+from bluegreen.postgres import SETTINGS
+from bluegreen.session import Session
 from bluegreen.verify import whole
 from bluegreen.verify.catalog import Catalog
 from bluegreen.verify.chunks import CHUNK_ROWS

@@ -7,9 +7,10 @@ from .errors import CloneUnusable, SqlError
 from .freeze import fence
 from .lsn import Lsn
 from .model import Cluster, Plan
-from .postgres import UNDEFINED_OBJECT, Databases, Session
+from .postgres import Databases
 from .quoting import identifier, literal
 from .replication import drop_slots
+from .session import UNDEFINED_OBJECT, Session
 
 
 def guard(start: Lsn, confirmed: Lsn, blue_now: Lsn, stamps: tuple[str | None, str | None]) -> str | None:

@@ -11,7 +11,8 @@ from . import replication
 from .errors import SwitchoverAborted
 from .history import Completed
 from .model import Cluster, Plan, State
-from .postgres import Databases, Row
+from .postgres import Databases
+from .session import Row
 
 
 def clear_away(databases: Databases, plan: Plan, green: Cluster) -> Row:

@@ -25,8 +25,9 @@ from .errors import BlueNotFound, ClusterBusy, ClusterInUse, ExecutionNotOver, I
 from .freeze_methods import AWS_ROLES
 from .global_database import global_cluster_of
 from .model import RELEASE_TAG, Cluster
-from .postgres import Databases, Session
+from .postgres import Databases
 from .removal import Rds, secondaries_of, tags_of
+from .session import Session
 
 STARTS_WITHIN = timedelta(hours=1)
 """After AWS has said that it is about to start a cluster that has been stopped for seven days."""

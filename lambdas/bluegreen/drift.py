@@ -15,7 +15,8 @@ from . import ddl, fingerprint
 from .errors import SchemaDrifted
 from .fingerprint import Fingerprint, Key
 from .model import Cluster, Plan
-from .postgres import Databases, Session
+from .postgres import Databases
+from .session import Session
 
 SHOWN = 20
 """How many differences are told; of the rest only the number is."""

@@ -10,7 +10,7 @@ import json
 from typing import Literal, NamedTuple
 
 from .model import Plan
-from .postgres import Row, Session, load
+from .session import Row, Session, load
 
 
 class Key(NamedTuple):

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from .errors import FreezeBudgetExceeded, SwitchoverAborted, WritersRemain
 from .freeze_methods import AWS_ROLES, Taken, method_of, perform
 from .model import Plan, State
-from .postgres import Databases, Row, Session
+from .postgres import Databases
+from .session import Row, Session
 
 SESSIONS_TIMEOUT_S = 10
 """How long sessions may take to end after they were told to."""

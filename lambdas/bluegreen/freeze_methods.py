@@ -13,8 +13,8 @@ from typing import Any, Protocol, Self
 
 from .errors import SqlError
 from .model import Plan
-from .postgres import Row, Session
 from .quoting import identifier
+from .session import Row, Session
 
 AWS_ROLES = ("rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rds_ad")
 """Roles of AWS itself that can log in. No customer may alter them, and none writes to the application's tables."""

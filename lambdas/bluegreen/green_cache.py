@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 from .errors import SqlError
 from .model import SCHEMA, Cluster, Plan, Relation, State
-from .postgres import Databases, Session
+from .postgres import Databases
 from .quoting import identifier
+from .session import Session
 
 TIME_LIMIT_S = 600
 """After this no table is analysed and no relation loaded any more. The function may take longer, by one statement."""

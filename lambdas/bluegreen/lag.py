@@ -6,7 +6,8 @@ import time
 
 from .errors import ReplicationBroken, ReplicationLagging
 from .model import Cluster, Lag, Plan, Relation
-from .postgres import Databases, Session
+from .postgres import Databases
+from .session import Session
 
 SENTINEL_TIMEOUT_S = 5.0
 """How long one measurement waits for its sentinel to arrive on green."""

@@ -10,7 +10,8 @@ from . import drift, global_database, lag, preflight
 from .errors import NotReadyToFreeze
 from .freeze_methods import AWS_ROLES, Taken, method_of, refusals, try_freeze
 from .model import Cluster, Plan
-from .postgres import Databases, Session
+from .postgres import Databases
+from .session import Session
 from .verify import since
 
 

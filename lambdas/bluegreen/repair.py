@@ -19,8 +19,9 @@ from .drift import Difference, Drift
 from .errors import ReplicationBroken, ReplicationLagging, SchemaDrifted, SqlError
 from .fingerprint import Fingerprint, Key
 from .model import Cluster, Plan, Relation
-from .postgres import INSUFFICIENT_PRIVILEGE, Databases, Session
+from .postgres import Databases
 from .quoting import identifier
+from .session import INSUFFICIENT_PRIVILEGE, Session
 from .verify.queue import Queue
 
 WAIT_S = 5.0

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from .errors import BlueUnfit, ReplicationLagging, SlotBlocked, SqlError
 from .lsn import Lsn
 from .model import SCHEMA, Cluster, Plan
-from .postgres import OBJECT_IN_USE, QUERY_CANCELED, UNDEFINED_OBJECT, Credentials, Databases, Session
+from .postgres import Credentials, Databases
 from .preflight import tables_without_identity
 from .quoting import identifier, literal
 from .scram import verifier
+from .session import OBJECT_IN_USE, QUERY_CANCELED, UNDEFINED_OBJECT, Session
 from .subscribing import create_subscription
 
 SLOT_TIMEOUT_S = 20

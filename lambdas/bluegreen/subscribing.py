@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .model import Plan
-from .postgres import Credentials, Session
+from .postgres import Credentials
 from .quoting import conninfo, identifier, literal
+from .session import Session
 
 KEEP_OUT_OF_LOGS = (
     "SET LOCAL log_statement = 'none'; SET LOCAL log_duration = off; SET LOCAL log_min_duration_statement = -1;"

@@ -25,7 +25,8 @@ from .errors import (
 )
 from .lsn import Lsn
 from .model import Cluster, Plan, SequenceState
-from .postgres import Databases, Session
+from .postgres import Databases
+from .session import Session
 
 POLL_INTERVAL_S = 0.002
 

@@ -8,7 +8,8 @@ from . import freeze
 from .budget import time_left_s
 from .errors import FreezeBudgetExceeded, RowCountsDiffer, SqlError
 from .model import Cluster, Plan, Relation
-from .postgres import QUERY_CANCELED, Databases, Session
+from .postgres import Databases
+from .session import QUERY_CANCELED, Session
 from .verify import since
 from .verify.comparing import at_once
 

@@ -6,8 +6,8 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from bluegreen.postgres import Session
 from bluegreen.quoting import identifier
+from bluegreen.session import Session
 from bluegreen.verify.catalog import read_catalog
 from bluegreen.verify.chunks import Chunk
 from bluegreen.verify.comparing import Comparison, compare_chunk

@@ -14,8 +14,8 @@ import pytest
 from bluegreen import adoption, drift, fingerprint, lag, repair, replication
 from bluegreen.errors import ReplicationBroken, ReplicationLagging, SchemaDrifted
 from bluegreen.fingerprint import Fingerprint
-from bluegreen.postgres import Session
 from bluegreen.quoting import identifier
+from bluegreen.session import Session
 from local.postgres.servers import Server
 from tests.integration.conftest import APP, CRM, SCHEMA, WRITER, Lab, _free_port, with_plan
 from tests.integration.writing import writing

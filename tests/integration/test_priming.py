@@ -10,8 +10,9 @@ import pytest
 from bluegreen import freeze, switchover, verification
 from bluegreen.budget import time_left_s
 from bluegreen.model import Cluster, Plan
-from bluegreen.postgres import Databases, Session
+from bluegreen.postgres import Databases
 from bluegreen.priming import prime
+from bluegreen.session import Session
 from tests.integration.conftest import APP, Lab
 
 Step = Callable[[Databases, Plan, Cluster], object]

@@ -19,7 +19,7 @@ from bluegreen.errors import (
     ReplicationLagging,
     SlotBlocked,
 )
-from bluegreen.postgres import load
+from bluegreen.session import load
 from tests.integration.conftest import APP, CRM, DATABASES, WRITER, Lab
 from tests.waiting import eventually
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from bluegreen import lag
-from bluegreen.postgres import Session
+from bluegreen.session import Session
 from bluegreen.verify.chunks import Chunk
 from bluegreen.verify.comparing import Comparison, Difference, Settle, compare_chunk, compare_keys
 from bluegreen.verify.planning import plan_chunks

@@ -10,7 +10,7 @@ import pytest
 
 from bluegreen import lag
 from bluegreen.errors import DataDiffers, TableRewritten
-from bluegreen.postgres import Session
+from bluegreen.session import Session
 from bluegreen.verify import live, reading, since
 from bluegreen.verify.comparing import compare_chunk
 from bluegreen.verify.planning import plan_chunks

@@ -15,7 +15,7 @@ import pytest
 import local.verify
 from bluegreen.errors import DatabaseUnavailable, TableRewritten
 from bluegreen.model import Relation
-from bluegreen.postgres import Session
+from bluegreen.session import Session
 from bluegreen.verify import whole
 from bluegreen.verify.catalog import read_catalog
 from bluegreen.verify.chunks import Chunk, count_chunks, key_ranges

@@ -7,8 +7,8 @@ done all the same. So what an earlier attempt left is looked at first.
 from __future__ import annotations
 
 from ..errors import SqlError
-from ..postgres import Row, Session
 from ..quoting import identifier
+from ..session import Row, Session
 from .parsing import Node
 from .units import Unit
 

@@ -17,7 +17,8 @@ from typing import Any
 from .. import fingerprint, replication
 from ..errors import ChangeFailed, ChangeRunning, ChangesRefused, DatabaseUnavailable, SqlError
 from ..model import Cluster, Plan
-from ..postgres import Databases, Row, Session
+from ..postgres import Databases
+from ..session import Row, Session
 from . import alone
 from .checking import Prepared, prepare
 from .units import Unit

@@ -11,7 +11,8 @@ from ..errors import AwsRefused, BlueUnfit, SqlError
 from ..freeze_methods import AWS_ROLES
 from ..lsn import Lsn
 from ..model import Plan, Relation, major
-from ..postgres import INVALID_CATALOG_NAME, OBJECT_NOT_IN_PREREQUISITE_STATE, Databases, Row, Session
+from ..postgres import Databases
+from ..session import INVALID_CATALOG_NAME, OBJECT_NOT_IN_PREREQUISITE_STATE, Row, Session
 from .catalogue import BEFORE_ALL, BY_ID, CHECKS, OF_THE_SERVER
 from .findings import Check, Finding, Found, gathered, tally, text_of
 from .of_databases import IN_EACH_DATABASE

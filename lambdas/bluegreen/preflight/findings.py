@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..postgres import Row
 from ..quoting import fill
+from ..session import Row
 
 Severity = Literal["blocker", "warning", "note"]
 """A blocker stops a release, a warning does unless the input accepts it, a note is only told."""

@@ -8,8 +8,9 @@ from ..errors import DatabaseUnavailable, SqlError
 from ..freeze_methods import try_freeze
 from ..lsn import Lsn
 from ..model import Plan
-from ..postgres import INSUFFICIENT_PRIVILEGE, Databases, Session
+from ..postgres import Databases
 from ..quoting import identifier
+from ..session import INSUFFICIENT_PRIVILEGE, Session
 from ..subscribing import create_subscription
 from .catalogue import BY_ID
 from .findings import Found

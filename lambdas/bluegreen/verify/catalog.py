@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..model import Relation
-from ..postgres import Row, Session
+from ..session import Row, Session
 from .row_hash import NATIVE_TYPES
 from .tables import Column, Table
 

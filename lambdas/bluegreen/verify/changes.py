@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from ..lsn import Lsn
 from ..model import SCHEMA, Relation
-from ..postgres import Session
 from ..quoting import identifier, literal
+from ..session import Session
 from .chunks import Key
 
 MESSAGE_BYTES = 8192

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from ..postgres import Session
 from ..quoting import identifier
+from ..session import Session
 from .row_hash import ALIAS, text_of
 from .tables import BLUE, Column, Side, Table
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from ..errors import BlueGreenError
 from ..model import Relation
-from ..postgres import Session
+from ..session import Session
 from . import reading
 from .chunks import Chunk, Key
 from .reading import Keyed, Print

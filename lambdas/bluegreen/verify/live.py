@@ -12,7 +12,8 @@ from typing import Any, Protocol
 from .. import lag
 from ..errors import DataDiffers, ReplicationLagging
 from ..model import Cluster, Plan, Relation
-from ..postgres import Databases, Session
+from ..postgres import Databases
+from ..session import Session
 from . import recorder, shapes
 from .catalog import Catalog, read_catalog
 from .queue import Progress, Queue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ..postgres import Session
+from ..session import Session
 from . import reading
 from .chunks import CHUNK_BYTES, CHUNK_ROWS, Chunk, count_chunks, key_ranges, pages_of
 from .comparing import at_once

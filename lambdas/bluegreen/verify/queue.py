@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..model import Relation
-from ..postgres import Row, Session
+from ..session import Row, Session
 from .chunks import Chunk, Key
 from .comparing import Comparison
 from .shapes import Shapes

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from .. import lag
 from ..errors import DatabaseUnavailable, SqlError
 from ..model import Plan
-from ..postgres import Databases, Session
+from ..postgres import Databases
+from ..session import Session
 from .tables import fix_output
 
 LAG_S = 1.0

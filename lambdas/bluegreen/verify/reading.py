@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import TableRewritten
-from ..postgres import Session
 from ..quoting import identifier
+from ..session import Session
 from .chunks import Chunk, Key, key_text
 from .row_hash import ALIAS, columns_hash, row_hash, text_of
 from .tables import Side, Table

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from ..errors import NotReadyToFreeze, SlotBlocked, SqlError
 from ..lsn import Lsn
 from ..model import Cluster, Plan, Relation
-from ..postgres import CONFIGURATION_LIMIT_EXCEEDED, QUERY_CANCELED, Databases, Session
+from ..postgres import Databases
 from ..quoting import identifier
 from ..replication import SLOT_TIMEOUT_S
+from ..session import CONFIGURATION_LIMIT_EXCEEDED, QUERY_CANCELED, Session
 from . import changes
 from .changes import Changes
 from .chunks import Key

@@ -8,7 +8,7 @@ file, another identity, or other columns. Such a table is compared again as a wh
 from __future__ import annotations
 
 from ..model import Relation
-from ..postgres import Session
+from ..session import Session
 from .comparing import at_once
 
 Shapes = dict[Relation, tuple[int | None, int | None]]

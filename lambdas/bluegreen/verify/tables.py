@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..model import Relation
-from ..postgres import Session
 from ..quoting import identifier
+from ..session import Session
 
 Side = Literal[0, 1]
 BLUE: Side = 0

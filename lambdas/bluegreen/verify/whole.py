@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import SqlError, TableRewritten
 from ..model import Relation
-from ..postgres import Session
+from ..session import Session
 from .catalog import Catalog, read_catalog
 from .chunks import CHUNK_ROWS, Chunk, Key
 from .comparing import NAMED, Comparison, Settle, nothing

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ..errors import DataDiffers, ReplicationLagging, TableRewritten
 from ..model import Relation
-from ..postgres import Session
+from ..session import Session
 from .chunks import CHUNK_ROWS, Chunk
 from .comparing import Comparison, Settle, compare_chunk, nothing
 from .planning import plan_chunks
