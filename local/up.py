@@ -35,7 +35,8 @@ def up(console: Console, options: argparse.Namespace) -> int:
 
 def input_of(options: argparse.Namespace) -> dict[str, object]:
     """The input with which a release upgrades green, to be given to ``start-execution``."""
-    return {"input": upgrade_input(options.blue_version, options.green_version)}
+    accepted = {"accept": ["global-endpoint"]} if options.secondary_region else {}
+    return {"input": upgrade_input(options.blue_version, options.green_version) | accepted}
 
 
 def description(running: World, databases: tuple[str, ...]) -> dict[str, object]:

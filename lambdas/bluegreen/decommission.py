@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 from . import dns
-from .aurora import Description, describe_cluster, describe_instances
+from .aurora import Description, describe_instances
 from .errors import ClusterBusy, ClusterInUse, GreenNotGone, SnapshotFailed
 from .global_database import global_cluster_of
 from .hosted_zones import read
@@ -23,6 +23,7 @@ from .removal import (
     Member,
     Rds,
     delete_cluster,
+    find_same,
     leave_global_cluster,
     not_yet,
     remove_all,
@@ -54,6 +55,13 @@ class Decommission:
     global_cluster_identifier: str
     """Empty when it is in none."""
     secondaries: tuple[Member, ...] = ()
+    resource_id: str = ""
+    """Of the cluster: one that is made later under its name is another one."""
+
+    @property
+    def primary(self) -> Member:
+        """The cluster as it is found."""
+        return Member(self.region, self.cluster.identifier, self.resource_id)
 
     @classmethod
     def of(cls, state: State) -> Self:
@@ -108,7 +116,7 @@ def take_snapshot(rds: Any, plan: Decommission) -> None:
     """Begins the final snapshot, unless an earlier attempt has."""
     if find_snapshot(rds, plan.snapshot_identifier) is not None:
         return
-    cluster = describe_cluster(rds, plan.cluster.identifier)
+    cluster = find_same(lambda _="": rds, plan.primary)
     if cluster is None or cluster["Status"] == "stopped":
         raise SnapshotFailed(
             f"{plan.cluster.identifier} is {'gone' if cluster is None else 'stopped'} and its final snapshot"
@@ -142,9 +150,9 @@ def retire(rds: Rds, plan: Decommission) -> None:
     """Marks cluster, instances and secondaries as those that may be stopped and deleted from now on."""
     require_snapshot(rds(plan.region), plan)
     tag = [{"Key": RETIRED_TAG, "Value": plan.snapshot_identifier}]
-    for member in (Member(plan.region, plan.cluster.identifier), *plan.secondaries):
+    for member in (plan.primary, *plan.secondaries):
         there = rds(member.region)
-        if (cluster := describe_cluster(there, member.identifier)) is None:
+        if (cluster := find_same(rds, member)) is None:
             continue
         instances = describe_instances(there, member.identifier)
         for arn in (cluster["DBClusterArn"], *(instance["DBInstanceArn"] for instance in instances)):
@@ -153,7 +161,7 @@ def retire(rds: Rds, plan: Decommission) -> None:
 
 def _retired(rds: Rds, plan: Decommission, member: Member) -> Description | None:
     """A cluster that may be stopped or deleted; None when it is gone. Raises ``ClusterInUse`` for one not marked so."""
-    cluster = describe_cluster(rds(member.region), member.identifier)
+    cluster = find_same(rds, member)
     if cluster is not None and tags_of(cluster).get(RETIRED_TAG) != plan.snapshot_identifier:
         raise ClusterInUse(
             f"{member.identifier} does not carry the tag {RETIRED_TAG}={plan.snapshot_identifier}: left as it is."
@@ -164,7 +172,7 @@ def _retired(rds: Rds, plan: Decommission, member: Member) -> Description | None
 def _retired_primary(rds: Rds, plan: Decommission) -> Description | None:
     """The cluster that ends, by its tag and its snapshot."""
     require_snapshot(rds(plan.region), plan)
-    return _retired(rds, plan, Member(plan.region, plan.cluster.identifier))
+    return _retired(rds, plan, plan.primary)
 
 
 # Out of the global cluster
@@ -214,7 +222,7 @@ def delete(rds: Rds, plan: Decommission) -> None:
     if (cluster := _retired_primary(rds, plan)) is not None:
         delete_cluster(rds(plan.region), cluster)
     try:
-        for member in (Member(plan.region, plan.cluster.identifier), *plan.secondaries):
+        for member in (plan.primary, *plan.secondaries):
             delete_groups_of(rds(member.region), member.identifier)
     except GreenNotGone as error:
         raise ClusterBusy(str(error)) from error

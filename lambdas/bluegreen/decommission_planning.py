@@ -7,7 +7,6 @@ cannot be asked, because it is stopped or has no instances, must have been found
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +25,7 @@ from .freeze_methods import AWS_ROLES
 from .global_database import global_cluster_of
 from .model import RELEASE_TAG, Cluster
 from .postgres import Databases
-from .removal import Rds, secondaries_of, tags_of
+from .removal import Rds, find_same, secondaries_of, tags_of
 from .session import Session
 
 STARTS_WITHIN = timedelta(hours=1)
@@ -107,27 +106,27 @@ def plan_decommission(around: Surroundings, asked: Any) -> Decommission | None:
     plan = replace(_judged(around, wanted, cluster, where), end=wanted.end)
     found = global_cluster_of(here, cluster["DBClusterArn"])
     earlier = noted if noted and noted.snapshot_identifier == plan.snapshot_identifier else None
-    members = [
-        *(earlier.secondaries if earlier else ()),
-        *(secondaries_of(found, cluster["DBClusterArn"]) if found else ()),
-    ]
     name = found["GlobalClusterIdentifier"] if found else earlier.global_cluster_identifier if earlier else ""
-    plan = replace(plan, global_cluster_identifier=name, secondaries=tuple(dict.fromkeys(members)))
-    for member in plan.secondaries:
+    members = {(each.region, each.identifier): each for each in (earlier.secondaries if earlier else ())}
+    for member in secondaries_of(found, cluster["DBClusterArn"]) if found else ():
         if (secondary := aurora.describe_cluster(around.rds(member.region), member.identifier)) is not None:
+            known = replace(member, resource_id=secondary["DbClusterResourceId"])
+            members[member.region, member.identifier] = known
+    plan = replace(plan, global_cluster_identifier=name, secondaries=tuple(members.values()))
+    for member in plan.secondaries:  # also those that have left it
+        if (secondary := find_same(around.rds, member)) is not None:
             require_not_production(around.route53, around.record_keys, aurora.endpoint(secondary))
     history.note_end(around.dynamodb, around.release_table, around.cluster_name, plan)
     return plan
 
 
-def snapshot_name(cluster: aurora.Description) -> str:
-    """The final snapshot's: another one for a cluster of the same name that is made later; 63 characters at most.
+def snapshot_name(identifier: str, now: datetime) -> str:
+    """The final snapshot's, 63 characters at most. A cluster that somebody has taken back meanwhile gets a new one.
 
-    >>> snapshot_name({"DBClusterIdentifier": "shop-blue", "DbClusterResourceId": "cluster-ABC"})
-    'shop-blue-final-5eecc699'
+    >>> snapshot_name("shop-blue", datetime(2026, 11, 23, 4, 5, 6))
+    'shop-blue-final-20261123-040506'
     """
-    digest = hashlib.sha256(cluster["DbClusterResourceId"].encode()).hexdigest()[:8]
-    return f"{cluster['DBClusterIdentifier'][:40].rstrip('-')}-final-{digest}"
+    return f"{identifier[:40].rstrip('-')}-final-{now:%Y%m%d-%H%M%S}"
 
 
 def _wanted(around: Surroundings, asked: Mapping[str, Any]) -> _Wanted:
@@ -183,8 +182,10 @@ def _judged(around: Surroundings, wanted: _Wanted, cluster: aurora.Description, 
         )
     else:
         release_id, is_clone = wanted.release_id or tags.get(RELEASE_TAG, ""), False
-    snapshot = NO_SNAPSHOT if is_clone else tags.get(RETIRED_TAG, snapshot_name(cluster))
-    return Decommission(release_id, around.region, where, wanted.end, snapshot, "")
+    snapshot = NO_SNAPSHOT if is_clone else tags.get(RETIRED_TAG, snapshot_name(wanted.identifier, around.now))
+    return Decommission(
+        release_id, around.region, where, wanted.end, snapshot, "", resource_id=cluster["DbClusterResourceId"]
+    )
 
 
 def _says(around: Surroundings, wanted: _Wanted, tags: Mapping[str, str], where: Cluster) -> tuple[str, bool]:

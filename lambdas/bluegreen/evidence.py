@@ -173,10 +173,9 @@ def _rehearsal_lines(plan: Plan) -> list[str]:
     """What the newest rehearsal of this cluster said."""
     if not (then := plan.last_rehearsal):
         return ["It was never rehearsed."]
-    preparing_s = sum(then["states_s"].values())
     return [
         f"Rehearsed at {then['rehearsed_at']} ({then['release_id']}): a freeze of {then['expected_freeze_s']:.1f} s was"
-        f" expected, {then['rows']:,} rows were compared, and it took {preparing_s / 60:.1f} minutes until then."
+        f" expected, {then['rows']:,} rows were compared, and it took {then['elapsed_s'] / 60:.1f} minutes until then."
     ]
 
 

@@ -94,6 +94,11 @@ def plan_release(
     _require_regions(found, [each.region for each in secondaries], globalize)
     identifier = release_id(execution_arn, started_at)
     mode = asked.get("mode", "release")
+    moved = found
+    if mode == "rehearsal":
+        moved = read(route53, defaults.rehearsal_records)
+        _require_playable(moved)
+        _require_regions(moved, [each.region for each in secondaries], globalize)
     freeze_budget_s = asked.get("freeze_budget_s", defaults.freeze_budget_s)
     plan = Plan(
         release_id=identifier,
@@ -107,7 +112,7 @@ def plan_release(
         ),
         green_identifier=f"{defaults.cluster_name}-{identifier}",
         databases=tuple(asked.get("databases", defaults.databases)),
-        records=read(route53, defaults.rehearsal_records) if mode == "rehearsal" else found,
+        records=moved,
         switchover_ttl_s=asked.get("switchover_ttl_s", defaults.switchover_ttl_s),
         approval_timeout_s=asked.get("approval_timeout_s", defaults.approval_timeout_s),
         freeze_budget_s=freeze_budget_s,
@@ -126,7 +131,7 @@ def plan_release(
         last_rehearsal=records.last_rehearsal(dynamodb, lock_table, defaults.cluster_name),
         accept=accepted(asked.get("accept", ())),
         engine_version=asked.get("engine_version", ""),
-        parameters=asked.get("parameters", {}),
+        parameters=_parameters(asked.get("parameters", {})),
         changes=_changes(asked.get("changes", ()), asked.get("databases", defaults.databases), defaults),
         globalize=globalize,
         blue_global_cluster=whole.get("GlobalClusterIdentifier", ""),
@@ -159,6 +164,26 @@ def accepted(ids: Sequence[str]) -> tuple[str, ...]:
                 ' {"mode": "check"} names the objects and what puts them right.'
             )
     return tuple(ids)
+
+
+_OF_REPLICATION = frozenset(
+    {"rds.logical_replication", "max_logical_replication_workers", "max_replication_slots", "max_wal_senders"}
+    | {"max_worker_processes", "max_sync_workers_per_subscription", "wal_level"}
+)
+
+
+def _parameters(asked: Mapping[str, str]) -> dict[str, str]:
+    if taken := sorted(_OF_REPLICATION & asked.keys()):
+        raise InputInvalid(
+            f"input.parameters: green follows blue by {', '.join(taken)}: change that after the release."
+        )
+    return dict(asked)
+
+
+def _require_playable(moved: Sequence[Record]) -> None:
+    for record in moved:
+        if record.ttl_s < 1:
+            raise BlueUnfit(f"The record {record.name} of the rehearsal has a TTL of {record.ttl_s} s: give it 1 s.")
 
 
 def _changes(asked: Sequence[Mapping[str, str]], databases: Sequence[str], defaults: Defaults) -> tuple[Change, ...]:

@@ -61,9 +61,12 @@ def states_s(events: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     return {name: round(spent, 3) for name, spent in seconds.items()}
 
 
-def summary(plan: Plan, state: State, events: Iterable[Mapping[str, Any]], now: datetime) -> Figures:
+def summary(
+    plan: Plan, state: State, events: Iterable[Mapping[str, Any]], started_at: datetime, now: datetime
+) -> Figures:
     """What a rehearsal has shown, as it is kept for the next release."""
     return {
+        "elapsed_s": round((now - started_at).total_seconds(), 1),
         "release_id": plan.release_id,
         "rehearsed_at": now.isoformat(timespec="seconds"),
         "expected_freeze_s": state["evidence"]["expected_freeze_s"],
@@ -90,7 +93,7 @@ def report(plan: Plan, state: State, figures: Figures) -> list[str]:
         f"{figures['rows']:,} rows were compared and are equal.",
         *evidence.finding_lines(plan, state),
         "",
-        "What took a second or more until then:",
+        f"All of it took {figures['elapsed_s'] / 60:.1f} minutes until then. What took a second or more, side by side or not:",
     ]
     slow = [(name, spent) for name, spent in figures["states_s"].items() if spent >= 1]
     return lines + [f"  {name:<24}{spent:>10,.0f} s" for name, spent in slow]

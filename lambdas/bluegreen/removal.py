@@ -25,15 +25,24 @@ class Member:
 
     region: str
     identifier: str
+    resource_id: str = ""
+    """What tells it from a cluster of the same name that was made later; empty when it is not known yet."""
 
     @classmethod
     def of_arn(cls, arn: str) -> Self:
         """
         >>> Member.of_arn("arn:aws:rds:eu-west-1:123456789012:cluster:shop-blue-eu")
-        Member(region='eu-west-1', identifier='shop-blue-eu')
+        Member(region='eu-west-1', identifier='shop-blue-eu', resource_id='')
         """
         _, _, _, region, _, _, identifier = arn.split(":")
         return cls(region, identifier)
+
+
+def find_same(rds: Rds, member: Member) -> Description | None:
+    """The cluster itself; None when it is gone, also when another one has its name by now."""
+    cluster = describe_cluster(rds(member.region), member.identifier)
+    is_other = cluster and member.resource_id and cluster["DbClusterResourceId"] != member.resource_id
+    return None if is_other else cluster
 
 
 def tags_of(description: Description) -> dict[str, str]:

@@ -17,7 +17,8 @@ def handler(state: State) -> Result:
     pages = client("stepfunctions").get_paginator("get_execution_history")
     history = pages.paginate(executionArn=plan.execution_arn, includeExecutionData=False)
     events = (event for page in history for event in page["events"])
-    figures = summary(plan, state, events, datetime.now(UTC))
+    started_at = datetime.fromisoformat(state["started_at"])
+    figures = summary(plan, state, events, started_at, datetime.now(UTC))
     keep_rehearsal(client("dynamodb"), setting("LOCK_TABLE"), plan.cluster_name, figures)
     subject = f"Rehearsed: release {plan.release_id} of {plan.cluster_name[:40]}"
     return {"subject": subject, "text": "\n".join(report(plan, state, figures)), "figures": figures}

@@ -142,6 +142,10 @@ def test_only_a_blue_that_was_replaced_may_end_and_only_when_nobody_uses_it(lab:
     assert ended.release_id == plan.release_id
     assert ended.snapshot_identifier.startswith(f"{blue}-final-")
     assert history.find_end(account.dynamodb, "releases", plan.cluster_name, blue) == ended
+    tomorrow = replace(account.around, now=NOW + timedelta(days=1))
+    later = decommission_planning.plan_decommission(tomorrow, by_name)
+    assert later
+    assert later.snapshot_identifier != ended.snapshot_identifier, "it may have been taken back meanwhile"
 
     other = replace(plan, release_id="20260101-0000-abcdef")
     history.note(account.dynamodb, "releases", other, NOW)

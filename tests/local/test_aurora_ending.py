@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,9 @@ def done(step: Callable[[], object], busy: type[BlueGreenError] = ClusterBusy) -
 def ending(rds: Any, **fields: Any) -> Decommission:
     cluster = cluster_of(rds, BLUE)
     where = Cluster(BLUE, cluster["Endpoint"], cluster["Port"])
-    plan = Decommission("20261123-0405-abcdef", REGION, where, "delete", snapshot_name(cluster), "")
-    return replace(plan, **fields)
+    snapshot = snapshot_name(BLUE, datetime(2026, 11, 23, 4, 5, 6))  # noqa: DTZ001 - it is part of a name
+    plan = Decommission("20261123-0405-abcdef", REGION, where, "delete", snapshot, "")
+    return replace(plan, resource_id=cluster["DbClusterResourceId"], **fields)
 
 
 def steps(rds: Any, plan: Decommission) -> list[Callable[[], object]]:
@@ -124,6 +126,20 @@ def steps(rds: Any, plan: Decommission) -> list[Callable[[], object]]:
         lambda: removal.delete_global_cluster(rds, plan.global_cluster_identifier or "none"),
         lambda: end(there, plan),
     ]
+
+
+def test_a_cluster_that_was_made_later_under_the_same_name_is_left_alone(aurora: EmbeddedAurora, rds: Any) -> None:
+    plan = ending(rds)
+    namesake = replace(plan, resource_id="cluster-OFTHEPAST")
+    with pytest.raises(SnapshotFailed, match="gone"):
+        decommission.take_snapshot(rds, namesake)
+    rds.create_db_cluster_snapshot(DBClusterIdentifier=BLUE, DBClusterSnapshotIdentifier=namesake.snapshot_identifier)
+    eventually(lambda: done(lambda: decommission.require_snapshot(rds, namesake)))
+    for step in steps(rds, namesake)[2:]:
+        assert done(step), "there is nothing left to be done"
+    assert cluster_of(rds, BLUE)["Status"] == "available"
+    assert decommission.RETIRED_TAG not in removal.tags_of(cluster_of(rds, BLUE))
+    rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=namesake.snapshot_identifier)
 
 
 def test_a_cluster_is_stopped_and_started_with_its_server(aurora: EmbeddedAurora, rds: Any) -> None:

@@ -96,14 +96,17 @@ def test_an_empty_input_is_enough(stack: Stack) -> None:
 
 
 def test_a_rehearsal_moves_records_of_its_own_and_the_next_release_knows_its_figures(stack: Stack) -> None:
-    put(stack.route53, stack.zone_id, "elsewhere.example", Name="rehearsal.shop.internal")
+    put(stack.route53, stack.zone_id, "elsewhere.example", Name="rehearsal.shop.internal", TTL=0)
     key = RecordKey(stack.zone_id, "rehearsal.shop.internal", "CNAME", "writer")
     plan = stack.plan({"mode": "rehearsal"})
     assert (plan.records, plan.blue.host, plan.last_rehearsal) == ((), stack.endpoint, {})
     stack.defaults = dataclasses.replace(stack.defaults, rehearsal_records=(key,))
+    with pytest.raises(BlueUnfit, match="rehearsal.shop.internal of the rehearsal has a TTL of 0 s"):
+        stack.plan({"mode": "rehearsal"})
+    put(stack.route53, stack.zone_id, "elsewhere.example", Name="rehearsal.shop.internal")
     (moved,) = stack.plan({"mode": "rehearsal"}).records
     assert (moved.name, moved.values) == ("rehearsal.shop.internal", ("elsewhere.example",))
-    figures = {"expected_freeze_s": 0.4, "states_s": {"CloneBlue": 60.5}}
+    figures = {"expected_freeze_s": 0.4, "elapsed_s": 65.0, "states_s": {"CloneBlue": 60.5}}
     records.keep_rehearsal(stack.dynamodb, "locks", "shop", figures)
     records.release_lock(stack.dynamodb, "locks", "shop", FIRST)
     plan = stack.plan({})
@@ -136,6 +139,7 @@ def test_planning_twice_is_the_same_plan(stack: Stack) -> None:
     ("release_input", "named"),
     [
         ({"databases": "app"}, "input.databases"),
+        ({"parameters": {"rds.logical_replication": "0"}}, "input.parameters: green follows blue by rds.logical_repl"),
         ({"databases": []}, "input.databases"),
         ({"databases": ["app", "app"]}, "input.databases"),
         ({"databases": [1]}, "input.databases[0]"),
