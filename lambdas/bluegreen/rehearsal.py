@@ -93,7 +93,7 @@ def report(plan: Plan, state: State, figures: Figures) -> list[str]:
         f"{figures['rows']:,} rows were compared and are equal.",
         *evidence.finding_lines(plan, state),
         "",
-        f"All of it took {figures['elapsed_s'] / 60:.1f} minutes until then. What took a second or more, side by side or not:",
+        f"It took {figures['elapsed_s'] / 60:.1f} minutes until then. States that took a second or more, all visits:",
     ]
     slow = [(name, spent) for name, spent in figures["states_s"].items() if spent >= 1]
     return lines + [f"  {name:<24}{spent:>10,.0f} s" for name, spent in slow]

@@ -101,7 +101,7 @@ def test_a_rehearsal_moves_records_of_its_own_and_the_next_release_knows_its_fig
     plan = stack.plan({"mode": "rehearsal"})
     assert (plan.records, plan.blue.host, plan.last_rehearsal) == ((), stack.endpoint, {})
     stack.defaults = dataclasses.replace(stack.defaults, rehearsal_records=(key,))
-    with pytest.raises(BlueUnfit, match="rehearsal.shop.internal of the rehearsal has a TTL of 0 s"):
+    with pytest.raises(BlueUnfit, match=r"rehearsal\.shop\.internal of the rehearsal has a TTL of 0 s"):
         stack.plan({"mode": "rehearsal"})
     put(stack.route53, stack.zone_id, "elsewhere.example", Name="rehearsal.shop.internal")
     (moved,) = stack.plan({"mode": "rehearsal"}).records
