@@ -16,6 +16,7 @@ import pytest
 from bluegreen import drift, lag, replication, switchover
 from bluegreen.changes.applying import apply_changes
 from bluegreen.changes.checking import check_changes
+from bluegreen.changes.rules import Replicated
 from bluegreen.errors import ChangeFailed, ChangeRunning, ChangesRefused, ReplicationLagging
 from bluegreen.model import Change, Relation
 from bluegreen.quoting import identifier
@@ -35,12 +36,16 @@ def green(server_folder: Path) -> Iterator[Lab]:
     with make_lab(server_folder) as made:
         made.blue_server.execute(
             APP,
-            "CREATE DOMAIN positive AS int; CREATE TABLE goods (id int PRIMARY KEY, kind varchar(9),"
+            "CREATE DOMAIN positive AS int; CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE TABLE goods (moods mood[],"
+            " id int PRIMARY KEY, kind varchar(9),"
             " price numeric(8, 2), amount int DEFAULT 1, size positive,"
             " twice int GENERATED ALWAYS AS (amount * 2) STORED);"
             " CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
             " CREATE TRIGGER stamp BEFORE INSERT ON goods FOR EACH ROW EXECUTE FUNCTION stamp();"
-            " INSERT INTO goods VALUES (1, 'a', 1.5), (2, 'b', 2)",
+            " INSERT INTO goods (id, kind, price) VALUES (1, 'a', 1.5), (2, 'b', 2);"
+            " CREATE TABLE found_by (id int NOT NULL);"
+            " CREATE UNIQUE INDEX found_by_id ON found_by (id);"
+            " ALTER TABLE found_by REPLICA IDENTITY USING INDEX found_by_id",
         )
         made.follow()
         yield made
@@ -144,6 +149,11 @@ UNSEEN = {
     "DELETE FROM goods WHERE id = 2": "written row public.goods is new",
     "INSERT INTO goods (id) VALUES (9)": "written row public.goods is new",
     "TRUNCATE goods": "rows public.goods is gone",
+    "ALTER TYPE mood RENAME VALUE 'good' TO 'fine'": "value of type mood good is not what it was",
+    "ALTER TABLE orders ALTER id DROP IDENTITY": "sequence of column public.orders.id is gone",
+    "ALTER SEQUENCE orders_id_seq RENAME TO numbers": "sequence of column public.orders.id is not what it was",
+    "DROP ROLE was_nologin": "role was_nologin is gone",
+    "ALTER ROLE was_nologin RENAME TO nobody": "role was_nologin is not what it was",
     "CREATE ROLE visitor LOGIN": "LOGIN visitor is new",
     "ALTER SUBSCRIPTION {subscription} DISABLE": "subscription {subscription} is not what it was",
     "DROP TABLE bluegreen.sentinel": "object of the release bluegreen.sentinel is gone",
@@ -200,6 +210,25 @@ def test_what_ran_outside_of_a_transaction_stays_and_an_invalid_index_is_made_an
     run(green, bucket)
     assert is_valid(green, "goods_inverse")
     assert on_green(green, 'SELECT id FROM "Sales Data".steps ORDER BY id') == [[1], [2], [3]]
+
+
+def test_what_ran_alone_and_broke_something_is_told_though_it_cannot_be_rolled_back(
+    green: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = "SELECT 1;\nDROP INDEX CONCURRENTLY found_by_id"
+    with pytest.raises(ChangesRefused, match=r"line 2: DROP INDEX found_by_id: rows are found and compared by"):
+        run(green, script)
+    monkeypatch.setattr(Replicated, "has_index", lambda *_: False)  # as when a new kind of harm is not foreseen
+    bucket = Bucket(alone=script)
+    broken = r"alone line 2: .*cannot be rolled back.*: replica identity public\.found_by is not what it was"
+    with pytest.raises(ChangeFailed, match=broken):
+        run(green, bucket)
+    bucket.put("alone", "SELECT 1;\nVACUUM found_by")
+    with pytest.raises(ChangeFailed, match=broken):
+        run(green, bucket)
+    on_green(green, "CREATE UNIQUE INDEX found_by_id ON found_by (id)")
+    on_green(green, "ALTER TABLE found_by REPLICA IDENTITY USING INDEX found_by_id")
+    run(green, bucket)
 
 
 @pytest.mark.parametrize("last", ["INSERT INTO {} VALUES (1)", "SELECT 1 / 0"], ids=["done", "failed"])

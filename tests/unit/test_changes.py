@@ -18,7 +18,10 @@ from bluegreen.errors import ChangesRefused
 from bluegreen.fingerprint import Key
 from bluegreen.model import Change, Plan, Relation
 
-TABLES = Replicated([Relation("public", "orders"), Relation("Sales Data", 'it\'s "odd"'), Relation("shop", "orders")])
+TABLES = Replicated(
+    [Relation("public", "orders"), Relation("Sales Data", 'it\'s "odd"'), Relation("shop", "orders")],
+    [Relation("shop", "key")],
+)
 
 REFUSED = {
     "DROP TABLE orders": "DROP TABLE orders: blue's rows have nowhere to go",
@@ -27,6 +30,8 @@ REFUSED = {
     "DROP SCHEMA bluegreen CASCADE": "the schema bluegreen is the release's",
     "DROP TABLE bluegreen.change": "the schema bluegreen is the release's",
     "DROP PUBLICATION bluegreen_1": "the publication bluegreen_1 is the release's",
+    "DROP INDEX other, shop.key": "DROP INDEX shop.key: rows are found and compared by unique indexes",
+    "DROP INDEX CONCURRENTLY key": "DROP INDEX key: rows are found and compared by unique indexes",
     "DROP INDEX CONCURRENTLY a, b": "one index at a time",
     "DROP OWNED BY app": "whatever a role owns",
     "ALTER TABLE orders RENAME TO sales": "RENAME of orders",
@@ -107,7 +112,7 @@ ALLOWED = [
     "CREATE TABLE other (id int PRIMARY KEY, o int UNIQUE CHECK (o > 0)); INSERT INTO other SELECT id FROM orders",
     "CREATE TRIGGER t AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f()",
     "CREATE ROLE r; GRANT SELECT ON orders TO r; CREATE USER n NOLOGIN; REVOKE CONNECT ON DATABASE app FROM r",
-    "DROP VIEW v; DROP INDEX CONCURRENTLY i; CREATE VIEW orders_of AS SELECT * FROM orders",
+    "DROP INDEX public.key; DROP VIEW v; DROP INDEX CONCURRENTLY i; CREATE VIEW orders_of AS SELECT * FROM orders",
     "SELECT 'DROP TABLE orders; \\i x', $a$DELETE FROM orders;$a$ -- DROP TABLE orders;",
     "/* DROP /* nested */ TABLE orders; */ SELECT 1",
     "ALTER TYPE mood ADD VALUE 'ok'",

@@ -77,9 +77,10 @@ class Problem:
 
 
 class Replicated:
-    """The tables that replication fills, and those that these are partitions of."""
+    """The tables that replication fills, those that these are partitions of, and the unique indexes of them."""
 
-    def __init__(self, tables: list[Relation]) -> None:
+    def __init__(self, tables: list[Relation], unique_indexes: list[Relation]) -> None:
+        self._indexes = unique_indexes
         self._tables = frozenset(tables)
         self._names = frozenset(table.name for table in tables)
         self.schemas = frozenset(table.schema for table in tables)
@@ -87,6 +88,10 @@ class Replicated:
     def has(self, schema: str, name: str) -> bool:
         """Whether a name may mean one of them; one without a schema means any of that name."""
         return Relation(schema, name) in self._tables if schema else name in self._names
+
+    def has_index(self, schema: str, name: str) -> bool:
+        """Whether a name may mean a unique index of theirs."""
+        return any(index.name == name and schema in ("", index.schema) for index in self._indexes)
 
 
 def problems(statements: list[Statement], replicated: Replicated) -> list[Problem]:
@@ -180,6 +185,8 @@ def _drop(node: Node, replicated: Replicated) -> Iterator[str]:
         parts = names(each)
         if kind == "OBJECT_TABLE" and replicated.has(*_qualified(parts)):
             yield f"DROP TABLE {'.'.join(parts)}: blue's rows have nowhere to go"
+        elif kind == "OBJECT_INDEX" and replicated.has_index(*_qualified(parts)):
+            yield f"DROP INDEX {'.'.join(parts)}: rows are found and compared by unique indexes; after the cutover"
         elif kind == "OBJECT_SCHEMA" and parts[0] in replicated.schemas:
             yield f"DROP SCHEMA {parts[0]}: it holds replicated tables"
         elif kind == "OBJECT_PUBLICATION" and parts[0].startswith(f"{SCHEMA}_"):
