@@ -170,7 +170,7 @@ def test_what_no_parser_sees_is_found_in_the_catalog_and_rolled_back(green: Lab)
         hidden = "DO $hidden$ BEGIN EXECUTE $$" + sql.format(subscription=name) + "$$; END $hidden$"
         key = {"key": "unseen", "number": number}
         session.query("begin_change", **key, sha256="", script_sha256="", version="")
-        session.query("run_change", **key, statements=json.dumps(["SELECT 1", hidden]), subscription=name)
+        session.query("run_change", **key, roles="[]", statements=json.dumps(["SELECT 1", hidden]), subscription=name)
         row = session.query("change_parts", key="unseen")[number]
         assert reason.format(subscription=name) in str(row["failure"]), sql
         assert row["failed_statement"] == -1
@@ -291,6 +291,31 @@ def test_scripts_run_on_their_databases_in_order_and_as_the_role_that_they_set(g
     owner = "SELECT relowner::regrole::text FROM pg_class WHERE relname = 'it''s'"
     assert on_green(green, owner, CRM) == [[role]]
     assert green.databases.on(green.green, CRM).run("SELECT current_user AS me") == [{"me": "bluegreen_release"}]
+
+
+def test_a_role_that_is_no_superuser_changes_as_the_owner_that_it_is_a_member_of(green: Lab) -> None:
+    me = green.databases.credentials(False).username
+    on_green(green, f"CREATE ROLE owners; GRANT owners TO {me}; GRANT CREATE ON SCHEMA public TO owners")
+    on_green(green, "CREATE TABLE owned (id int); ALTER TABLE owned OWNER TO owners")
+    on_green(green, f"GRANT EXECUTE ON FUNCTION pg_replication_origin_progress TO {me}")  # rds_superuser has it
+    on_green(green, f"ALTER ROLE {me} NOSUPERUSER")
+    try:
+        run(green, "SET ROLE owners; CREATE TABLE by_owners (id int); INSERT INTO by_owners VALUES (1)")
+        script = (
+            "SET ROLE owners;\nCREATE INDEX CONCURRENTLY owned_id ON owned (id);\nCREATE TABLE also_by_owners ();\n"
+        )
+        bucket = Bucket(owned=f"{script}SELECT 1 / 0")
+        with pytest.raises(ChangeFailed, match="owned line 4: division by zero"):
+            run(green, bucket)
+        bucket.put("owned", f"{script}RESET ROLE; CREATE TABLE by_release ()")
+        run(green, bucket)
+    finally:
+        on_green(green, f"ALTER ROLE {me} SUPERUSER")
+    owner = "SELECT relname FROM pg_class WHERE relowner = 'owners'::regrole AND relnamespace = 'public'::regnamespace"
+    made = {"owned", "owned_id", "by_owners", "also_by_owners"}
+    assert {name for (name,) in on_green(green, owner)} == made
+    assert on_green(green, "SELECT tableowner FROM pg_tables WHERE tablename = 'by_release'") == [[me]]
+    eventually(lambda: _is_in_step(green))
 
 
 def test_before_anything_is_touched_every_problem_of_every_script_is_told(green: Lab) -> None:

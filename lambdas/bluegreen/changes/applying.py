@@ -98,8 +98,11 @@ class _Runner:
                 if unit.is_transaction:
                     texts = json.dumps([each.text for each in unit.statements])
                     arguments = {"key": script.key, "number": unit.number, "statements": texts}
+                    arguments["roles"] = json.dumps(unit.roles)
                     session.query("run_change", **arguments, subscription=self.plan.sql_name)
                 else:
+                    for role in unit.roles:
+                        session.run(role)
                     alone.run(session, unit, before)
             failure = None
         except DatabaseUnavailable as error:

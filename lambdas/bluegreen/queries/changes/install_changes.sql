@@ -153,8 +153,9 @@ SELECT coalesce(pg_catalog.array_agg(DISTINCT p.text ORDER BY p.text), '{}') FRO
 $function$;
 
 -- Runs statements in one transaction, proves that they broke nothing, and writes what came of it in the same transaction:
--- it is one statement for the server, which goes on also when whoever asked for it is gone.
-CREATE OR REPLACE FUNCTION bluegreen.run_change(the_key text, the_number int, statements jsonb, subscription text)
+-- it is one statement for the server, which goes on also when whoever asked for it is gone. The role that the script has
+-- SET before is taken on within: it may not call this function.
+CREATE OR REPLACE FUNCTION bluegreen.run_change(the_key text, the_number int, roles jsonb, statements jsonb, subscription text)
 RETURNS void LANGUAGE plpgsql AS $function$
 DECLARE
     before jsonb := (SELECT pg_catalog.jsonb_agg(f) FROM bluegreen.facts(subscription) f);
@@ -167,6 +168,9 @@ DECLARE
     more text;
 BEGIN
     BEGIN
+        FOR statement IN SELECT pg_catalog.jsonb_array_elements_text(roles) LOOP
+            EXECUTE statement;
+        END LOOP;
         FOR statement IN SELECT pg_catalog.jsonb_array_elements_text(statements) LOOP
             EXECUTE statement;
             GET DIAGNOSTICS affected = ROW_COUNT;
