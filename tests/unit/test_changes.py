@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import boto3
@@ -14,7 +15,7 @@ from bluegreen.changes import parsing, scripts, units
 from bluegreen.changes.checking import take_apart
 from bluegreen.changes.rules import Problem, Replicated, problems
 from bluegreen.changes.scripts import Script
-from bluegreen.errors import ChangesRefused
+from bluegreen.errors import ChangeFailed, ChangesRefused
 from bluegreen.fingerprint import Key
 from bluegreen.model import Change, Plan, Relation
 
@@ -224,6 +225,18 @@ def test_all_problems_of_all_scripts_are_told_at_once() -> None:
         "s3://scripts/b line 2",
         "s3://scripts/c",
     ]
+
+
+@pytest.mark.parametrize("error", [ChangesRefused, ChangeFailed])
+@pytest.mark.parametrize("letter", ["x", '"', "ü", "漢", "😀"])
+def test_no_message_about_a_script_is_so_long_that_step_functions_would_cut_it(
+    error: type[Exception], letter: str
+) -> None:
+    told = str(error(letter * 40_000))
+    assert told.endswith(f"{letter} … (this message was shortened)")
+    assert len(told) < 8_100
+    assert len(json.dumps({"errorMessage": told})) < 20_000
+    assert str(error("a\nb" + letter)) == "a\nb" + letter
 
 
 def test_a_byte_order_mark_is_no_part_of_a_script() -> None:
