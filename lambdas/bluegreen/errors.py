@@ -221,6 +221,8 @@ class AwsUnavailable(Unavailable):
 class SqlError(BlueGreenError):
     """PostgreSQL refused a statement. ``sqlstate`` is its five-character code: decide on that, never on the text."""
 
-    def __init__(self, sqlstate: str, message: str) -> None:
-        super().__init__(f"{message} (SQLSTATE {sqlstate})")
+    def __init__(self, sqlstate: str, message: str, detail: str = "", hint: str = "") -> None:
+        super().__init__(f"{' '.join(filter(None, (message, detail, hint)))} (SQLSTATE {sqlstate})")
         self.sqlstate = sqlstate
+        self.without_detail = f"{' '.join(filter(None, (message, hint)))} (SQLSTATE {sqlstate})"
+        """The detail may hold the values of a row."""

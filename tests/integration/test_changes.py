@@ -195,6 +195,23 @@ def test_a_failed_script_names_its_line_and_the_corrected_one_goes_on(green: Lab
     assert on_green(green, "SELECT id FROM corrected") == [[7]]
 
 
+@pytest.mark.parametrize("first", ["", "VACUUM orders; "], ids=["together", "one by one"])
+def test_a_failed_script_tells_the_hint_of_the_server_but_no_value_of_a_row(green: Lab, first: str) -> None:
+    raising = "DO $$ BEGIN RAISE 'too bad' USING DETAIL = 'Failing row contains (s3cret)', HINT = 'Mend it.'; END $$"
+    bucket = Bucket(**{f"raising {next(NUMBERS)}": first + raising})
+    with pytest.raises(ChangeFailed, match=r"line 1: too bad: Mend it\.") as failed:
+        run(green, bucket)
+    assert "s3cret" not in str(failed.value)
+    assert on_green(green, "SELECT count(*) FROM bluegreen.change WHERE failure LIKE '%s3cret%'") == [[0]]
+
+
+def test_a_failed_concurrent_index_tells_no_value_of_a_row(green: Lab) -> None:
+    on_green(green, "CREATE TABLE doubled AS SELECT 's3cret' AS word FROM generate_series(1, 2)")
+    with pytest.raises(ChangeFailed, match=r"line 1: .*could not create unique index") as failed:
+        run(green, "CREATE UNIQUE INDEX CONCURRENTLY doubled_word ON doubled (word)")
+    assert "s3cret" not in str(failed.value)
+
+
 def test_what_ran_outside_of_a_transaction_stays_and_an_invalid_index_is_made_anew(green: Lab) -> None:
     first = 'SET search_path = "Sales Data", public;\nCREATE TABLE steps (id int);\nINSERT INTO steps VALUES (1);\n'
     index = "CREATE INDEX CONCURRENTLY IF NOT EXISTS goods_inverse ON goods ((1 / (id - {})));\n"

@@ -110,7 +110,7 @@ class _Runner:
                 raise ChangeRunning(f"{script} line {unit.line} goes on in {script.database}.") from error
             raise
         except SqlError as error:
-            failure = str(error)
+            failure = error.without_detail
         notices = session.notices[:_NOTICES_KEPT]
         session.run("RESET ALL; RESET ROLE")
         if not (failure or unit.is_transaction):

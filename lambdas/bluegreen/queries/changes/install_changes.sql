@@ -165,7 +165,7 @@ DECLARE
     counts bigint[] := '{}';
     problems text[];
     reason text;
-    more text;
+    hint text;
 BEGIN
     BEGIN
         FOR statement IN SELECT pg_catalog.jsonb_array_elements_text(roles) LOOP
@@ -186,9 +186,10 @@ BEGIN
             RAISE EXCEPTION '%', array_to_string(problems[:20], '; ');
         END IF;
     EXCEPTION WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT, more = PG_EXCEPTION_DETAIL;
+        -- Without the detail, which may hold the values of a row.
+        GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
         UPDATE bluegreen.change c
-        SET ended_at = clock_timestamp(), failed_statement = done, failure = concat_ws(': ', reason, nullif(more, ''))
+        SET ended_at = clock_timestamp(), failed_statement = done, failure = concat_ws(': ', reason, nullif(hint, ''))
         WHERE c.key = the_key AND c.number = the_number;
         RETURN;
     END;
