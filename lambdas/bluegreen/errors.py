@@ -42,6 +42,22 @@
         └── AwsUnavailable
 """
 
+MESSAGE_CHARACTERS = 8_000
+"""How long a message about scripts may be, which may quote them. Step Functions cuts a cause at 32,768 characters, and
+what is cut is no JSON any more; a character that is not ASCII is escaped there, as it is counted here."""
+
+
+def _shortened(message: str) -> str:
+    """
+    >>> _shortened("line 1: ü"), _shortened("x" * 8_001)[7_997:], _shortened("ü" * 8_000)[1_997:]
+    ('line 1: ü', 'xxx … (this message was shortened)', 'üüü … (this message was shortened)')
+    """
+    escaped = message.encode("unicode_escape")
+    if len(escaped) <= MESSAGE_CHARACTERS:
+        return message
+    kept = escaped[:MESSAGE_CHARACTERS].decode("unicode_escape", errors="ignore")
+    return f"{kept} … (this message was shortened)"
+
 
 class BlueGreenError(Exception):
     """Root of all errors of a release. The message names the thing and the way out, never a secret."""
@@ -95,9 +111,15 @@ class ChangesRefused(Refused):
     """Scripts would break replication or the comparison, cannot be read, or have changed since they ran; the message
     lists script, line and reason of all."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(_shortened(message))
+
 
 class ChangeFailed(Refused):
     """A script failed on green; the message holds script, line and what the server said."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_shortened(message))
 
 
 class SchemaDrifted(Refused):
@@ -199,6 +221,8 @@ class AwsUnavailable(Unavailable):
 class SqlError(BlueGreenError):
     """PostgreSQL refused a statement. ``sqlstate`` is its five-character code: decide on that, never on the text."""
 
-    def __init__(self, sqlstate: str, message: str) -> None:
-        super().__init__(f"{message} (SQLSTATE {sqlstate})")
+    def __init__(self, sqlstate: str, message: str, detail: str = "", hint: str = "") -> None:
+        super().__init__(f"{' '.join(filter(None, (message, detail, hint)))} (SQLSTATE {sqlstate})")
         self.sqlstate = sqlstate
+        self.without_detail = f"{' '.join(filter(None, (message, hint)))} (SQLSTATE {sqlstate})"
+        """The detail may hold the values of a row."""

@@ -238,5 +238,4 @@ def translated(error: pg8000.native.DatabaseError, address: str) -> SqlError | D
     sqlstate, message = fields.get("C", "XX000"), fields.get("M", "")
     if sqlstate.startswith(_PASSING):
         return DatabaseUnavailable(f"{address}: {message} (SQLSTATE {sqlstate})")
-    detail = " ".join(fields[key] for key in ("D", "H") if key in fields)
-    return SqlError(sqlstate, " ".join(filter(None, (f"{address}: {message}", detail))))
+    return SqlError(sqlstate, f"{address}: {message}", fields.get("D", ""), fields.get("H", ""))

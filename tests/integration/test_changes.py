@@ -16,6 +16,7 @@ import pytest
 from bluegreen import drift, lag, replication, switchover
 from bluegreen.changes.applying import apply_changes
 from bluegreen.changes.checking import check_changes
+from bluegreen.changes.rules import Replicated
 from bluegreen.errors import ChangeFailed, ChangeRunning, ChangesRefused, ReplicationLagging
 from bluegreen.model import Change, Relation
 from bluegreen.quoting import identifier
@@ -35,12 +36,16 @@ def green(server_folder: Path) -> Iterator[Lab]:
     with make_lab(server_folder) as made:
         made.blue_server.execute(
             APP,
-            "CREATE DOMAIN positive AS int; CREATE TABLE goods (id int PRIMARY KEY, kind varchar(9),"
+            "CREATE DOMAIN positive AS int; CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE TABLE goods (moods mood[],"
+            " id int PRIMARY KEY, kind varchar(9),"
             " price numeric(8, 2), amount int DEFAULT 1, size positive,"
             " twice int GENERATED ALWAYS AS (amount * 2) STORED);"
             " CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
             " CREATE TRIGGER stamp BEFORE INSERT ON goods FOR EACH ROW EXECUTE FUNCTION stamp();"
-            " INSERT INTO goods VALUES (1, 'a', 1.5), (2, 'b', 2)",
+            " INSERT INTO goods (id, kind, price) VALUES (1, 'a', 1.5), (2, 'b', 2);"
+            " CREATE TABLE found_by (id int NOT NULL);"
+            " CREATE UNIQUE INDEX found_by_id ON found_by (id);"
+            " ALTER TABLE found_by REPLICA IDENTITY USING INDEX found_by_id",
         )
         made.follow()
         yield made
@@ -144,6 +149,11 @@ UNSEEN = {
     "DELETE FROM goods WHERE id = 2": "written row public.goods is new",
     "INSERT INTO goods (id) VALUES (9)": "written row public.goods is new",
     "TRUNCATE goods": "rows public.goods is gone",
+    "ALTER TYPE mood RENAME VALUE 'good' TO 'fine'": "value of type mood good is not what it was",
+    "ALTER TABLE orders ALTER id DROP IDENTITY": "sequence of column public.orders.id is gone",
+    "ALTER SEQUENCE orders_id_seq RENAME TO numbers": "sequence of column public.orders.id is not what it was",
+    "DROP ROLE was_nologin": "role was_nologin is gone",
+    "ALTER ROLE was_nologin RENAME TO nobody": "role was_nologin is not what it was",
     "CREATE ROLE visitor LOGIN": "LOGIN visitor is new",
     "ALTER SUBSCRIPTION {subscription} DISABLE": "subscription {subscription} is not what it was",
     "DROP TABLE bluegreen.sentinel": "object of the release bluegreen.sentinel is gone",
@@ -160,7 +170,7 @@ def test_what_no_parser_sees_is_found_in_the_catalog_and_rolled_back(green: Lab)
         hidden = "DO $hidden$ BEGIN EXECUTE $$" + sql.format(subscription=name) + "$$; END $hidden$"
         key = {"key": "unseen", "number": number}
         session.query("begin_change", **key, sha256="", script_sha256="", version="")
-        session.query("run_change", **key, statements=json.dumps(["SELECT 1", hidden]), subscription=name)
+        session.query("run_change", **key, roles="[]", statements=json.dumps(["SELECT 1", hidden]), subscription=name)
         row = session.query("change_parts", key="unseen")[number]
         assert reason.format(subscription=name) in str(row["failure"]), sql
         assert row["failed_statement"] == -1
@@ -185,6 +195,23 @@ def test_a_failed_script_names_its_line_and_the_corrected_one_goes_on(green: Lab
     assert on_green(green, "SELECT id FROM corrected") == [[7]]
 
 
+@pytest.mark.parametrize("first", ["", "VACUUM orders; "], ids=["together", "one by one"])
+def test_a_failed_script_tells_the_hint_of_the_server_but_no_value_of_a_row(green: Lab, first: str) -> None:
+    raising = "DO $$ BEGIN RAISE 'too bad' USING DETAIL = 'Failing row contains (s3cret)', HINT = 'Mend it.'; END $$"
+    bucket = Bucket(**{f"raising {next(NUMBERS)}": first + raising})
+    with pytest.raises(ChangeFailed, match=r"line 1: too bad: Mend it\.") as failed:
+        run(green, bucket)
+    assert "s3cret" not in str(failed.value)
+    assert on_green(green, "SELECT count(*) FROM bluegreen.change WHERE failure LIKE '%s3cret%'") == [[0]]
+
+
+def test_a_failed_concurrent_index_tells_no_value_of_a_row(green: Lab) -> None:
+    on_green(green, "CREATE TABLE doubled AS SELECT 's3cret' AS word FROM generate_series(1, 2)")
+    with pytest.raises(ChangeFailed, match=r"line 1: .*could not create unique index") as failed:
+        run(green, "CREATE UNIQUE INDEX CONCURRENTLY doubled_word ON doubled (word)")
+    assert "s3cret" not in str(failed.value)
+
+
 def test_what_ran_outside_of_a_transaction_stays_and_an_invalid_index_is_made_anew(green: Lab) -> None:
     first = 'SET search_path = "Sales Data", public;\nCREATE TABLE steps (id int);\nINSERT INTO steps VALUES (1);\n'
     index = "CREATE INDEX CONCURRENTLY IF NOT EXISTS goods_inverse ON goods ((1 / (id - {})));\n"
@@ -200,6 +227,25 @@ def test_what_ran_outside_of_a_transaction_stays_and_an_invalid_index_is_made_an
     run(green, bucket)
     assert is_valid(green, "goods_inverse")
     assert on_green(green, 'SELECT id FROM "Sales Data".steps ORDER BY id') == [[1], [2], [3]]
+
+
+def test_what_ran_alone_and_broke_something_is_told_though_it_cannot_be_rolled_back(
+    green: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = "SELECT 1;\nDROP INDEX CONCURRENTLY found_by_id"
+    with pytest.raises(ChangesRefused, match=r"line 2: DROP INDEX found_by_id: rows are found and compared by"):
+        run(green, script)
+    monkeypatch.setattr(Replicated, "has_index", lambda *_: False)  # as when a new kind of harm is not foreseen
+    bucket = Bucket(alone=script)
+    broken = r"alone line 2: .*cannot be rolled back.*: replica identity public\.found_by is not what it was"
+    with pytest.raises(ChangeFailed, match=broken):
+        run(green, bucket)
+    bucket.put("alone", "SELECT 1;\nVACUUM found_by")
+    with pytest.raises(ChangeFailed, match=broken):
+        run(green, bucket)
+    on_green(green, "CREATE UNIQUE INDEX found_by_id ON found_by (id)")
+    on_green(green, "ALTER TABLE found_by REPLICA IDENTITY USING INDEX found_by_id")
+    run(green, bucket)
 
 
 @pytest.mark.parametrize("last", ["INSERT INTO {} VALUES (1)", "SELECT 1 / 0"], ids=["done", "failed"])
@@ -262,6 +308,31 @@ def test_scripts_run_on_their_databases_in_order_and_as_the_role_that_they_set(g
     owner = "SELECT relowner::regrole::text FROM pg_class WHERE relname = 'it''s'"
     assert on_green(green, owner, CRM) == [[role]]
     assert green.databases.on(green.green, CRM).run("SELECT current_user AS me") == [{"me": "bluegreen_release"}]
+
+
+def test_a_role_that_is_no_superuser_changes_as_the_owner_that_it_is_a_member_of(green: Lab) -> None:
+    me = green.databases.credentials(False).username
+    on_green(green, f"CREATE ROLE owners; GRANT owners TO {me}; GRANT CREATE ON SCHEMA public TO owners")
+    on_green(green, "CREATE TABLE owned (id int); ALTER TABLE owned OWNER TO owners")
+    on_green(green, f"GRANT EXECUTE ON FUNCTION pg_replication_origin_progress TO {me}")  # rds_superuser has it
+    on_green(green, f"ALTER ROLE {me} NOSUPERUSER")
+    try:
+        run(green, "SET ROLE owners; CREATE TABLE by_owners (id int); INSERT INTO by_owners VALUES (1)")
+        script = (
+            "SET ROLE owners;\nCREATE INDEX CONCURRENTLY owned_id ON owned (id);\nCREATE TABLE also_by_owners ();\n"
+        )
+        bucket = Bucket(owned=f"{script}SELECT 1 / 0")
+        with pytest.raises(ChangeFailed, match="owned line 4: division by zero"):
+            run(green, bucket)
+        bucket.put("owned", f"{script}RESET ROLE; CREATE TABLE by_release ()")
+        run(green, bucket)
+    finally:
+        on_green(green, f"ALTER ROLE {me} SUPERUSER")
+    owner = "SELECT relname FROM pg_class WHERE relowner = 'owners'::regrole AND relnamespace = 'public'::regnamespace"
+    made = {"owned", "owned_id", "by_owners", "also_by_owners"}
+    assert {name for (name,) in on_green(green, owner)} == made
+    assert on_green(green, "SELECT tableowner FROM pg_tables WHERE tablename = 'by_release'") == [[me]]
+    eventually(lambda: _is_in_step(green))
 
 
 def test_before_anything_is_touched_every_problem_of_every_script_is_told(green: Lab) -> None:

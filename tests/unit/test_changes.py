@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import boto3
@@ -14,11 +15,14 @@ from bluegreen.changes import parsing, scripts, units
 from bluegreen.changes.checking import take_apart
 from bluegreen.changes.rules import Problem, Replicated, problems
 from bluegreen.changes.scripts import Script
-from bluegreen.errors import ChangesRefused
+from bluegreen.errors import ChangeFailed, ChangesRefused
 from bluegreen.fingerprint import Key
 from bluegreen.model import Change, Plan, Relation
 
-TABLES = Replicated([Relation("public", "orders"), Relation("Sales Data", 'it\'s "odd"'), Relation("shop", "orders")])
+TABLES = Replicated(
+    [Relation("public", "orders"), Relation("Sales Data", 'it\'s "odd"'), Relation("shop", "orders")],
+    [Relation("shop", "key")],
+)
 
 REFUSED = {
     "DROP TABLE orders": "DROP TABLE orders: blue's rows have nowhere to go",
@@ -27,6 +31,8 @@ REFUSED = {
     "DROP SCHEMA bluegreen CASCADE": "the schema bluegreen is the release's",
     "DROP TABLE bluegreen.change": "the schema bluegreen is the release's",
     "DROP PUBLICATION bluegreen_1": "the publication bluegreen_1 is the release's",
+    "DROP INDEX other, shop.key": "DROP INDEX shop.key: rows are found and compared by unique indexes",
+    "DROP INDEX CONCURRENTLY key": "DROP INDEX key: rows are found and compared by unique indexes",
     "DROP INDEX CONCURRENTLY a, b": "one index at a time",
     "DROP OWNED BY app": "whatever a role owns",
     "ALTER TABLE orders RENAME TO sales": "RENAME of orders",
@@ -78,6 +84,20 @@ REFUSED = {
     "SET SESSION AUTHORIZATION app": "SET session_authorization",
     "SET session_replication_role = replica": "triggers must fire",
     "SELECT 1 INTO other": "use CREATE TABLE AS",
+    "ALTER TYPE mood RENAME VALUE 'ok' TO 'fine'": "RENAME VALUE: blue's rows go on bringing the old value",
+    "DROP SEQUENCE IF EXISTS s CASCADE": "s is a sequence: the values of blue's sequences are carried over",
+    "ALTER SEQUENCE shop.s RESTART": "shop.s is a sequence",
+    "ALTER SEQUENCE s OWNED BY NONE": "s is a sequence",
+    "ALTER SEQUENCE s RENAME TO t": "s is a sequence",
+    "ALTER SEQUENCE s SET SCHEMA shop": "s is a sequence",
+    "ALTER SEQUENCE s SET UNLOGGED": "s is a sequence",
+    "CREATE SEQUENCE IF NOT EXISTS s; ALTER SEQUENCE s CACHE 9": "s is a sequence",
+    "CREATE SEQUENCE shop.s; ALTER SEQUENCE s CACHE 9": "s is a sequence",
+    "DROP SEQUENCE s; CREATE SEQUENCE s": "s is a sequence",
+    "ALTER TABLE orders ALTER id DROP IDENTITY": "DROP IDENTITY id: the values of blue's sequences",
+    "ALTER TABLE orders ALTER id SET INCREMENT 2": "SET IDENTITY id: the values of blue's sequences",
+    "DROP ROLE r": "DROP ROLE: the switchover counts on the roles",
+    "ALTER ROLE r RENAME TO s": "RENAME of the role r",
     "BEGIN; ROLLBACK": "ROLLBACK: a script may begin and commit, no more",
     "SAVEPOINT s": "SAVEPOINT: a script may begin and commit, no more",
     "PREPARE TRANSACTION 'x'": "PREPARE: a script may begin and commit, no more",
@@ -93,10 +113,11 @@ ALLOWED = [
     "CREATE TABLE other (id int PRIMARY KEY, o int UNIQUE CHECK (o > 0)); INSERT INTO other SELECT id FROM orders",
     "CREATE TRIGGER t AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f()",
     "CREATE ROLE r; GRANT SELECT ON orders TO r; CREATE USER n NOLOGIN; REVOKE CONNECT ON DATABASE app FROM r",
-    "DROP VIEW v; DROP INDEX CONCURRENTLY i; CREATE VIEW orders_of AS SELECT * FROM orders",
+    "DROP INDEX public.key; DROP VIEW v; DROP INDEX CONCURRENTLY i; CREATE VIEW orders_of AS SELECT * FROM orders",
     "SELECT 'DROP TABLE orders; \\i x', $a$DELETE FROM orders;$a$ -- DROP TABLE orders;",
     "/* DROP /* nested */ TABLE orders; */ SELECT 1",
     "ALTER TYPE mood ADD VALUE 'ok'",
+    "CREATE SEQUENCE s; ALTER SEQUENCE s CACHE 9; DROP SEQUENCE s; ALTER SEQUENCE blues OWNER TO app",
     "SET ROLE app; SET search_path = shop",
     "DO $$ BEGIN PERFORM 1; END $$",
     'INSERT INTO "Orders" VALUES (1)',
@@ -204,6 +225,18 @@ def test_all_problems_of_all_scripts_are_told_at_once() -> None:
         "s3://scripts/b line 2",
         "s3://scripts/c",
     ]
+
+
+@pytest.mark.parametrize("error", [ChangesRefused, ChangeFailed])
+@pytest.mark.parametrize("letter", ["x", '"', "ü", "漢", "😀"])
+def test_no_message_about_a_script_is_so_long_that_step_functions_would_cut_it(
+    error: type[Exception], letter: str
+) -> None:
+    told = str(error(letter * 40_000))
+    assert told.endswith(f"{letter} … (this message was shortened)")
+    assert len(told) < 8_100
+    assert len(json.dumps({"errorMessage": told})) < 20_000
+    assert str(error("a\nb" + letter)) == "a\nb" + letter
 
 
 def test_a_byte_order_mark_is_no_part_of_a_script() -> None:

@@ -91,14 +91,18 @@ class _Runner:
             replication.pause(session, self.plan)  # at the first lock it would stand still; or it would be a deadlock
         else:
             replication.resume(session, self.plan)
+            session.query("keep_facts", key=script.key, number=unit.number, subscription=self.plan.sql_name)
         _prepare_session(session, unit, is_first=attempts == 1)
         try:
             with session.listening(self.left_s):
                 if unit.is_transaction:
                     texts = json.dumps([each.text for each in unit.statements])
                     arguments = {"key": script.key, "number": unit.number, "statements": texts}
+                    arguments["roles"] = json.dumps(unit.roles)
                     session.query("run_change", **arguments, subscription=self.plan.sql_name)
                 else:
+                    for role in unit.roles:
+                        session.run(role)
                     alone.run(session, unit, before)
             failure = None
         except DatabaseUnavailable as error:
@@ -106,15 +110,27 @@ class _Runner:
                 raise ChangeRunning(f"{script} line {unit.line} goes on in {script.database}.") from error
             raise
         except SqlError as error:
-            failure = str(error)
+            failure = error.without_detail
         notices = session.notices[:_NOTICES_KEPT]
         session.run("RESET ALL; RESET ROLE")
+        if not (failure or unit.is_transaction):
+            failure = self._broken(session, script.key, unit.number)
         if failure or not unit.is_transaction:
             session.query("end_change", key=script.key, number=unit.number, failure=failure)
         session.query("keep_notices", key=script.key, number=unit.number, notices=json.dumps(notices))
         part = _parts(session, prepared)[unit.number]
         if part["failure"]:
             raise _failed(session, prepared, unit, part)
+
+    def _broken(self, session: Session, key: str, number: int) -> str | None:
+        """What replication or the comparison does not stand of a statement that nobody can roll back."""
+        problems = session.one("broken_since", key=key, number=number, subscription=self.plan.sql_name)["problems"]
+        if not problems:
+            return None
+        return (
+            "replication or the comparison would not stand what it did, and it cannot be rolled back: undo it on green"
+            f" and correct the script, or reject: {problems}"
+        )
 
 
 def apply_changes(

@@ -37,8 +37,12 @@ def prepare(databases: Databases, s3: Any, plan: Plan, cluster: Cluster, subscri
     names = sorted({script.database for script in found})
 
     def replicated(database: str) -> rules.Replicated:
-        rows = databases.on(cluster, database).query("replicated_tables", subscription=subscription)
-        return rules.Replicated([Relation(row["schema"], row["name"]) for row in rows])
+        session = databases.on(cluster, database)
+        tables, indexes = (
+            [Relation(row["schema"], row["name"]) for row in session.query(name, subscription=subscription)]
+            for name in ("replicated_tables", "unique_indexes")
+        )
+        return rules.Replicated(tables, indexes)
 
     return take_apart(found, databases.each(names, replicated) if names else {})
 

@@ -84,6 +84,21 @@ def statements(text: str) -> list[Statement]:
     return found
 
 
+def word(node: Node, name: str) -> str:
+    """The word for a value of an enumeration."""
+    value: str = node.DESCRIPTOR.fields_by_name[name].enum_type.values_by_number[getattr(node, name)].name
+    return value
+
+
+def names(node: Node) -> list[str]:
+    """A name in its parts, as lists of objects have it."""
+    if node.HasField("string"):
+        return [node.string.sval]
+    if node.HasField("list"):
+        return [each.string.sval for each in node.list.items]
+    return [""]
+
+
 def _leading(text: str) -> str:
     """The blanks and comments in front of a statement's first word; comments of SQL may be nested.
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..model import SCHEMA, Relation
-from .parsing import Node, Statement
+from . import objects
+from .parsing import Node, Statement, names, word
 
 DML = {"InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE", "MergeStmt": "MERGE"}
 
@@ -49,6 +50,8 @@ _COMMANDS = {
     "AT_ForceRowSecurity": "replication is refused where policies apply; enable them after the cutover",
     "AT_DropExpression": "replication brings no values for a column that blue computes",
     "AT_SetExpression": "the column would differ from blue's",
+    "AT_DropIdentity": "the values of blue's sequences are carried over; do it after the cutover",
+    "AT_SetIdentity": "the values of blue's sequences are carried over; do it after the cutover",
 }
 """Parts of ALTER TABLE that a replicated table does not stand."""
 
@@ -74,9 +77,10 @@ class Problem:
 
 
 class Replicated:
-    """The tables that replication fills, and those that these are partitions of."""
+    """The tables that replication fills, those that these are partitions of, and the unique indexes of them."""
 
-    def __init__(self, tables: list[Relation]) -> None:
+    def __init__(self, tables: list[Relation], unique_indexes: list[Relation]) -> None:
+        self._indexes = unique_indexes
         self._tables = frozenset(tables)
         self._names = frozenset(table.name for table in tables)
         self.schemas = frozenset(table.schema for table in tables)
@@ -85,10 +89,18 @@ class Replicated:
         """Whether a name may mean one of them; one without a schema means any of that name."""
         return Relation(schema, name) in self._tables if schema else name in self._names
 
+    def has_index(self, schema: str, name: str) -> bool:
+        """Whether a name may mean a unique index of theirs."""
+        return any(index.name == name and schema in ("", index.schema) for index in self._indexes)
+
 
 def problems(statements: list[Statement], replicated: Replicated) -> list[Problem]:
     """All that is refused in a script, in its order."""
-    found = [problem for statement in statements for problem in _of_statement(statement, replicated)]
+    found, made = [], set[objects.Name]()
+    for statement in statements:
+        found += [*_of_statement(statement, replicated)]
+        found += [Problem(statement.line, reason) for reason in objects.reasons(statement, made)]
+        made |= objects.made_by(statement)
     return list(dict.fromkeys(found))
 
 
@@ -128,11 +140,11 @@ def _of_part(part: Node, replicated: Replicated) -> Iterator[str]:
 
 def _of_command(statement: Statement, command: Node) -> Iterator[Problem]:
     """What ALTER TABLE does to a replicated table."""
-    kind = _enum(command, "subtype")
+    kind = word(command, "subtype")
     definition = command.DESCRIPTOR and getattr(command, "def")
     if kind in _COMMANDS:
         yield Problem(statement.line, f"{_words(kind)} {command.name}".rstrip() + f": {_COMMANDS[kind]}")
-    elif kind == "AT_AddConstraint" and (reason := _CONSTRAINTS.get(_enum(definition.constraint, "contype"))):
+    elif kind == "AT_AddConstraint" and (reason := _CONSTRAINTS.get(word(definition.constraint, "contype"))):
         yield Problem(statement.line_of(definition.constraint), f"ADD CONSTRAINT: {reason}")
     elif kind == "AT_AddColumn":
         yield from (
@@ -146,7 +158,7 @@ def _of_command(statement: Statement, command: Node) -> Iterator[Problem]:
 
 
 def _of_new_column(column: Node) -> Iterator[str]:
-    kinds = {_enum(each.constraint, "contype") for each in column.constraints}
+    kinds = {word(each.constraint, "contype") for each in column.constraints}
     is_serial = column.type_name.names and column.type_name.names[-1].string.sval in (
         *("serial", "serial4", "bigserial", "serial8", "smallserial", "serial2"),
     )
@@ -168,23 +180,25 @@ def _of_new_type(column: Node) -> str | None:
 
 
 def _drop(node: Node, replicated: Replicated) -> Iterator[str]:
-    kind = _enum(node, "remove_type")
+    kind = word(node, "remove_type")
     for each in node.objects:
-        names = _names(each)
-        if kind == "OBJECT_TABLE" and replicated.has(*_qualified(names)):
-            yield f"DROP TABLE {'.'.join(names)}: blue's rows have nowhere to go"
-        elif kind == "OBJECT_SCHEMA" and names[0] in replicated.schemas:
-            yield f"DROP SCHEMA {names[0]}: it holds replicated tables"
-        elif kind == "OBJECT_PUBLICATION" and names[0].startswith(f"{SCHEMA}_"):
-            yield f"the publication {names[0]} is the release's"
-        if SCHEMA in (names[0] if len(names) > 1 or kind == "OBJECT_SCHEMA" else "",):
+        parts = names(each)
+        if kind == "OBJECT_TABLE" and replicated.has(*_qualified(parts)):
+            yield f"DROP TABLE {'.'.join(parts)}: blue's rows have nowhere to go"
+        elif kind == "OBJECT_INDEX" and replicated.has_index(*_qualified(parts)):
+            yield f"DROP INDEX {'.'.join(parts)}: rows are found and compared by unique indexes; after the cutover"
+        elif kind == "OBJECT_SCHEMA" and parts[0] in replicated.schemas:
+            yield f"DROP SCHEMA {parts[0]}: it holds replicated tables"
+        elif kind == "OBJECT_PUBLICATION" and parts[0].startswith(f"{SCHEMA}_"):
+            yield f"the publication {parts[0]} is the release's"
+        if SCHEMA in (parts[0] if len(parts) > 1 or kind == "OBJECT_SCHEMA" else "",):
             yield f"the schema {SCHEMA} is the release's"
     if node.concurrent and len(node.objects) > 1:
         yield "DROP INDEX CONCURRENTLY drops one index at a time"
 
 
 def _rename(node: Node, replicated: Replicated) -> Iterator[str]:
-    kind = _enum(node, "rename_type")
+    kind = word(node, "rename_type")
     if kind in ("OBJECT_TABLE", "OBJECT_COLUMN") and _means(node.relation, replicated):
         yield f"RENAME of {_name(node.relation)} or of its column: replication goes by names"
     elif kind == "OBJECT_SCHEMA" and node.subname in replicated.schemas | {SCHEMA}:
@@ -224,20 +238,20 @@ def _select(node: Node, _replicated: Replicated) -> Iterator[str]:
 
 
 def _transaction(node: Node, _replicated: Replicated) -> Iterator[str]:
-    if (kind := _enum(node, "kind")) not in ("TRANS_STMT_BEGIN", "TRANS_STMT_START", "TRANS_STMT_COMMIT"):
+    if (kind := word(node, "kind")) not in ("TRANS_STMT_BEGIN", "TRANS_STMT_START", "TRANS_STMT_COMMIT"):
         yield f"{kind.removeprefix('TRANS_STMT_').replace('_', ' ')}: a script may begin and commit, no more"
 
 
 def _role(node: Node, _replicated: Replicated) -> Iterator[str]:
     options = {each.def_elem.defname: each.def_elem.arg.boolean.boolval for each in node.options}
-    logs_in = hasattr(node, "stmt_type") and _enum(node, "stmt_type") == "ROLESTMT_USER"
+    logs_in = hasattr(node, "stmt_type") and word(node, "stmt_type") == "ROLESTMT_USER"
     if options.get("canlogin", logs_in):
         yield "LOGIN: only replication may sign in to green before it is opened"
 
 
 def _grant(node: Node, _replicated: Replicated) -> Iterator[str]:
     names = {each.access_priv.priv_name for each in node.privileges}
-    if node.is_grant and _enum(node, "objtype") == "OBJECT_DATABASE" and (not names or "connect" in names):
+    if node.is_grant and word(node, "objtype") == "OBJECT_DATABASE" and (not names or "connect" in names):
         yield "GRANT CONNECT: only replication may sign in to green before it is opened"
 
 
@@ -267,21 +281,6 @@ _OF_KIND = {
     "CreatePublicationStmt": _publication,
     "AlterPublicationStmt": _publication,
 }
-
-
-def _enum(node: Node, name: str) -> str:
-    """The word for a value of an enumeration."""
-    value: str = node.DESCRIPTOR.fields_by_name[name].enum_type.values_by_number[getattr(node, name)].name
-    return value
-
-
-def _names(node: Node) -> list[str]:
-    """A name in its parts, as lists of objects have it."""
-    if node.HasField("string"):
-        return [node.string.sval]
-    if node.HasField("list"):
-        return [each.string.sval for each in node.list.items]
-    return [""]
 
 
 def _qualified(names: list[str]) -> tuple[str, str]:

@@ -23,6 +23,8 @@ class Unit:
     statements: tuple[Statement, ...]
     settings: tuple[str, ...]
     """What the script had SET before."""
+    roles: tuple[str, ...]
+    """What it had SET of the role before: under that, its statements run, and nothing of ours."""
     is_transaction: bool
 
     @property
@@ -39,14 +41,14 @@ class Unit:
 def units(statements: Sequence[Statement]) -> list[Unit]:
     """The units of a script. Raises ``ValueError`` with a line when BEGIN and COMMIT do not match."""
     if not any(_runs_alone(each) or each.kind == "TransactionStmt" for each in statements):
-        return [Unit(0, tuple(statements), (), is_transaction=True)] if statements else []
+        return [Unit(0, tuple(statements), (), (), is_transaction=True)] if statements else []
     return list(_one_by_one(statements))
 
 
 def _one_by_one(statements: Sequence[Statement]) -> Iterator[Unit]:
     open_since: Statement | None = None
     together: list[Statement] = []
-    settings: list[str] = []
+    settings: list[Statement] = []
     number = 0
     for each in statements:
         if each.kind == "TransactionStmt":
@@ -63,15 +65,21 @@ def _one_by_one(statements: Sequence[Statement]) -> Iterator[Unit]:
             together.append(each)
             continue
         elif each.kind == "VariableSetStmt":
-            settings.append(each.text)
+            settings.append(each)
             continue
         else:
             ready = (each,)
         if ready:
             alone = len(ready) == 1 and _runs_alone(ready[0])
-            yield Unit(number, ready, tuple(settings), is_transaction=not alone)
+            yield Unit(
+                number,
+                ready,
+                tuple(one.text for one in settings if one.node.name != "role"),
+                tuple(one.text for one in settings if one.node.name == "role"),
+                is_transaction=not alone,
+            )
             number += 1
-            settings += [one.text for one in ready if one.kind == "VariableSetStmt" and not one.node.is_local]
+            settings += [one for one in ready if one.kind == "VariableSetStmt" and not one.node.is_local]
     if open_since is not None:
         raise ValueError(f"line {open_since.line}: BEGIN without COMMIT")
 

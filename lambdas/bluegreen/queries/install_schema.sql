@@ -63,6 +63,7 @@ CREATE TABLE bluegreen.change (
     started_at timestamptz NOT NULL,
     ended_at timestamptz,
     row_counts jsonb,
+    facts jsonb,
     notices jsonb NOT NULL DEFAULT '[]',
     failed_statement int,
     failure text,

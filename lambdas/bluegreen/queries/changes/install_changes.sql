@@ -37,6 +37,15 @@ UNION ALL
 SELECT true, 'GENERATED of column', a.object, a.label, coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '-')
 FROM attribute a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated <> ''
 UNION ALL
+SELECT true, 'value of type', e.oid::text, e.enumtypid::regtype || ' ' || e.enumlabel, e.enumlabel
+FROM pg_catalog.pg_enum e
+WHERE e.enumtypid IN (SELECT pg_catalog.unnest(ARRAY[t.oid, t.typelem, t.typbasetype]) FROM attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid)
+UNION ALL
+SELECT true, 'sequence of column', q.oid::text, a.label, q.relnamespace::regnamespace || '.' || q.relname
+FROM attribute a
+JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+JOIN pg_catalog.pg_class q ON d.classid = 'pg_class'::regclass AND q.oid = d.objid AND q.relkind = 'S'
+UNION ALL
 SELECT false, 'NOT NULL', a.object, a.label,
        CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 'filled' ELSE 'not filled' END
 FROM attribute a WHERE a.attnotnull
@@ -48,7 +57,7 @@ UNION ALL
 SELECT false, 'constraint', k.oid::text, k.conname, NULL
 FROM pg_catalog.pg_constraint k WHERE k.contypid IN (SELECT a.atttypid FROM attribute a)
 UNION ALL
-SELECT false, 'unique index', i.indexrelid::text, f.label || ' ' || i.indexrelid::regclass, ''
+SELECT false, 'unique index', i.indexrelid::text, f.label || ' ' || i.indexrelid::regclass, pg_catalog.pg_get_indexdef(i.indexrelid)
 FROM follows f JOIN pg_catalog.pg_index i ON i.indrelid = f.oid WHERE i.indisunique
 UNION ALL
 SELECT false, 'trigger that fires for blue''s rows', t.oid::text, f.label || ' ' || t.tgname, ''
@@ -62,6 +71,8 @@ UNION ALL
 SELECT false, 'written row', concat_ws(' ', t.relid, t.n_tup_ins, t.n_tup_upd, t.n_tup_del), f.label, ''
 FROM follows f JOIN pg_catalog.pg_stat_xact_user_tables t ON t.relid = f.oid
 WHERE t.n_tup_ins + t.n_tup_upd + t.n_tup_del > 0
+UNION ALL
+SELECT true, 'role', r.oid::text, r.rolname, r.rolname FROM pg_catalog.pg_roles r
 UNION ALL
 SELECT false, 'LOGIN', r.oid::text, r.rolname, '' FROM pg_catalog.pg_roles r WHERE r.rolcanlogin
 UNION ALL
@@ -121,13 +132,17 @@ problem (text) AS (
     WHERE b.stays AND a.fact IS DISTINCT FROM b.fact
       AND NOT (b.kind = 'type of column' AND a.fact IS NOT NULL AND bluegreen.is_wider(b.fact, a.fact))
       -- What goes with its table, or its column, is not told by itself.
-      AND (a.fact IS NOT NULL OR b.kind IN ('table', 'subscription', 'object of the release')
+      AND (a.fact IS NOT NULL OR b.kind IN ('table', 'role', 'subscription', 'object of the release')
+           OR b.kind = 'sequence of column' AND EXISTS (
+               SELECT FROM a t WHERE t.kind = 'column' AND t.label = b.label)
            OR b.kind IN ('column', 'rows') AND EXISTS (
                SELECT FROM a t WHERE t.kind = 'table' AND t.object = pg_catalog.split_part(b.object, ' ', 1)))
     UNION ALL
     SELECT a.kind || ' ' || a.label || ' is new'
     FROM a
     WHERE NOT a.stays AND NOT EXISTS (SELECT FROM b WHERE b.kind = a.kind AND b.object = a.object)
+      -- One that was dropped and made again as it was.
+      AND NOT (a.kind = 'unique index' AND EXISTS (SELECT FROM b WHERE b.kind = a.kind AND b.fact = a.fact))
       -- A column that is new itself, and has a default, has the same value in all rows that come.
       AND NOT (a.kind = 'NOT NULL' AND a.fact = 'filled'
                AND NOT EXISTS (SELECT FROM b c WHERE c.kind = 'column' AND c.object = a.object))
@@ -138,8 +153,9 @@ SELECT coalesce(pg_catalog.array_agg(DISTINCT p.text ORDER BY p.text), '{}') FRO
 $function$;
 
 -- Runs statements in one transaction, proves that they broke nothing, and writes what came of it in the same transaction:
--- it is one statement for the server, which goes on also when whoever asked for it is gone.
-CREATE OR REPLACE FUNCTION bluegreen.run_change(the_key text, the_number int, statements jsonb, subscription text)
+-- it is one statement for the server, which goes on also when whoever asked for it is gone. The role that the script has
+-- SET before is taken on within: it may not call this function.
+CREATE OR REPLACE FUNCTION bluegreen.run_change(the_key text, the_number int, roles jsonb, statements jsonb, subscription text)
 RETURNS void LANGUAGE plpgsql AS $function$
 DECLARE
     before jsonb := (SELECT pg_catalog.jsonb_agg(f) FROM bluegreen.facts(subscription) f);
@@ -149,9 +165,12 @@ DECLARE
     counts bigint[] := '{}';
     problems text[];
     reason text;
-    more text;
+    hint text;
 BEGIN
     BEGIN
+        FOR statement IN SELECT pg_catalog.jsonb_array_elements_text(roles) LOOP
+            EXECUTE statement;
+        END LOOP;
         FOR statement IN SELECT pg_catalog.jsonb_array_elements_text(statements) LOOP
             EXECUTE statement;
             GET DIAGNOSTICS affected = ROW_COUNT;
@@ -167,9 +186,10 @@ BEGIN
             RAISE EXCEPTION '%', array_to_string(problems[:20], '; ');
         END IF;
     EXCEPTION WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT, more = PG_EXCEPTION_DETAIL;
+        -- Without the detail, which may hold the values of a row.
+        GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
         UPDATE bluegreen.change c
-        SET ended_at = clock_timestamp(), failed_statement = done, failure = concat_ws(': ', reason, nullif(more, ''))
+        SET ended_at = clock_timestamp(), failed_statement = done, failure = concat_ws(': ', reason, nullif(hint, ''))
         WHERE c.key = the_key AND c.number = the_number;
         RETURN;
     END;
