@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 from bluegreen import adoption, drift, fingerprint, lag, repair, replication
-from bluegreen.errors import ReplicationBroken, ReplicationLagging, SchemaDrifted
+from bluegreen.errors import ReplicationBroken, ReplicationLagging, SchemaDrifted, SqlError
 from bluegreen.fingerprint import Fingerprint
 from bluegreen.quoting import identifier
-from bluegreen.session import Session
+from bluegreen.session import OBJECT_NOT_IN_PREREQUISITE_STATE, Session
 from local.postgres.servers import Server
 from tests.integration.conftest import APP, CRM, SCHEMA, WRITER, Lab, _free_port, with_plan
 from tests.integration.writing import writing
@@ -260,6 +260,10 @@ def check_until_copied(lab: Lab) -> dict[str, int]:
         try:
             made.append(repair.check_drift(lab.databases, lab.plan, lab.green))
         except ReplicationLagging:
+            return False
+        except SqlError as error:  # it is tried again: replication may stop between the look and the repair
+            if error.sqlstate != OBJECT_NOT_IN_PREREQUISITE_STATE:
+                raise
             return False
         return True
 
