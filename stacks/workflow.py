@@ -101,37 +101,29 @@ def fill_in(definition: str, values: Mapping[str, str]) -> str:
 
 def start_on_request(scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine) -> None:
     """A pipeline starts a release by an event on the account's default bus; its detail is the execution's input."""
+    _on_request(scope, config, machine, "Release", f"Starts a release of {config.name}")
+
+
+def decommission_on_request(scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine) -> None:
+    """A pipeline ends a cluster in the same way."""
+    _on_request(scope, config, machine, "Decommission", f"Starts a decommission of a cluster of {config.name}")
+
+
+def _on_request(
+    scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine, asked: str, description: str
+) -> None:
     events.Rule(
         scope,
-        "ReleaseRequested",
-        description=f"Starts a release of {config.name}",
+        f"{asked}Requested",
+        description=description,
         event_pattern=events.EventPattern(
-            source=[config.event_source], detail_type=["Release Requested"], detail={"cluster": [config.name]}
+            source=[config.event_source], detail_type=[f"{asked} Requested"], detail={"cluster": [config.name]}
         ),
         targets=[
             targets.SfnStateMachine(
                 machine,
                 input=events.RuleTargetInput.from_event_path("$.detail"),
                 # A request that could not be delivered for so long is a surprise to whoever sent it.
-                max_event_age=cdk.Duration.minutes(15),
-            )
-        ],
-    )
-
-
-def decommission_on_request(scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine) -> None:
-    """A pipeline ends a cluster by an event on the account's default bus; its detail is the execution's input."""
-    events.Rule(
-        scope,
-        "DecommissionRequested",
-        description=f"Starts a decommission of a cluster of {config.name}",
-        event_pattern=events.EventPattern(
-            source=[config.event_source], detail_type=["Decommission Requested"], detail={"cluster": [config.name]}
-        ),
-        targets=[
-            targets.SfnStateMachine(
-                machine,
-                input=events.RuleTargetInput.from_event_path("$.detail"),
                 max_event_age=cdk.Duration.minutes(15),
             )
         ],

@@ -15,13 +15,12 @@ from typing import Any, Literal, Self
 from . import dns
 from .aurora import Description, describe_instances
 from .errors import ClusterBusy, ClusterInUse, GreenNotGone, SnapshotFailed
-from .global_database import global_cluster_of
+from .global_database import Clients, global_cluster_of
 from .hosted_zones import read
 from .model import RELEASE_TAG, Cluster, RecordKey, State
 from .parameter_groups import delete_groups_of
 from .removal import (
     Member,
-    Rds,
     delete_cluster,
     find_same,
     leave_global_cluster,
@@ -146,7 +145,7 @@ def require_snapshot(rds: Any, plan: Decommission) -> None:
         raise ClusterBusy(f"The final snapshot {plan.snapshot_identifier} is being made: {done}.")
 
 
-def retire(rds: Rds, plan: Decommission) -> None:
+def retire(rds: Clients, plan: Decommission) -> None:
     """Marks cluster, instances and secondaries as those that may be stopped and deleted from now on."""
     require_snapshot(rds(plan.region), plan)
     tag = [{"Key": RETIRED_TAG, "Value": plan.snapshot_identifier}]
@@ -159,7 +158,7 @@ def retire(rds: Rds, plan: Decommission) -> None:
             there.add_tags_to_resource(ResourceName=arn, Tags=tag)
 
 
-def _retired(rds: Rds, plan: Decommission, member: Member) -> Description | None:
+def _retired(rds: Clients, plan: Decommission, member: Member) -> Description | None:
     """A cluster that may be stopped or deleted; None when it is gone. Raises ``ClusterInUse`` for one not marked so."""
     cluster = find_same(rds, member)
     if cluster is not None and tags_of(cluster).get(RETIRED_TAG) != plan.snapshot_identifier:
@@ -169,7 +168,7 @@ def _retired(rds: Rds, plan: Decommission, member: Member) -> Description | None
     return cluster
 
 
-def _retired_primary(rds: Rds, plan: Decommission) -> Description | None:
+def _retired_primary(rds: Clients, plan: Decommission) -> Description | None:
     """The cluster that ends, by its tag and its snapshot."""
     require_snapshot(rds(plan.region), plan)
     return _retired(rds, plan, plan.primary)
@@ -178,13 +177,13 @@ def _retired_primary(rds: Rds, plan: Decommission) -> Description | None:
 # Out of the global cluster
 
 
-def remove_secondaries(rds: Rds, plan: Decommission) -> None:
+def remove_secondaries(rds: Clients, plan: Decommission) -> None:
     """Takes the secondaries out of the global cluster and deletes them, side by side: the primary has all of it."""
     require_snapshot(rds(plan.region), plan)
     remove_all(rds, {member: _retired(rds, plan, member) for member in plan.secondaries})
 
 
-def remove_from_global_cluster(rds: Rds, plan: Decommission) -> None:
+def remove_from_global_cluster(rds: Clients, plan: Decommission) -> None:
     """Takes the primary out, which has to be the last member."""
     if (cluster := _retired_primary(rds, plan)) is None:
         return
@@ -201,7 +200,7 @@ def remove_from_global_cluster(rds: Rds, plan: Decommission) -> None:
 # Stopped, or deleted
 
 
-def stop(rds: Rds, plan: Decommission) -> None:
+def stop(rds: Clients, plan: Decommission) -> None:
     """Returns once the cluster is stopped. AWS starts it after seven days, and then this is done again."""
     cluster = _retired_primary(rds, plan)
     if cluster is None:
@@ -214,7 +213,7 @@ def stop(rds: Rds, plan: Decommission) -> None:
     raise ClusterBusy(f"{plan.cluster.identifier} is being stopped.")
 
 
-def delete(rds: Rds, plan: Decommission) -> None:
+def delete(rds: Clients, plan: Decommission) -> None:
     """Returns once the cluster is gone, and with it the parameter groups that a release once made for it.
 
     Its snapshot was taken before, so RDS need not take another.

@@ -22,10 +22,10 @@ from . import aurora, history, records
 from .decommission import NO_SNAPSHOT, RETIRED_TAG, Decommission, End, require_not_production
 from .errors import BlueNotFound, ClusterBusy, ClusterInUse, ExecutionNotOver, InputInvalid, ReleaseInProgress
 from .freeze_methods import AWS_ROLES
-from .global_database import global_cluster_of
+from .global_database import Clients, global_cluster_of
 from .model import RELEASE_TAG, Cluster
 from .postgres import Databases
-from .removal import Rds, find_same, secondaries_of, tags_of
+from .removal import find_same, secondaries_of, tags_of
 from .session import Session
 
 STARTS_WITHIN = timedelta(hours=1)
@@ -56,7 +56,7 @@ def validated(asked: Any) -> Mapping[str, Any]:
 class Surroundings:
     """All that is asked about a cluster: AWS, the databases, and what the stack is configured for."""
 
-    rds: Rds
+    rds: Clients
     region: str
     route53: Any
     dynamodb: Any

@@ -16,8 +16,6 @@ from .errors import ClusterBusy, ClusterInUse, GreenFailed, GreenNotGone
 from .global_database import Clients, describe_global_cluster, global_cluster_of
 from .model import RELEASE_TAG, Plan
 
-Rds = Clients
-
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -38,7 +36,7 @@ class Member:
         return cls(region, identifier)
 
 
-def find_same(rds: Rds, member: Member) -> Description | None:
+def find_same(rds: Clients, member: Member) -> Description | None:
     """The cluster itself; None when it is gone, also when another one has its name by now."""
     cluster = describe_cluster(rds(member.region), member.identifier)
     is_other = cluster and member.resource_id and cluster["DbClusterResourceId"] != member.resource_id
@@ -60,7 +58,7 @@ def secondaries_of(global_cluster: Description, arn: str) -> tuple[Member, ...]:
     return tuple(Member.of_arn(member) for member in members_of(global_cluster) if member != arn)
 
 
-def remove_all(rds: Rds, clusters: Mapping[Member, Description | None]) -> None:
+def remove_all(rds: Clients, clusters: Mapping[Member, Description | None]) -> None:
     """Ends clusters that hold nothing of their own; raises ``ClusterBusy`` until all are gone."""
     there = {member: cluster for member, cluster in clusters.items() if cluster is not None}
     for member, cluster in there.items():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from moto import mock_aws
 
+from local.aws.aurora import EmbeddedAurora
 from local.host import reserve_address, working_folder
 from local.postgres.servers import Server, ServerError, find_binaries
 
@@ -34,6 +36,22 @@ def folder() -> Iterator[Path]:
     """A folder in which servers can work; everything in it is gone at the end."""
     with working_folder() as path:
         yield path
+
+
+@contextmanager
+def embedded_aurora(
+    folder: Path, tmp_path: Path, databases: Iterable[str] = ("app",), latency_s: float = 0.1, **settings: str
+) -> Iterator[EmbeddedAurora]:
+    """Embedded Aurora with one cluster `shop-blue` at PostgreSQL 16; states take a moment."""
+    place = folder / tmp_path.name
+    place.mkdir(mode=0o711)
+    with mock_aws():
+        embedded = EmbeddedAurora(place, 0, "eu-west-2", latency_s)
+        try:
+            embedded.create_cluster("shop-blue", 16, databases, settings)
+            yield embedded
+        finally:
+            embedded.close()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.rds import models
 from moto.server import ThreadedMotoServer
@@ -18,6 +17,7 @@ from pg8000.exceptions import InterfaceError
 
 from local.aws.aurora import EmbeddedAurora
 from local.postgres.servers import Server
+from tests.local.conftest import embedded_aurora
 from tests.waiting import eventually
 
 REGION = "eu-west-2"
@@ -28,15 +28,8 @@ GREEN = "shop-green"
 @pytest.fixture
 def aurora(folder: Path, tmp_path: Path) -> Iterator[EmbeddedAurora]:
     """One cluster `shop-blue` with the database `app`; states take a moment."""
-    place = folder / tmp_path.name
-    place.mkdir(mode=0o711)
-    with mock_aws():
-        embedded = EmbeddedAurora(place, 0, REGION, latency_s=0.1)
-        try:
-            embedded.create_cluster("shop-blue", 16, ["app"])
-            yield embedded
-        finally:
-            embedded.close()
+    with embedded_aurora(folder, tmp_path) as embedded:
+        yield embedded
 
 
 @pytest.fixture

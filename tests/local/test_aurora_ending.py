@@ -12,7 +12,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from bluegreen import decommission, removal
 from bluegreen.aurora import describe_cluster
@@ -23,6 +22,7 @@ from bluegreen.model import Cluster
 from bluegreen.removal import Member
 from local.aws.aurora import EmbeddedAurora
 from local.aws.seams import rds_global
+from tests.local.conftest import embedded_aurora
 from tests.unit.conftest import plan as plan  # the fixture
 from tests.waiting import eventually
 
@@ -33,15 +33,8 @@ BLUE, EU, GREEN = "shop-blue", "shop-blue-eu", "shop-20261123-0405-abcdef"
 @pytest.fixture
 def aurora(folder: Path, tmp_path: Path) -> Iterator[EmbeddedAurora]:
     """One cluster `shop-blue`; states take a moment."""
-    place = folder / tmp_path.name
-    place.mkdir(mode=0o711)
-    with mock_aws():
-        embedded = EmbeddedAurora(place, 0, REGION, latency_s=0.05)
-        try:
-            embedded.create_cluster(BLUE, 16, [])
-            yield embedded
-        finally:
-            embedded.close()
+    with embedded_aurora(folder, tmp_path, (), latency_s=0.05) as embedded:
+        yield embedded
 
 
 @pytest.fixture

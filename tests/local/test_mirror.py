@@ -9,13 +9,12 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from bluegreen import aurora, mirroring
 from bluegreen.errors import GreenNotReady
 from bluegreen.mirror import CLUSTER, INSTANCE, Added, Description, Passed, Way
 from bluegreen.model import Cluster, Plan
-from local.aws.aurora import EmbeddedAurora
+from tests.local.conftest import embedded_aurora
 from tests.unit.conftest import plan as plan
 from tests.waiting import eventually
 
@@ -24,15 +23,8 @@ REGION = "eu-west-2"
 
 @pytest.fixture
 def rds(folder: Path, tmp_path: Path) -> Iterator[Any]:
-    place = folder / tmp_path.name
-    place.mkdir(mode=0o711)
-    with mock_aws():
-        embedded = EmbeddedAurora(place, 0, REGION, latency_s=0.1)
-        try:
-            embedded.create_cluster("shop-blue", 16, ["app"])
-            yield boto3.client("rds", region_name=REGION)
-        finally:
-            embedded.close()
+    with embedded_aurora(folder, tmp_path):
+        yield boto3.client("rds", region_name=REGION)
 
 
 def asked_until_done(ask: Any) -> Cluster:

@@ -8,10 +8,10 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from local.aws.aurora import EmbeddedAurora
 from local.aws.seams import rds_engines
+from tests.local.conftest import embedded_aurora
 from tests.local.test_aurora import REGION, cluster_of, error_of, instance_of
 from tests.waiting import eventually
 
@@ -21,15 +21,8 @@ BLUE = "shop-blue"
 @pytest.fixture
 def aurora(folder: Path, tmp_path: Path) -> Iterator[EmbeddedAurora]:
     """A cluster at 16; states take a moment."""
-    place = folder / tmp_path.name
-    place.mkdir(mode=0o711)
-    with mock_aws():
-        embedded = EmbeddedAurora(place, 0, REGION, latency_s=0.1)
-        try:
-            embedded.create_cluster(BLUE, 16, ["app"], {"work_mem": "7MB"})
-            yield embedded
-        finally:
-            embedded.close()
+    with embedded_aurora(folder, tmp_path, work_mem="7MB") as embedded:
+        yield embedded
 
 
 @pytest.fixture
