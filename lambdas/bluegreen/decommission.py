@@ -115,7 +115,7 @@ def take_snapshot(rds: Any, plan: Decommission) -> None:
     """Begins the final snapshot, unless an earlier attempt has."""
     if find_snapshot(rds, plan.snapshot_identifier) is not None:
         return
-    cluster = find_same(lambda _="": rds, plan.primary)
+    cluster = find_same(rds, plan.primary)
     if cluster is None or cluster["Status"] == "stopped":
         raise SnapshotFailed(
             f"{plan.cluster.identifier} is {'gone' if cluster is None else 'stopped'} and its final snapshot"
@@ -151,7 +151,7 @@ def retire(rds: Clients, plan: Decommission) -> None:
     tag = [{"Key": RETIRED_TAG, "Value": plan.snapshot_identifier}]
     for member in (plan.primary, *plan.secondaries):
         there = rds(member.region)
-        if (cluster := find_same(rds, member)) is None:
+        if (cluster := find_same(there, member)) is None:
             continue
         instances = describe_instances(there, member.identifier)
         for arn in (cluster["DBClusterArn"], *(instance["DBInstanceArn"] for instance in instances)):
@@ -160,7 +160,7 @@ def retire(rds: Clients, plan: Decommission) -> None:
 
 def _retired(rds: Clients, plan: Decommission, member: Member) -> Description | None:
     """A cluster that may be stopped or deleted; None when it is gone. Raises ``ClusterInUse`` for one not marked so."""
-    cluster = find_same(rds, member)
+    cluster = find_same(rds(member.region), member)
     if cluster is not None and tags_of(cluster).get(RETIRED_TAG) != plan.snapshot_identifier:
         raise ClusterInUse(
             f"{member.identifier} does not carry the tag {RETIRED_TAG}={plan.snapshot_identifier}: left as it is."

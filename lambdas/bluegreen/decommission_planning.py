@@ -114,7 +114,7 @@ def plan_decommission(around: Surroundings, asked: Any) -> Decommission | None:
             members[member.region, member.identifier] = known
     plan = replace(plan, global_cluster_identifier=name, secondaries=tuple(members.values()))
     for member in plan.secondaries:  # also those that have left it
-        if (secondary := find_same(around.rds, member)) is not None:
+        if (secondary := find_same(around.rds(member.region), member)) is not None:
             require_not_production(around.route53, around.record_keys, aurora.endpoint(secondary))
     history.note_end(around.dynamodb, around.release_table, around.cluster_name, plan)
     return plan

@@ -36,9 +36,9 @@ class Member:
         return cls(region, identifier)
 
 
-def find_same(rds: Clients, member: Member) -> Description | None:
-    """The cluster itself; None when it is gone, also when another one has its name by now."""
-    cluster = describe_cluster(rds(member.region), member.identifier)
+def find_same(rds: Any, member: Member) -> Description | None:
+    """The cluster itself, by the client of its Region; None when it is gone, also when another has its name by now."""
+    cluster = describe_cluster(rds, member.identifier)
     is_other = cluster and member.resource_id and cluster["DbClusterResourceId"] != member.resource_id
     return None if is_other else cluster
 
