@@ -11,7 +11,7 @@ from stacks.grants import read_record
 from stacks.policies import Grant, Shared, allow, arn, everywhere
 from stacks.rds_grants import global_clusters, look_at_clusters, look_at_global_clusters, own_clusters
 
-RETIRED_TAG = "bluegreen:retired"  # as in bluegreen.decommission
+RETIRED_TAG = "bluegreen:retired"  # as in bluegreen.ending.decommission
 
 
 def tagged(tag: str) -> dict[str, object]:

@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import Any
 
-from . import drift, fingerprint, global_database, green_cache, lag, repair
+from . import drift, fingerprint, green_cache, lag, repair
 from .changes.telling import change_lines
 from .completion import explanation
 from .errors import FreezeBudgetExceeded
 from .model import Cluster, Lag, Plan, State
 from .postgres import Databases
+from .rds import global_database
 from .switchover import sequence_states
 from .verify import since
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from .decommission import Decommission
+from .ending.decommission import Decommission
 from .model import Plan
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"

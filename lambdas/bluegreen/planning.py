@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cache
-from importlib import resources
 from typing import Any
 
-from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
-
-from . import aurora, dns, global_database, records
+from . import dns, records
 from .errors import BlueNotFound, BlueUnfit, InputInvalid
 from .hosted_zones import read
+from .inputs import validated
 from .model import LAMBDA_LIMIT_S, Change, Plan, Record, RecordKey, release_id
 from .preflight.catalogue import BY_ID
+from .rds import aurora, global_database
 
 ENGINE = "aurora-postgresql"
 
@@ -48,25 +45,6 @@ class Defaults:
     changes_bucket: str = ""
 
 
-@cache
-def input_schema() -> dict[str, Any]:
-    """``statemachine/release-input.schema.json``, which is packaged beside this module."""
-    text = resources.files(__package__).joinpath("release-input.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
-
-
-def validated(release_input: Any) -> Mapping[str, Any]:
-    """The execution input, if it is what the schema says. Raises ``InputInvalid`` naming the field."""
-    try:
-        validate(event=release_input, schema=input_schema())
-    except SchemaValidationError as error:
-        fields = ", ".join(input_schema()["properties"])
-        message = str(error.validation_message or error).replace("data.", "input.").replace("data ", "input ")
-        raise InputInvalid(f"{message}. Fields of the input: {fields}.") from error
-    return dict(release_input)
-
-
 def plan_release(
     rds: global_database.Clients,
     route53: Any,
@@ -83,7 +61,7 @@ def plan_release(
     A check takes no lock, so that no release is ever refused because of it; and it is refused while a release holds the
     lock: it tries the freeze, which would make the real one wait, and the release's own traces are none of blue's.
     """
-    asked = validated(release_input)
+    asked = validated("release", release_input)
     if asked.get("cluster", defaults.cluster_name) != defaults.cluster_name:
         raise InputInvalid(f"input.cluster must be {defaults.cluster_name}, which this state machine releases.")
     found = read(route53, defaults.records)

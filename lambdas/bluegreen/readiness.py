@@ -6,11 +6,12 @@ freeze, its end, and the opening of green are made in a transaction each, and ro
 
 from __future__ import annotations
 
-from . import drift, global_database, lag, preflight
+from . import drift, lag, preflight
 from .errors import NotReadyToFreeze
 from .freeze_methods import AWS_ROLES, Taken, method_of, refusals, try_freeze
 from .model import Cluster, Plan
 from .postgres import Databases
+from .rds import global_database
 from .session import Session
 from .verify import since
 

@@ -6,11 +6,12 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from . import aurora, global_database, records, replication
+from . import records, replication
 from .decisions import Found, Freeze, Verdict, after_death
 from .errors import DatabaseUnavailable, ExecutionNotOver, GreenFailed, InputInvalid
 from .model import Cluster, Plan, State
 from .postgres import Databases
+from .rds import aurora, global_database
 
 
 def inspect(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from bluegreen.aurora import clone_blue
 from bluegreen.model import Plan, State
+from bluegreen.rds.aurora import clone_blue
 
 from .entry import Result, client, entry
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bluegreen.global_database import create_global_cluster
 from bluegreen.model import Plan, State
+from bluegreen.rds.global_database import create_global_cluster
 
 from .entry import Result, client, entry
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bluegreen.decommission import Decommission
+from bluegreen.ending.decommission import Decommission
 from bluegreen.model import State
-from bluegreen.removal import delete_global_cluster
+from bluegreen.rds.removal import delete_global_cluster
 
 from .entry import Result, client, entry
 

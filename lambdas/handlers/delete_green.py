@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from bluegreen.model import Plan, State
-from bluegreen.parameter_groups import delete_groups
-from bluegreen.removal import delete_green
+from bluegreen.rds.parameter_groups import delete_groups
+from bluegreen.rds.removal import delete_green
 
 from .entry import Result, client, entry
 

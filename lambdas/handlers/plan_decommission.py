@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bluegreen.decommission_planning import Surroundings, plan_decommission
+from bluegreen.ending.planning import Surroundings, plan_decommission
 from bluegreen.model import State
 
 from .entry import Result, client, databases, entry, json_setting, rds_in, setting

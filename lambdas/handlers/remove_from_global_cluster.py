@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bluegreen.decommission import Decommission, remove_from_global_cluster, require_not_production
+from bluegreen.ending.decommission import Decommission, remove_from_global_cluster, require_not_production
 from bluegreen.model import State
 
 from .entry import Result, client, entry, json_setting, rds_in

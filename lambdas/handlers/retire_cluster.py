@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bluegreen.decommission import Decommission, require_not_production, retire
+from bluegreen.ending.decommission import Decommission, require_not_production, retire
 from bluegreen.model import State
 
 from .entry import Result, client, entry, json_setting, rds_in

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bluegreen.decommission import Decommission, in_words, require_not_production, stop
+from bluegreen.ending.decommission import Decommission, in_words, require_not_production, stop
 from bluegreen.model import State
 
 from .entry import Result, client, entry, json_setting, rds_in

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bluegreen.decommission import Decommission, take_snapshot
+from bluegreen.ending.decommission import Decommission, take_snapshot
 from bluegreen.model import State
 
 from .entry import Result, client, entry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bluegreen.model import Plan, State, green
-from bluegreen.upgrade import upgrade_green
+from bluegreen.rds.upgrade import upgrade_green
 
 from .entry import Result, client, databases, entry
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from bluegreen.global_database import require_small_lag
 from bluegreen.model import Plan, State, green
+from bluegreen.rds.global_database import require_small_lag
 
 from .entry import Result, databases, entry, tell
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from bluegreen.aurora import require_green_ready
 from bluegreen.model import Plan, State
+from bluegreen.rds.aurora import require_green_ready
 
 from .entry import Result, client, entry
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from bluegreen.global_database import require_secondary_ready
 from bluegreen.model import Plan, Secondary, State
+from bluegreen.rds.global_database import require_secondary_ready
 
 from .entry import Result, client, entry
 

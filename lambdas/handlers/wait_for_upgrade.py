@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bluegreen.model import Plan, State
-from bluegreen.upgrade import require_upgraded, update_extensions
+from bluegreen.rds.upgrade import require_upgraded, update_extensions
 
 from .entry import Result, client, databases, entry
 

@@ -13,12 +13,14 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from bluegreen import aurora, completion, decommission_planning, history, records, replication, switchover
-from bluegreen.decommission import NO_SNAPSHOT, RETIRED_TAG, Decommission
-from bluegreen.decommission_planning import Surroundings
+from bluegreen import completion, history, inputs, records, replication, switchover
+from bluegreen.ending import planning as decommission_planning
+from bluegreen.ending.decommission import NO_SNAPSHOT, RETIRED_TAG, Decommission
+from bluegreen.ending.planning import Surroundings
 from bluegreen.errors import BlueNotFound, ClusterBusy, ClusterInUse, ExecutionNotOver, InputInvalid, ReleaseInProgress
 from bluegreen.model import RELEASE_TAG
-from bluegreen.removal import Member
+from bluegreen.rds import aurora
+from bluegreen.rds.removal import Member
 from bluegreen.verify import live
 from local.postgres.roles import create_role
 from tests.integration.conftest import APP, CRM, WRITER, Lab, freeze_and_move
@@ -94,7 +96,7 @@ class Account:
 def _schema(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is beside the module in the package, not in the source tree."""
     schema = json.loads(Path("statemachine/decommission-input.schema.json").read_text(encoding="utf-8"))
-    monkeypatch.setattr(decommission_planning, "input_schema", lambda: schema)
+    monkeypatch.setattr(inputs, "schema", lambda _machine: schema)
 
 
 @pytest.fixture
@@ -249,7 +251,7 @@ def test_a_cluster_that_aws_starts_is_stopped_again_only_if_it_was_ended(lab: La
 )
 def test_wrong_input_is_refused_by_the_schema(asked: Any) -> None:
     with pytest.raises(InputInvalid, match="Expected"):
-        decommission_planning.validated(asked)
+        inputs.validated("decommission", asked, decommission_planning.EXPECTED)
 
 
 def test_clusters_of_others_are_out_of_reach(lab: Lab, account: Account) -> None:
@@ -278,7 +280,7 @@ def test_the_end_of_blue_is_ordered_once_for_the_hours_after_the_first_note(lab:
     (started,) = stepfunctions.list_executions(stateMachineArn=machine)["executions"]
     assert started["name"] == f"{plan.release_id}-end-of-blue"
     asked = json.loads(stepfunctions.describe_execution(executionArn=started["executionArn"])["input"])
-    assert decommission_planning.validated(asked) == {
+    assert inputs.validated("decommission", asked, decommission_planning.EXPECTED) == {
         "release_id": plan.release_id,
         "not_before": "2026-11-25T04:05:06Z",
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bluegreen import upgrade
+from bluegreen.rds import upgrade
 from tests.integration.conftest import APP, CRM, Lab
 
 

@@ -13,13 +13,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from bluegreen import decommission, removal
-from bluegreen.aurora import describe_cluster
-from bluegreen.decommission import NO_SNAPSHOT, RETIRED_TAG, Decommission
-from bluegreen.decommission_planning import snapshot_name
+from bluegreen.ending import decommission
+from bluegreen.ending.decommission import NO_SNAPSHOT, RETIRED_TAG, Decommission
+from bluegreen.ending.planning import snapshot_name
 from bluegreen.errors import BlueGreenError, ClusterBusy, ClusterInUse, SnapshotFailed
 from bluegreen.model import Cluster
-from bluegreen.removal import Member
+from bluegreen.rds import removal
+from bluegreen.rds.aurora import describe_cluster
+from bluegreen.rds.removal import Member
 from local.aws.aurora import EmbeddedAurora
 from local.aws.seams import rds_global
 from tests.local.conftest import embedded_aurora

@@ -10,10 +10,10 @@ from typing import Any
 import boto3
 import pytest
 
-from bluegreen import aurora, mirroring
 from bluegreen.errors import GreenNotReady
-from bluegreen.mirror import CLUSTER, INSTANCE, Added, Description, Passed, Way
 from bluegreen.model import Cluster, Plan
+from bluegreen.rds import aurora, mirroring
+from bluegreen.rds.mirror import CLUSTER, INSTANCE, Added, Description, Passed, Way
 from tests.local.conftest import embedded_aurora
 from tests.unit.conftest import plan as plan
 from tests.waiting import eventually

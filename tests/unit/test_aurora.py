@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bluegreen import aurora, mirroring, removal
-from bluegreen.decommission import RETIRED_TAG
+from bluegreen.ending.decommission import RETIRED_TAG
 from bluegreen.errors import BlueNotFound, GreenFailed, GreenNotGone, GreenNotReady
 from bluegreen.model import RELEASE_TAG, Plan
+from bluegreen.rds import aurora, mirroring, removal
 
 
 @pytest.fixture

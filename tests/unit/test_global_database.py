@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from bluegreen import global_database, planning
+from bluegreen import planning
 from bluegreen.errors import BlueNotFound, BlueUnfit, GreenFailed, InputInvalid, ReplicationLagging
 from bluegreen.model import Cluster, Plan, Record, RecordKey, Secondary
 from bluegreen.preflight import of_topology
+from bluegreen.rds import global_database
 from local.aws.seams import rds_global
 
 AWAY = "eu-west-1"

@@ -7,9 +7,9 @@ from typing import Any
 import boto3
 import pytest
 
-from bluegreen.mirror import CLUSTER, INSTANCE, Passed, Unmirrored, Way
-from bluegreen.mirroring import unmirrored
 from bluegreen.preflight.catalogue import BY_ID
+from bluegreen.rds.mirror import CLUSTER, INSTANCE, Passed, Unmirrored, Way
+from bluegreen.rds.mirroring import unmirrored
 
 MODEL: Any = boto3.client("rds", region_name="eu-west-2").meta.service_model
 
@@ -17,7 +17,7 @@ MODEL: Any = boto3.client("rds", region_name="eu-west-2").meta.service_model
 @pytest.mark.parametrize(("shape", "ways"), [("DBCluster", CLUSTER), ("DBInstance", INSTANCE)])
 def test_every_attribute_of_the_api_is_classified_and_no_other(shape: str, ways: dict[str, Way]) -> None:
     members = set(MODEL.shape_for(shape).members)
-    assert members - ways.keys() == set(), "say in bluegreen/mirror.py how green comes to have it"
+    assert members - ways.keys() == set(), "say in bluegreen/rds/mirror.py how green comes to have it"
     assert ways.keys() - members == set()
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bluegreen import parameter_groups
 from bluegreen.errors import GreenFailed, GreenNotGone
 from bluegreen.model import RELEASE_TAG, Plan
-from bluegreen.parameter_groups import OF_CLUSTERS, OF_INSTANCES, Kind
+from bluegreen.rds import parameter_groups
+from bluegreen.rds.parameter_groups import OF_CLUSTERS, OF_INSTANCES, Kind
 from local.aws.seams import rds_answers
 
 FAMILY = "aurora-postgresql18"

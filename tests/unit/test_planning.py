@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from bluegreen import planning, records
+from bluegreen import inputs, planning, records
 from bluegreen.errors import BlueNotFound, BlueUnfit, InputInvalid, ReleaseInProgress
 from bluegreen.model import Change, Plan, RecordKey
 from tests.unit.test_dns import put
@@ -24,7 +24,7 @@ SECOND = "arn:aws:states:eu-west-2:123456789012:execution:bluegreen-shop:second"
 def packaged_schema(monkeypatch: pytest.MonkeyPatch) -> None:
     """The schema lies beside the module only in the package."""
     text = Path("statemachine/release-input.schema.json").read_text(encoding="utf-8")
-    monkeypatch.setattr(planning, "input_schema", lambda: json.loads(text))
+    monkeypatch.setattr(inputs, "schema", lambda _machine: json.loads(text))
 
 
 class Stack:
@@ -269,7 +269,8 @@ def test_every_record_is_read_and_has_to_lead_to_blue(stack: Stack) -> None:
 
 def test_the_defaults_are_valid_inputs_themselves(stack: Stack) -> None:
     limits = dataclasses.asdict(stack.defaults)
-    accepted = planning.input_schema()["properties"]
-    assert planning.validated(
-        {key: list(value) if key == "databases" else value for key, value in limits.items() if key in accepted}
+    accepted = inputs.schema("release")["properties"]
+    assert inputs.validated(
+        "release",
+        {key: list(value) if key == "databases" else value for key, value in limits.items() if key in accepted},
     )

@@ -10,10 +10,10 @@ from typing import Any
 import boto3
 import pytest
 
-from bluegreen import aurora
 from bluegreen.model import Plan
 from bluegreen.preflight import rds as of_rds
 from bluegreen.preflight.catalogue import BY_ID, OF_RDS
+from bluegreen.rds import aurora
 from local.aws.seams import rds_answers
 
 PORT = 6432

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from bluegreen import aurora, evidence, upgrade
+from bluegreen import evidence
 from bluegreen.errors import GreenFailed, GreenNotReady
 from bluegreen.model import Cluster, Plan
 from bluegreen.preflight import of_upgrade
+from bluegreen.rds import aurora, upgrade
 from local.aws.seams import rds_answers, rds_engines
 
 GREEN = Cluster("shop-20261123-0405-abcdef", "green", 5432)

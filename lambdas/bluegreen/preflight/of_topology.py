@@ -7,12 +7,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..aurora import Description, describe_cluster, describe_instances
 from ..errors import BlueNotFound
-from ..global_database import Clients, global_cluster_of
-from ..mirror import CLUSTER, INSTANCE
-from ..mirroring import unmirrored
 from ..model import Plan, Secondary
+from ..rds.aurora import Description, describe_cluster, describe_instances
+from ..rds.global_database import Clients, global_cluster_of
+from ..rds.mirror import CLUSTER, INSTANCE
+from ..rds.mirroring import unmirrored
 from .findings import Check, Found
 
 OF_TOPOLOGY = (

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .. import parameter_groups
-from ..aurora import Description
-from ..engines import describe_version, target_of
 from ..model import Plan
-from ..parameter_groups import OF_CLUSTERS, OF_INSTANCES, Kind
+from ..rds import parameter_groups
+from ..rds.aurora import Description
+from ..rds.engines import describe_version, target_of
+from ..rds.parameter_groups import OF_CLUSTERS, OF_INSTANCES, Kind
 from .findings import Check, Found
 
 FOR_AN_UPGRADE = NOT_A_TARGET, NOT_SETTABLE, DIFFERENT_GROUPS, LEFT_BEHIND = (

@@ -6,10 +6,10 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from ..aurora import Description, describe_cluster, describe_instances
 from ..dns import addresses
 from ..errors import BlueNotFound
 from ..model import Plan
+from ..rds.aurora import Description, describe_cluster, describe_instances
 from . import of_upgrade
 from .catalogue import BY_ID
 from .findings import Found

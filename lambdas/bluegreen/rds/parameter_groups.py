@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import GreenFailed, GreenNotGone
+from ..model import RELEASE_TAG, Plan
 from .aurora import Description, describe_instances
-from .errors import GreenFailed, GreenNotGone
-from .model import RELEASE_TAG, Plan
 
 AT_ONCE = 20
 """Parameters that one request may change (API reference of ModifyDBClusterParameterGroup)."""

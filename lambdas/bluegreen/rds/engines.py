@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import GreenFailed
+from ..model import Plan, major
 from .aurora import Description
-from .errors import GreenFailed
-from .model import Plan, major
 from .parameter_groups import OF_CLUSTERS
 
 

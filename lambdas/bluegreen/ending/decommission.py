@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
-from . import dns
-from .aurora import Description, describe_instances
-from .errors import ClusterBusy, ClusterInUse, GreenNotGone, SnapshotFailed
-from .global_database import Clients, global_cluster_of
-from .hosted_zones import read
-from .model import RELEASE_TAG, Cluster, RecordKey, State
-from .parameter_groups import delete_groups_of
-from .removal import (
+from .. import dns
+from ..errors import ClusterBusy, ClusterInUse, GreenNotGone, SnapshotFailed
+from ..hosted_zones import read
+from ..model import RELEASE_TAG, Cluster, RecordKey, State
+from ..rds.aurora import Description, describe_instances
+from ..rds.global_database import Clients, global_cluster_of
+from ..rds.parameter_groups import delete_groups_of
+from ..rds.removal import (
     Member,
     delete_cluster,
     find_same,

@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ..errors import ClusterBusy, ClusterInUse, GreenFailed, GreenNotGone
+from ..model import RELEASE_TAG, Plan
 from .aurora import Description, describe_cluster, describe_instances
-from .errors import ClusterBusy, ClusterInUse, GreenFailed, GreenNotGone
 from .global_database import Clients, describe_global_cluster, global_cluster_of
-from .model import RELEASE_TAG, Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from ..errors import BlueNotFound, GreenFailed, GreenNotReady
+from ..model import Cluster, Plan
 from . import mirror, mirroring
-from .errors import BlueNotFound, GreenFailed, GreenNotReady
-from .model import Cluster, Plan
 
 Description = mirror.Description
 

@@ -7,49 +7,29 @@ cannot be asked, because it is stopped or has no instances, must have been found
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import cache
-from importlib import resources
 from typing import Any
 
-from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
-
-from . import aurora, history, records
+from .. import history, records
+from ..errors import BlueNotFound, ClusterBusy, ClusterInUse, ExecutionNotOver, InputInvalid, ReleaseInProgress
+from ..freeze_methods import AWS_ROLES
+from ..inputs import validated
+from ..model import RELEASE_TAG, Cluster
+from ..postgres import Databases
+from ..rds import aurora
+from ..rds.global_database import Clients, global_cluster_of
+from ..rds.removal import find_same, secondaries_of, tags_of
+from ..session import Session
 from .decommission import NO_SNAPSHOT, RETIRED_TAG, Decommission, End, require_not_production
-from .errors import BlueNotFound, ClusterBusy, ClusterInUse, ExecutionNotOver, InputInvalid, ReleaseInProgress
-from .freeze_methods import AWS_ROLES
-from .global_database import Clients, global_cluster_of
-from .model import RELEASE_TAG, Cluster
-from .postgres import Databases
-from .removal import find_same, secondaries_of, tags_of
-from .session import Session
 
 STARTS_WITHIN = timedelta(hours=1)
 """After AWS has said that it is about to start a cluster that has been stopped for seven days."""
 
 
-@cache
-def input_schema() -> dict[str, Any]:
-    """``statemachine/decommission-input.schema.json``, which is packaged beside this module."""
-    text = resources.files(__package__).joinpath("decommission-input.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
-
-
-def validated(asked: Any) -> Mapping[str, Any]:
-    """The execution input, if it is what the schema says. Raises ``InputInvalid`` naming the field."""
-    try:
-        validate(event=asked, schema=input_schema())
-    except SchemaValidationError as error:
-        message = str(error.validation_message or error).replace("data.", "input.").replace("data ", "input ")
-        raise InputInvalid(
-            f'{message}. Expected {{"release_id": "…"}} or {{"cluster_identifier": "…", "end": "stop"}} or "delete".'
-        ) from error
-    return dict(asked)
+EXPECTED = 'Expected {"release_id": "…"} or {"cluster_identifier": "…", "end": "stop"} or "delete".'
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +66,7 @@ def plan_decommission(around: Surroundings, asked: Any) -> Decommission | None:
     Touches nothing but the note of it, which is kept: started again, the rest is done also of what has left its global
     cluster, or of a cluster that is gone itself.
     """
-    wanted = _wanted(around, validated(asked))
+    wanted = _wanted(around, validated("decommission", asked, EXPECTED))
     here = around.rds(around.region)
     cluster = aurora.describe_cluster(here, wanted.identifier)
     noted = history.find_end(around.dynamodb, around.release_table, around.cluster_name, wanted.identifier)

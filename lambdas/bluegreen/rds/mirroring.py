@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
+from ..model import RELEASE_TAG, Plan
 from .mirror import CLONE, CLUSTER, CREATE, INSTANCE, INSTANCE_OF, MODIFY, Description, Passed, Unmirrored, Way
-from .model import RELEASE_TAG, Plan
 
 _INSIGHTS = frozenset(
     {"DatabaseInsightsMode", "PerformanceInsightsEnabled"}

@@ -12,15 +12,15 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
+from ..errors import GreenFailed, GreenNotReady, SqlError
+from ..model import Cluster, Plan
+from ..postgres import Databases
+from ..quoting import identifier
+from ..replication import drop_slot
+from ..session import Session
 from . import parameter_groups
 from .aurora import Description, describe_cluster, describe_instances, require_green_ready
 from .engines import Target, target_of
-from .errors import GreenFailed, GreenNotReady, SqlError
-from .model import Cluster, Plan
-from .postgres import Databases
-from .quoting import identifier
-from .replication import drop_slot
-from .session import Session
 
 UNDER_WAY_S = 20.0
 """How long one attempt waits for RDS to begin with what it was asked for: it answers first [U]."""

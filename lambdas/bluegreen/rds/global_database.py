@@ -13,12 +13,12 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..errors import BlueNotFound, GreenFailed, GreenNotReady, ReplicationLagging
+from ..model import Cluster, Plan, RecordKey, Secondary
+from ..postgres import Databases
 from . import mirroring, parameter_groups
 from .aurora import Description, describe_cluster, make_instances, require_available, require_mirror
 from .engines import target_of
-from .errors import BlueNotFound, GreenFailed, GreenNotReady, ReplicationLagging
-from .model import Cluster, Plan, RecordKey, Secondary
-from .postgres import Databases
 
 
 class Clients(Protocol):

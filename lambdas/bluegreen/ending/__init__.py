@@ -1,0 +1,1 @@
+"""The end of a cluster: which one may go, and how it is archived and goes. See statemachine/decommission.asl.json."""

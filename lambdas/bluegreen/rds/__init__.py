@@ -1,0 +1,1 @@
+"""Amazon RDS: blue read, green made after it, upgraded, given its secondaries, and taken away again."""
