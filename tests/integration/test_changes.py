@@ -36,6 +36,7 @@ def green(server_folder: Path) -> Iterator[Lab]:
     with make_lab(server_folder) as made:
         made.blue_server.execute(
             APP,
+            "CREATE DOMAIN level AS int; "
             "CREATE DOMAIN positive AS int; CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE TABLE goods (moods mood[],"
             " id int PRIMARY KEY, kind varchar(9),"
             " price numeric(8, 2), amount int DEFAULT 1, size positive,"
@@ -45,7 +46,8 @@ def green(server_folder: Path) -> Iterator[Lab]:
             " INSERT INTO goods (id, kind, price) VALUES (1, 'a', 1.5), (2, 'b', 2);"
             " CREATE TABLE found_by (id int NOT NULL);"
             " CREATE UNIQUE INDEX found_by_id ON found_by (id);"
-            " ALTER TABLE found_by REPLICA IDENTITY USING INDEX found_by_id",
+            " ALTER TABLE found_by REPLICA IDENTITY USING INDEX found_by_id;"
+            " CREATE TABLE keyed (id int PRIMARY KEY CHECK (id > 0), code int UNIQUE, at level)",
         )
         made.follow()
         yield made
@@ -113,6 +115,12 @@ def test_what_scripts_make_is_neither_drift_nor_a_difference_and_rows_go_on_comi
     assert Relation("public", "tickets") in sequences
 
 
+def test_a_column_that_keys_and_checks_count_on_can_be_made_wider(green: Lab) -> None:
+    run(green, "ALTER TABLE keyed ALTER id TYPE bigint, ALTER code TYPE bigint")
+    with pytest.raises(ChangeFailed, match=r"constraint public[.]keyed keyed_id_check is new"):
+        run(green, "DO $$BEGIN ALTER TABLE keyed DROP CONSTRAINT keyed_id_check, ADD CHECK (id > 1); END$$")
+
+
 def _is_in_step(lab: Lab) -> bool:
     try:
         lag.require_small(lag.measure(lab.databases, lab.plan, lab.green), lab.plan.max_lag_bytes, 60)
@@ -137,6 +145,7 @@ UNSEEN = {
     "ALTER TABLE measured_2026 ADD UNIQUE (at)": "constraint public.measured_2026 measured_2026_at_key is new",
     "ALTER TABLE goods ADD CHECK (price > 0) NOT VALID": "constraint public.goods goods_price_check is new",
     "CREATE TABLE bad (good int REFERENCES goods)": "constraint public.goods bad_good_fkey is new",
+    "ALTER DOMAIN level SET NOT NULL": "NOT NULL domain public.level is new",
     "ALTER DOMAIN positive ADD CHECK (VALUE > 0)": "constraint positive_check is new",
     "CREATE UNIQUE INDEX ON goods (kind)": "unique index public.goods public.goods_kind_idx is new",
     "ALTER TABLE goods DROP CONSTRAINT goods_pkey": "replica identity public.goods is not what it was",
@@ -149,7 +158,7 @@ UNSEEN = {
     "DELETE FROM goods WHERE id = 2": "written row public.goods is new",
     "INSERT INTO goods (id) VALUES (9)": "written row public.goods is new",
     "TRUNCATE goods": "rows public.goods is gone",
-    "ALTER TYPE mood RENAME VALUE 'good' TO 'fine'": "value of type mood good is not what it was",
+    "ALTER TYPE mood RENAME VALUE 'good' TO 'fine'": "value of type public.mood good is not what it was",
     "ALTER TABLE orders ALTER id DROP IDENTITY": "sequence of column public.orders.id is gone",
     "ALTER SEQUENCE orders_id_seq RENAME TO numbers": "sequence of column public.orders.id is not what it was",
     "DROP ROLE was_nologin": "role was_nologin is gone",

@@ -4,7 +4,7 @@
 -- those of which no new one may come. Objects are told by oid and number, so that a new name is a changed fact.
 CREATE OR REPLACE FUNCTION bluegreen.facts(subscription text)
 RETURNS TABLE (stays boolean, kind text, object text, label text, fact text)
-LANGUAGE sql STABLE AS $function$
+LANGUAGE sql STABLE SET search_path = pg_catalog AS $function$  -- names in definitions depend on it
 WITH follows AS MATERIALIZED (
     SELECT c.*, n.nspname || '.' || c.relname AS label
     FROM pg_catalog.pg_subscription s
@@ -50,11 +50,16 @@ SELECT false, 'NOT NULL', a.object, a.label,
        CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 'filled' ELSE 'not filled' END
 FROM attribute a WHERE a.attnotnull
 UNION ALL
+SELECT false, 'NOT NULL', t.oid::text, 'domain ' || t.oid::regtype, 'not filled'
+FROM pg_catalog.pg_type t WHERE t.typnotnull AND t.oid IN (SELECT a.atttypid FROM attribute a)
+UNION ALL
+-- The columns of a CHECK, and the definition.
 SELECT false, 'constraint', k.oid::text, f.label || ' ' || k.conname,
-       CASE WHEN k.contype = 'c' THEN (SELECT pg_catalog.string_agg(f.oid || ' ' || n, ',') FROM pg_catalog.unnest(k.conkey) n) END
+       coalesce((SELECT pg_catalog.string_agg(f.oid || ' ' || n, ',') FROM pg_catalog.unnest(k.conkey) n WHERE k.contype = 'c'), '')
+       || '|' || pg_catalog.pg_get_constraintdef(k.oid)
 FROM follows f JOIN pg_catalog.pg_constraint k ON f.oid IN (k.conrelid, k.confrelid) WHERE k.contype IN ('c', 'f', 'p', 'u', 'x')
 UNION ALL
-SELECT false, 'constraint', k.oid::text, k.conname, NULL
+SELECT false, 'constraint', k.oid::text, k.conname, '|' || pg_catalog.pg_get_constraintdef(k.oid)
 FROM pg_catalog.pg_constraint k WHERE k.contypid IN (SELECT a.atttypid FROM attribute a)
 UNION ALL
 SELECT false, 'unique index', i.indexrelid::text, f.label || ' ' || i.indexrelid::regclass, pg_catalog.pg_get_indexdef(i.indexrelid)
@@ -141,13 +146,15 @@ problem (text) AS (
     SELECT a.kind || ' ' || a.label || ' is new'
     FROM a
     WHERE NOT a.stays AND NOT EXISTS (SELECT FROM b WHERE b.kind = a.kind AND b.object = a.object)
-      -- One that was dropped and made again as it was.
-      AND NOT (a.kind = 'unique index' AND EXISTS (SELECT FROM b WHERE b.kind = a.kind AND b.fact = a.fact))
+      -- One that was dropped and made again as it was: a wider type of a column does so with all that count on it.
+      AND NOT (a.kind IN ('unique index', 'constraint') AND EXISTS (
+          SELECT FROM b WHERE b.kind = a.kind AND b.label = a.label AND b.fact = a.fact))
       -- A column that is new itself, and has a default, has the same value in all rows that come.
       AND NOT (a.kind = 'NOT NULL' AND a.fact = 'filled'
                AND NOT EXISTS (SELECT FROM b c WHERE c.kind = 'column' AND c.object = a.object))
-      AND NOT (a.kind = 'constraint' AND a.fact IS NOT NULL AND NOT EXISTS (
-          SELECT FROM b c WHERE c.kind = 'column' AND c.object = ANY (pg_catalog.string_to_array(a.fact, ','))))
+      AND NOT (a.kind = 'constraint' AND a.fact !~ '^[|]' AND NOT EXISTS (
+          SELECT FROM b c
+          WHERE c.kind = 'column' AND c.object = ANY (pg_catalog.string_to_array(pg_catalog.split_part(a.fact, '|', 1), ','))))
 )
 SELECT coalesce(pg_catalog.array_agg(DISTINCT p.text ORDER BY p.text), '{}') FROM problem p
 $function$;
