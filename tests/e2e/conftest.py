@@ -12,7 +12,7 @@ from local.aws.deploy import records_of
 from local.aws.functions import Fault
 from local.postgres.servers import Server, reader_address
 from local.release import Mail, Release
-from local.world import World, world
+from local.world import RECORD_AWAY, World, world
 from tests.waiting import eventually
 
 MACHINE = "bluegreen-shop"
@@ -80,7 +80,7 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
         *(each["DBParameterGroupArn"] for each in rds.describe_db_parameter_groups()["DBParameterGroups"]),
     }
     roles = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"
-    return {
+    return traces_away(running) | {
         "slots": server.execute("postgres", "SELECT slot_name FROM pg_replication_slots"),
         "roles": server.execute("postgres", roles),
         "publications": {name: server.execute(name, "SELECT pubname FROM pg_publication") for name in databases},
@@ -91,6 +91,26 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
         "parameter_groups": sorted(group.split(":", 5)[5] for group in groups if ":default." not in group),
         "secrets": sorted(secret["Name"] for secret in secrets),
         "records": records(running),
+    }
+
+
+def traces_away(running: World) -> dict[str, Any]:
+    """What it may leave behind of a global database; nothing where there is none."""
+    if not running.away:
+        return {}
+    away = running.emulator.client("rds", running.away.region)
+    return {
+        "clusters away": sorted(each["DBClusterIdentifier"] for each in away.describe_db_clusters()["DBClusters"]),
+        "instances away": len(away.describe_db_instances()["DBInstances"]),
+        "groups away": sorted(
+            group
+            for each in away.describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
+            if not (group := each["DBClusterParameterGroupName"]).startswith("default.")
+        ),
+        "global clusters": {
+            each["GlobalClusterIdentifier"]: len(each["GlobalClusterMembers"])
+            for each in away.describe_global_clusters()["GlobalClusters"]
+        },
     }
 
 
@@ -107,10 +127,11 @@ def records(running: World) -> dict[str, tuple[str, int, list[str]]]:
     }
 
 
-def records_at(server: Server, ttl_s: int) -> dict[str, tuple[str, int, list[str]]]:
-    """What `records` says when all of them lead to a server."""
+def records_at(server: Server, ttl_s: int, secondary: Server | None = None) -> dict[str, tuple[str, int, list[str]]]:
+    """What `records` says when all of them lead to a server, and to its secondary in another Region if it has one."""
     writer, reader = server.address, reader_address(server.address)
-    return {
+    away = {RECORD_AWAY: ("CNAME", ttl_s, [reader_address(secondary.address)])} if secondary else {}
+    return away | {
         "db.shop.internal": ("CNAME", ttl_s, [writer]),
         "db-ro.shop.internal": ("CNAME", ttl_s, [reader]),
         "db.shop.example": ("A", ttl_s, [writer]),

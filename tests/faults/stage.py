@@ -24,15 +24,26 @@ class Stage:
     def __init__(self) -> None:
         self._undo = ExitStack()
         self._left = 0
+        self._region = ""
 
     @contextmanager
-    def trial(self) -> Iterator[Trial]:
-        """A trial that has not begun; what it has left open is closed at the end."""
-        if not self._left:
+    def trial(self, region: str = "") -> Iterator[Trial]:
+        """A trial that has not begun; what it has left open is closed at the end.
+
+        region  where production has a secondary; none when it is empty
+        """
+        if not self._left or region != self._region:
             self.close()
+            self._region = region
             quick = {"verify_workers": 1}  # each is a process that has to be started
             self._running = self._undo.enter_context(
-                world(latency_s=0.1, propagation_s=0.2, record_ttl_s=RECORD_TTL_S, overrides=quick)
+                world(
+                    latency_s=0.1,
+                    propagation_s=0.2,
+                    record_ttl_s=RECORD_TTL_S,
+                    overrides=quick,
+                    secondary_region=region,
+                )
             )
             self._running.emulator.retry_scale = 0.1
             recover_soon(self._running)

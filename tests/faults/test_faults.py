@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.aws.functions import Fault
-from tests.faults.definition import COMMIT_POINT, FORWARD_NAMES, FREEZE, REHEARSAL, STATES, State
+from tests.faults.definition import COMMIT_POINT, FORWARD_NAMES, FREEZE, OF_REGIONS, REHEARSAL, STATES, State
 from tests.faults.matrix import Recorder
 from tests.faults.situations import DRAIN, SITUATIONS, Situation
 from tests.faults.stage import Stage
@@ -21,6 +21,10 @@ FAULTS: tuple[Fault, ...] = ("raise", "kill_before", "kill_after", "twice", "tim
 
 STOPS = ("stopped_before", "stopped_after")
 """The execution is stopped by hand when the function has been called, and it runs all the same, or when it has run."""
+
+
+AWAY = "eu-west-1"
+"""The Region of production's secondary, where there is one."""
 
 
 def ends_on(state: State, fault: str) -> str:
@@ -62,7 +66,7 @@ FAULT_CASES = [
 @pytest.mark.parametrize(("state", "fault"), FAULT_CASES)
 def test_a_release_survives_a_fault_in_any_state(stage: Stage, matrix: Recorder, state: State, fault: Any) -> None:
     matrix.tries(fault, state.name)
-    with stage.trial() as trial:
+    with stage.trial(AWAY if state.name in OF_REGIONS else "") as trial:
         mode = "rehearsal" if state.name in REHEARSAL else "release"
         if state.name not in FORWARD_NAMES and mode == "release":
             trial.strike(COMMIT_POINT, "raise")

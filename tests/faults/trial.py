@@ -22,6 +22,7 @@ from local.release import Release, ReleaseEnded
 from local.world import World
 from tests.e2e.conftest import MACHINE, break_function, records_at, start, traces
 from tests.faults.definition import STATES
+from tests.faults.retiring import retire
 from tests.waiting import eventually
 
 RECORD_TTL_S = 2
@@ -129,6 +130,7 @@ class Trial:
         eventually(lambda: self._workload.acknowledged > 20, timeout_s=60)
         self.running.emulator.functions.after_invoke.append(self._watch)
         defaults |= {"freeze_budget_s": freeze_budget_s} | self._upgrade()
+        defaults |= {"accept": ["global-endpoint"]} if self.running.away else {}
         self.release = start(self.running, defaults | release_input)
         with suppress(ReleaseEnded):
             self.release.wait_for_approval_request(timeout_s=180)
@@ -265,25 +267,24 @@ class Trial:
         }
         if writer is not self.blue:
             (name,) = (name for name, server in self._servers().items() if server is writer)
-            allowed["records"] = records_at(writer, ttl_s=RECORD_TTL_S)
+            allowed["records"] = records_at(writer, RECORD_TTL_S, self._secondary(name))
             allowed["clusters"] = sorted([*allowed["clusters"], name])
             allowed["instances"] += 1
+            if self.running.away:
+                allowed["clusters away"] = sorted([*allowed["clusters away"], name])
+                allowed["instances away"] += 1
+                allowed["global clusters"] = allowed["global clusters"] | {f"{name}-global": 2}
             groups = {f"{kind}:{name}" for kind in self._upgraded}
             allowed["parameter_groups"] = sorted({*allowed["parameter_groups"], *groups})
         return allowed
 
+    def _secondary(self, name: str) -> Server | None:
+        """The secondary of a cluster that a release made: it has its name."""
+        return self.running.away.servers[name] if self.running.away else None
+
     def _retire_blue(self) -> None:
-        """What an operator does days later: the old production cluster goes."""
         (name,) = (name for name, server in self._servers().items() if server is self.blue)
-        rds = self.running.emulator.client("rds")
-        rds.modify_db_cluster(DBClusterIdentifier=name, DeletionProtection=False)
-        for instance in rds.describe_db_instances()["DBInstances"]:
-            if instance["DBClusterIdentifier"] == name:
-                rds.delete_db_instance(DBInstanceIdentifier=instance["DBInstanceIdentifier"], SkipFinalSnapshot=True)
-        rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
-        eventually(
-            lambda: name not in [cluster["DBClusterIdentifier"] for cluster in rds.describe_db_clusters()["DBClusters"]]
-        )
+        retire(self.running, name)
 
     def _story(self) -> str:
         """What the release went through, for whoever has to find out."""
