@@ -66,6 +66,9 @@ _PARAMETERS: dict[str, dict[str, str]] = {
 }
 """The types of resources by the parameters that name one; "" where the parameter is an ARN of any type."""
 
+_WITH_DEFAULT = ("cluster-pg", "pg", "subgrp", "og")
+"""What a cluster or an instance has one of whether it is named or not."""
+
 _TAGGING = {"rds": "AddTagsToResource", "secretsmanager": "TagResource", "dynamodb": "TagResource"}
 """The action that a call needs besides its own when it makes something with tags."""
 
@@ -125,8 +128,8 @@ def _resources(service: str, action: str, parameters: Parameters, where: _Place)
         return ["*"]
     named = dict.fromkeys(_named(service, types, parameters, where))
     absent = [name for name, required in types.items() if required and not _any_of(service, name, named)]
-    if service == "rds":  # what is not named is the default, and for a list it is everything
-        named |= dict.fromkeys(where.arn(service, name, "default") for name in absent)
+    if service == "rds":  # what is not named is the default group, or no snapshot; for a list it is everything
+        named |= dict.fromkeys(where.arn(service, name, "default") for name in absent if name in _WITH_DEFAULT)
         absent = []
         if not named:
             named = dict.fromkeys(where.arn(service, name, "*") for name in types)

@@ -18,7 +18,7 @@ Tags = Callable[[str], Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signs calls as a role: a function, a state machine, a rule; its name is that of the thing, not of the role."""
+    """Who signs calls as a role: a function or a state machine; its name is that of the thing, not of the role."""
 
     name: str
     statements: tuple[Statement, ...]

@@ -103,7 +103,7 @@ def caller_of(access_key: str) -> Caller | None:
 
 def _role_in(backend: Any, name: str) -> str | None:
     if hasattr(backend, "state_machines"):
-        return next((str(each.role_arn) for each in list(backend.state_machines) if each.name == name), None)
+        return next((str(each.roleArn) for each in list(backend.state_machines) if each.name == name), None)
     with suppress(Exception):  # moto's ways of not having a function are several
         return str(backend.get_function(name).role)
     return None
