@@ -89,7 +89,7 @@ class Emulator:
         permissions.install(self._seams, self.guard)
         functions.install(self._seams, self._invoke)
         states.install(self._seams, self)
-        events.install(self._seams, self._deliver)
+        events.install(self._seams, self._deliver, self.guard)
         mail.install(self._seams, self.folder / "mail")
         tables.install(self._seams)
         self._zones.install(self._seams)
@@ -156,7 +156,7 @@ class Emulator:
             urlopen(request).close()  # noqa: S310
         finally:
             if folder := os.environ.get(KEPT_IN):
-                self.guard.save(Path(folder))
+                self.guard.save(Path(folder), permissions.deployed())
             self._seams.close()
             _RUNNING.release()
 

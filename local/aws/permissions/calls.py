@@ -152,7 +152,7 @@ def _named(service: str, types: Mapping[str, bool], parameters: Parameters, wher
         resource_type = _PARAMETERS.get(service, {}).get(parameter)
         if resource_type == "" and values.startswith("arn:"):
             yield values
-        elif resource_type in types:
+        elif resource_type and resource_type in types:
             yield where.arn(service, resource_type, _name(service, resource_type, values))
 
 

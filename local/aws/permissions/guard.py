@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .policies import Asked, Statement, allowing
@@ -46,6 +46,41 @@ class Call:
         read = json.loads(line)
         keys = {name: tuple(values) for name, values in read["keys"].items()}
         return cls(read["caller"], Asked(read["action"], read["resource"], keys), read["allowed"])
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The smallest thing that a policy allows: one action on one resource, or pattern of resources."""
+
+    caller: str
+    statement: Statement
+
+    def to_json(self) -> str:
+        """A line of the record."""
+        return json.dumps({"granted": self.caller, **asdict(self.statement)})
+
+    @classmethod
+    def from_json(cls, line: str) -> Unit:
+        """The inverse of `to_json`."""
+        read = json.loads(line)
+        conditions = tuple((operator, key, tuple(values)) for operator, key, values in read["conditions"])
+        statement = Statement(read["effect"], tuple(read["actions"]), tuple(read["resources"]), conditions)
+        return cls(read["granted"], statement)
+
+    def was_used(self, call: Call) -> bool:
+        """Whether a call needed it."""
+        return call.allowed and call.caller == self.caller and self.statement.matches(call.asked)
+
+
+def units_of(caller: Caller) -> list[Unit]:
+    """What a caller may do, taken apart."""
+    return [
+        Unit(caller.name, Statement("Allow", (action,), (resource,), statement.conditions))
+        for statement in caller.statements
+        if statement.effect == "Allow"
+        for action in statement.actions
+        for resource in statement.resources
+    ]
 
 
 class Guard:
@@ -89,11 +124,14 @@ class Guard:
         """Those that a role did not allow."""
         return [call for call in self.calls() if not call.allowed]
 
-    def save(self, folder: Path) -> None:
-        """Writes the record into a file of its own in the folder: emulators of several processes share it."""
-        if not self._calls:
+    def save(self, folder: Path, callers: Iterable[Caller]) -> None:
+        """Writes what these callers may do and what they asked for into a file of its own in the folder."""
+        granted = [unit for caller in callers for unit in units_of(caller)]
+        if not granted:
             return
+        names = {unit.caller for unit in granted}
         folder.mkdir(parents=True, exist_ok=True)
-        lines = [call.to_json() for call in self.calls()]
-        lines += [json.dumps({"function": name, "bytes": size}) for name, size in sorted(self.payloads.items())]
+        lines = [unit.to_json() for unit in granted]
+        lines += [call.to_json() for call in self.calls() if call.caller in names]
+        lines += [json.dumps({"function": name, "bytes": self.payloads[name]}) for name in self.payloads]
         (folder / f"{uuid.uuid4().hex}.jsonl").write_text("\n".join(lines) + "\n")

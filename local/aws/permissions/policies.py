@@ -7,7 +7,7 @@ operator of a condition for instance, is an error and not a guess.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -116,9 +116,9 @@ def _holds(operator: str, key: str, wanted: tuple[str, ...], keys: Keys) -> bool
     return any(results) if present is not None else not positive and quantifier == ""
 
 
-_OPERATORS = {
-    "StringEquals": str.__eq__,
-    "StringNotEquals": str.__eq__,
+_OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": lambda wanted, value: wanted == value,
+    "StringNotEquals": lambda wanted, value: wanted == value,
     "StringEqualsIgnoreCase": lambda wanted, value: wanted.lower() == value.lower(),
     "StringLike": like,
     "StringNotLike": like,

@@ -72,7 +72,7 @@ class Direct:
             payload = self._backend.invoke(FunctionName, None, Payload, {}, headers)
         except JsonRESTError as error:
             raise ClientError({"Error": {"Code": error.error_type, "Message": error.message}}, "Invoke") from error
-        self._guard.measure(FunctionName.rpartition(":")[2], len(Payload), len(payload))
+        self._guard.measure(FunctionName.rpartition(":")[2], len(Payload), len(payload or b""))
         answer: dict[str, Any] = {"StatusCode": 200, "Payload": io.BytesIO(cast(bytes, payload))}
         return answer | ({"FunctionError": headers["x-amz-function-error"]} if headers else {})
 

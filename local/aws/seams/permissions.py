@@ -24,6 +24,7 @@ from moto.core.request import Request, determine_request_protocol
 from moto.core.routing import get_service_router
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
+from moto.events.models import events_backends
 from moto.iam.models import Role, iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.rds.models import rds_backends
@@ -81,6 +82,26 @@ def _objection(
     return None if reason is None else ServiceException(_REFUSED.get(protocol, "AccessDeniedException"), reason)
 
 
+def deployed() -> list[Caller]:
+    """Everybody who has a role in this account, as far as it is one with limits."""
+    found: dict[str, Caller | None] = {}
+    for lambdas in list(lambda_backends[DEFAULT_ACCOUNT_ID].values()):
+        found |= {each.function_name: caller_with(each.function_name, each.role) for each in lambdas.list_functions()}
+    for backend in list(stepfunctions_parser_backends[DEFAULT_ACCOUNT_ID].values()):
+        found |= {each.name: caller_with(each.name, each.roleArn) for each in backend.state_machines}
+    for events in list(events_backends[DEFAULT_ACCOUNT_ID].values()):
+        for bus in events.event_buses.values():
+            targets = (target for rule in bus.rules.values() for target in rule.targets if target.get("RoleArn"))
+            found |= {caller_name(target): caller_with(caller_name(target), target["RoleArn"]) for target in targets}
+    callers = [caller for caller in found.values() if caller is not None]
+    return [each for each in callers if not any("*" in statement.actions for statement in each.statements)]
+
+
+def caller_name(target: Mapping[str, Any]) -> str:
+    """What the role is known by with which a rule starts its target; rules of one target share it."""
+    return f"events/{target['Arn'].rpartition(':')[2]}"
+
+
 def account_of(caller: Caller) -> str:
     """The account that a caller's calls are about: its own, which the name of an assumed role begins with."""
     account, _, rest = caller.name.partition("/")
@@ -123,7 +144,7 @@ def _statements(role: Role) -> Iterator[Statement]:
     for document in role.policies.values():
         yield from _parsed_policy(document if isinstance(document, str) else json.dumps(document))
     for attached in role.managed_policies.values():
-        yield from _parsed_policy(attached.document)
+        yield from _parsed_policy(next(each.document for each in attached.versions if each.is_default))
 
 
 @lru_cache(maxsize=1024)
