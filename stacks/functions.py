@@ -35,6 +35,7 @@ from stacks.observability import log_group
 from stacks.packaging import ARCHITECTURE, RUNTIME, functions_code
 from stacks.policies import Grant, Shared, function_name
 from stacks.rds_grants import (
+    RETIRED_TAG,
     delete_clone,
     delete_groups,
     look_at_clusters,
@@ -50,7 +51,6 @@ from stacks.rds_grants import (
     upgrade_clone,
 )
 from stacks.removal_grants import (
-    RETIRED_TAG,
     delete_clusters,
     delete_global_cluster,
     leave_global_cluster,
