@@ -107,7 +107,7 @@ FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "AdoptClone": lambda s: f"start LSN {s['adoption']['start_lsn']}",
     "ApplyChanges": lambda s: _ran(s["applied_changes"]["scripts"]),
     "UpgradeGreen": lambda s: f"to {s['upgrade']['version']}, {len(s['upgrade']['left_behind'])} settings left behind",
-    "WaitForUpgrade": lambda s: f"{sum(len(d['updated']) for d in s['extensions'].values())} extensions updated",
+    "UpdateExtensions": lambda s: f"{sum(len(d['updated']) for d in s['extensions'].values())} extensions updated",
     "CheckDrift": lambda s: f"{sum(s['drift'].values())} statements repaired",
     "WaitForCatchUp": lambda s: _lags(list(s["lag"].values())),
     "WarmGreen": lambda s: (

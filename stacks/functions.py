@@ -35,6 +35,7 @@ from stacks.observability import log_group
 from stacks.packaging import ARCHITECTURE, RUNTIME, functions_code
 from stacks.policies import Grant, Shared, function_name
 from stacks.rds_grants import (
+    RETIRED_TAG,
     delete_clone,
     delete_groups,
     look_at_clusters,
@@ -50,7 +51,6 @@ from stacks.rds_grants import (
     upgrade_clone,
 )
 from stacks.removal_grants import (
-    RETIRED_TAG,
     delete_clusters,
     delete_global_cluster,
     leave_global_cluster,
@@ -117,8 +117,9 @@ _OF_A_RELEASE = (
     Row("CloneBlue", 60, (look_at_clusters, make_clone)),
     Row("WaitForGreen", 30, (look_at_clusters, settle_clone)),
     Row("AdoptClone", 120, (database,)),
-    Row("UpgradeGreen", 120, (database, look_at_clusters, look_at_versions, make_groups, upgrade_clone)),
-    Row("WaitForUpgrade", 120, (database, look_at_clusters, settle_clone, look_at_upgrade)),
+    Row("UpgradeGreen", 120, (look_at_clusters, look_at_versions, make_groups, upgrade_clone)),
+    Row("WaitForUpgrade", 120, (look_at_clusters, settle_clone, look_at_upgrade)),
+    Row("UpdateExtensions", 120, (database,)),
     Row("CreateSubscriptions", 120, (database, replication_secrets("GetSecretValue"))),
     Row("CheckDrift", 120, (database,)),
     Row("ApplyChanges", 840, (database, scripts)),

@@ -40,12 +40,21 @@ def function_name(config: ClusterConfig, state: str) -> str:
 def allow(
     function: lambda_.Function, actions: list[str], *resources: str, conditions: dict[str, object] | None = None
 ) -> None:
-    function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=list(resources), conditions=conditions))
+    """One statement; none without a resource, as where there are no other Regions."""
+    if resources:
+        statement = iam.PolicyStatement(actions=actions, resources=list(resources), conditions=conditions)
+        function.add_to_role_policy(statement)
 
 
 def everywhere(function: lambda_.Function, shared: Shared, name: str, *kinds: str) -> list[str]:
     """ARNs in the stack's Region and in those of blue's secondaries."""
     regions = [None, *shared.config.secondary_regions]
+    return [arn(function, "rds", kind, name, region) for region in regions for kind in kinds]
+
+
+def elsewhere(function: lambda_.Function, shared: Shared, name: str, *kinds: str) -> list[str]:
+    """ARNs in the Regions of blue's secondaries alone."""
+    regions = shared.config.secondary_regions
     return [arn(function, "rds", kind, name, region) for region in regions for kind in kinds]
 
 

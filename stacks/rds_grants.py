@@ -7,18 +7,25 @@ from collections.abc import Iterator
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
-from stacks.policies import Shared, allow, arn, everywhere
+from stacks.policies import Shared, allow, arn, elsewhere, everywhere
 
 RELEASE_TAG = "bluegreen:release"  # as in bluegreen.model
+RETIRED_TAG = "bluegreen:retired"  # as in bluegreen.ending.decommission
 
 _OF_A_RELEASE: dict[str, object] = {"Null": {f"aws:ResourceTag/{RELEASE_TAG}": "false"}}
 """What carries the tag."""
 
+MADE: dict[str, object] = {
+    "Null": {f"aws:RequestTag/{RELEASE_TAG}": "false"},
+    "ForAllValues:StringNotEquals": {"aws:TagKeys": [RETIRED_TAG]},
+}
+"""What is made, and tagged, with the tag, and without the one that lets a decommission take it away."""
+
 
 def look_at_clusters(function: lambda_.Function, shared: Shared) -> None:
     """All of the Regions: blue is found by its endpoint in a list, and RDS has no permission for a part of a list."""
-    actions = ["rds:DescribeDBClusters", "rds:DescribeDBInstances"]
-    allow(function, actions, *everywhere(function, shared, "*", "cluster", "db"))
+    allow(function, ["rds:DescribeDBClusters"], *everywhere(function, shared, "*", "cluster"))
+    allow(function, ["rds:DescribeDBInstances"], *everywhere(function, shared, "*", "db"))
 
 
 def look_at_global_clusters(function: lambda_.Function, _shared: Shared) -> None:
@@ -28,60 +35,65 @@ def look_at_global_clusters(function: lambda_.Function, _shared: Shared) -> None
 
 def look_for_obstacles(function: lambda_.Function, _shared: Shared) -> None:
     """What RDS is about to do to blue; quotas, classes, and rules of security groups, which know no resource."""
-    actions = ["rds:DescribeBlueGreenDeployments", "rds:DescribePendingMaintenanceActions"]
-    allow(function, actions, *(arn(function, "rds", kind, "*") for kind in ("cluster", "db", "deployment")))
+    allow(function, ["rds:DescribeBlueGreenDeployments"], arn(function, "rds", "deployment", "*"))
+    clusters = [arn(function, "rds", kind, "*") for kind in ("cluster", "db")]
+    allow(function, ["rds:DescribePendingMaintenanceActions"], *clusters)
     known_to_none = ["rds:DescribeAccountAttributes", "rds:DescribeOrderableDBInstanceOptions"]
     allow(function, [*known_to_none, "ec2:DescribeSecurityGroupRules"], "*")
 
 
 def make_clone(function: lambda_.Function, shared: Shared) -> None:
     """A cluster and its instances, of the groups that blue's are of, whose names follow no pattern."""
-    groups = [arn(function, "rds", kind, "*") for kind in ("cluster-pg", "pg", "subgrp", "og")]
-    clusters = own_clusters(function, shared)
-    allow(function, ["rds:AddTagsToResource"], *clusters)
-    allow(function, ["rds:RestoreDBClusterToPointInTime", "rds:CreateDBInstance"], *clusters, *groups)
+    cluster, instance = own_clusters(function, shared)
+    groups = {kind: arn(function, "rds", kind, "*") for kind in ("cluster-pg", "pg", "subgrp", "og")}
+    allow(function, ["rds:AddTagsToResource"], cluster, instance, conditions=MADE)
+    allow(function, ["rds:RestoreDBClusterToPointInTime"], cluster, conditions=MADE)
+    allow(function, ["rds:RestoreDBClusterToPointInTime"], groups["cluster-pg"], groups["subgrp"], groups["og"])
+    allow(function, ["rds:CreateDBInstance"], instance, conditions=MADE)
+    allow(function, ["rds:CreateDBInstance"], cluster, conditions=_OF_A_RELEASE)
+    allow(function, ["rds:CreateDBInstance"], groups["pg"], groups["subgrp"])
     _pass_roles(function)
 
 
 def settle_clone(function: lambda_.Function, shared: Shared) -> None:
     """Give what a release has made those settings of blue's that it could not be made with."""
     actions = ["rds:ModifyDBCluster", "rds:AddRoleToDBCluster", "rds:EnableHttpEndpoint"]
-    allow(function, actions, *_regional_clusters(function, shared), conditions=_OF_A_RELEASE)
+    clusters = everywhere(function, shared, shared.config.cluster_pattern, "cluster")
+    allow(function, actions, *clusters, conditions=_OF_A_RELEASE)
     _pass_roles(function)
 
 
 def make_global_cluster(function: lambda_.Function, shared: Shared) -> None:
     """Of a clone; it is tagged as that is."""
     whole = global_clusters(function, shared.config.cluster_pattern)
-    allow(function, ["rds:CreateGlobalCluster"], *own_clusters(function, shared), whole)
-    allow(function, ["rds:AddTagsToResource"], whole)
+    cluster, _ = own_clusters(function, shared)
+    allow(function, ["rds:CreateGlobalCluster"], cluster, conditions=_OF_A_RELEASE)
+    allow(function, ["rds:CreateGlobalCluster", "rds:AddTagsToResource"], whole, conditions=MADE)
 
 
 def make_secondary(function: lambda_.Function, shared: Shared) -> None:
     """A cluster and its instances in the Regions of blue's secondaries, of the groups that those are of."""
-    clusters = everywhere(function, shared, shared.config.cluster_pattern, "cluster", "db")
-    groups = everywhere(function, shared, "*", "cluster-pg", "pg", "subgrp", "og")
-    whole = global_clusters(function, shared.config.cluster_pattern)
-    allow(function, ["rds:AddTagsToResource"], *clusters)
-    allow(function, ["rds:CreateDBCluster", "rds:CreateDBInstance"], *clusters, *groups, whole)
+    pattern = shared.config.cluster_pattern
+    clusters, instances = (elsewhere(function, shared, pattern, kind) for kind in ("cluster", "db"))
+    groups = elsewhere(function, shared, "*", "cluster-pg", "subgrp", "og")
+    allow(function, ["rds:AddTagsToResource"], *clusters, *instances, conditions=MADE)
+    allow(function, ["rds:CreateDBCluster"], *clusters, conditions=MADE)
+    allow(function, ["rds:CreateDBCluster"], *groups, global_clusters(function, pattern))
+    allow(function, ["rds:CreateDBInstance"], *instances, conditions=MADE)
+    allow(function, ["rds:CreateDBInstance"], *clusters, conditions=_OF_A_RELEASE)
+    allow(function, ["rds:CreateDBInstance"], *elsewhere(function, shared, "*", "pg", "subgrp"))
     _pass_roles(function)
 
 
 def delete_clone(function: lambda_.Function, shared: Shared) -> None:
     """Only what carries the tag that releases put on their clones: a cluster that none has made stays out of reach."""
-    clusters = _regional_clusters(function, shared)
-    whole = global_clusters(function, shared.config.cluster_pattern)
-    allow(function, ["rds:ListTagsForResource"], *clusters)
-    allow(
-        function,
-        ["rds:DeleteDBInstance", "rds:DeleteDBCluster", "rds:ModifyDBCluster"],
-        *clusters,
-        conditions=_OF_A_RELEASE,
-    )
-    # Global clusters know no condition on tags (Service Authorization Reference); the code looks at the tag.
+    pattern = shared.config.cluster_pattern
+    clusters, instances = (everywhere(function, shared, pattern, kind) for kind in ("cluster", "db"))
+    ending = ["rds:DeleteDBCluster", "rds:ModifyDBCluster", "rds:RemoveFromGlobalCluster"]
+    allow(function, ending, *clusters, conditions=_OF_A_RELEASE)
+    allow(function, ["rds:DeleteDBInstance"], *instances, conditions=_OF_A_RELEASE)
     actions = ["rds:RemoveFromGlobalCluster", "rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
-    allow(function, actions, *clusters, conditions=_OF_A_RELEASE)
-    allow(function, actions, whole)
+    allow(function, actions, global_clusters(function, pattern), conditions=_OF_A_RELEASE)
 
 
 def look_at_versions(function: lambda_.Function, shared: Shared) -> None:
@@ -96,9 +108,12 @@ def look_at_versions(function: lambda_.Function, shared: Shared) -> None:
 def make_groups(function: lambda_.Function, shared: Shared) -> None:
     """Parameter groups that are named as green is. They are looked at before they are touched: by their tags."""
     of_clusters, of_instances = _groups(function, shared)
-    allow(function, ["rds:AddTagsToResource", "rds:ListTagsForResource"], *of_clusters, *of_instances)
-    allow(function, ["rds:CreateDBClusterParameterGroup", "rds:ModifyDBClusterParameterGroup"], *of_clusters)
-    allow(function, ["rds:CreateDBParameterGroup", "rds:ModifyDBParameterGroup"], *of_instances)
+    allow(function, ["rds:ListTagsForResource"], *of_clusters, *of_instances)
+    allow(function, ["rds:AddTagsToResource"], *of_clusters, *of_instances, conditions=MADE)
+    allow(function, ["rds:CreateDBClusterParameterGroup"], *of_clusters, conditions=MADE)
+    allow(function, ["rds:CreateDBParameterGroup"], *of_instances, conditions=MADE)
+    allow(function, ["rds:ModifyDBClusterParameterGroup"], *of_clusters, conditions=_OF_A_RELEASE)
+    allow(function, ["rds:ModifyDBParameterGroup"], *of_instances, conditions=_OF_A_RELEASE)
 
 
 def delete_groups(function: lambda_.Function, shared: Shared) -> None:
@@ -115,7 +130,7 @@ def upgrade_clone(function: lambda_.Function, shared: Shared) -> None:
     """Modify what carries the tag of a release; the groups that it may be given are RDS's own or named as green is."""
     names = (shared.config.cluster_pattern, "default.*")
     groups = [arn(function, "rds", kind, name) for name in names for kind in ("cluster-pg", "pg")]
-    allow(function, ["rds:ModifyDBCluster"], *own_clusters(function, shared), conditions=_OF_A_RELEASE)
+    allow(function, ["rds:ModifyDBCluster"], own_clusters(function, shared)[0], conditions=_OF_A_RELEASE)
     allow(function, ["rds:ModifyDBCluster"], *groups)
 
 
@@ -128,10 +143,6 @@ def look_at_upgrade(function: lambda_.Function, shared: Shared) -> None:
 
 def own_clusters(function: lambda_.Function, shared: Shared) -> list[str]:
     return [arn(function, "rds", kind, shared.config.cluster_pattern) for kind in ("cluster", "db")]
-
-
-def _regional_clusters(function: lambda_.Function, shared: Shared) -> list[str]:
-    return everywhere(function, shared, shared.config.cluster_pattern, "cluster", "db")
 
 
 def global_clusters(function: lambda_.Function, name: str) -> str:

@@ -9,9 +9,14 @@ from aws_cdk import aws_lambda as lambda_
 
 from stacks.grants import read_record
 from stacks.policies import Grant, Shared, allow, arn, everywhere
-from stacks.rds_grants import global_clusters, look_at_clusters, look_at_global_clusters, own_clusters
-
-RETIRED_TAG = "bluegreen:retired"  # as in bluegreen.ending.decommission
+from stacks.rds_grants import (
+    MADE,
+    RETIRED_TAG,
+    global_clusters,
+    look_at_clusters,
+    look_at_global_clusters,
+    own_clusters,
+)
 
 
 def tagged(tag: str) -> dict[str, object]:
@@ -25,8 +30,9 @@ def delete_clusters(tag: str) -> Grant:
 
     def grant(function: lambda_.Function, shared: Shared) -> None:
         _look(function, shared)
-        actions = ["rds:DeleteDBInstance", "rds:DeleteDBCluster", "rds:ModifyDBCluster"]
-        allow(function, actions, *_both(function, shared), conditions=tagged(tag))
+        clusters, instances = _both(function, shared)
+        allow(function, ["rds:DeleteDBCluster", "rds:ModifyDBCluster"], *clusters, conditions=tagged(tag))
+        allow(function, ["rds:DeleteDBInstance"], *instances, conditions=tagged(tag))
 
     return grant
 
@@ -36,7 +42,7 @@ def leave_global_cluster(tag: str) -> Grant:
 
     def grant(function: lambda_.Function, shared: Shared) -> None:
         _look(function, shared)
-        clusters = everywhere(function, shared, shared.config.cluster_pattern, "cluster")
+        clusters, _ = _both(function, shared)
         allow(function, ["rds:RemoveFromGlobalCluster"], *clusters, conditions=tagged(tag))
         allow(function, ["rds:RemoveFromGlobalCluster"], global_clusters(function, "*"))
 
@@ -55,7 +61,7 @@ def take_snapshot(function: lambda_.Function, shared: Shared) -> None:
     cluster, _ = own_clusters(function, shared)
     snapshot = arn(function, "rds", "cluster-snapshot", shared.config.cluster_pattern)
     allow(function, ["rds:CreateDBClusterSnapshot"], cluster, snapshot)
-    allow(function, ["rds:AddTagsToResource"], snapshot)
+    allow(function, ["rds:AddTagsToResource"], snapshot, conditions=MADE)
 
 
 def look_at_snapshots(function: lambda_.Function, shared: Shared) -> None:
@@ -69,7 +75,8 @@ def retire(function: lambda_.Function, shared: Shared) -> None:
     """Put the tag on, and no other one, without which nothing may be stopped or deleted."""
     _look(function, shared)
     only: dict[str, object] = {"ForAllValues:StringEquals": {"aws:TagKeys": [RETIRED_TAG]}}
-    allow(function, ["rds:AddTagsToResource"], *_both(function, shared), conditions=only)
+    clusters, instances = _both(function, shared)
+    allow(function, ["rds:AddTagsToResource"], *clusters, *instances, conditions=only)
 
 
 def stop_cluster(function: lambda_.Function, shared: Shared) -> None:
@@ -100,9 +107,9 @@ def target(function: lambda_.Function, shared: Shared) -> None:
 def _look(function: lambda_.Function, shared: Shared) -> None:
     look_at_clusters(function, shared)
     look_at_global_clusters(function, shared)
-    allow(function, ["rds:ListTagsForResource"], *_both(function, shared))
 
 
-def _both(function: lambda_.Function, shared: Shared) -> list[str]:
-    """Clusters and instances of ours, in all Regions that are configured."""
-    return everywhere(function, shared, shared.config.cluster_pattern, "cluster", "db")
+def _both(function: lambda_.Function, shared: Shared) -> tuple[list[str], list[str]]:
+    """Clusters, and instances, of ours, in all Regions that are configured."""
+    pattern = shared.config.cluster_pattern
+    return everywhere(function, shared, pattern, "cluster"), everywhere(function, shared, pattern, "db")

@@ -9,9 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.faults.matrix import pytest_terminal_summary as pytest_terminal_summary
+from tests.recording import Recording
 
 ROOM_BYTES = 4 << 30
 MEMORY = Path("/dev/shm")  # noqa: S108 - only looked at here; folders below it are made by mkdtemp
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that leads collects what functions called, and what their roles allow."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recording(config))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,7 +9,7 @@ from .lsn import Lsn
 from .model import Cluster, Plan
 from .postgres import Databases
 from .quoting import identifier, literal
-from .replication import drop_slots
+from .replication import drop_slot
 from .session import UNDEFINED_OBJECT, Session
 
 
@@ -46,14 +46,14 @@ def adopt_clone(databases: Databases, plan: Plan, green: Cluster) -> Lsn:
 
     Its fingerprint is kept before anything is changed: it is blue as of the clone, to tell later what has drifted.
     The start is read first, before anything restarts or changes the clone, and kept there (``bluegreen.adoption``) in
-    the transaction that drops the copied publication, so that a second attempt finds it again. The copied slots are
-    dropped on green only: unread, they would hold its log for ever and make an engine upgrade fail.
+    the transaction that drops the copied publication, so that a second attempt finds it again. The copied slots
+    are dropped on green only.
     """
     databases.each(plan.databases, lambda database: fingerprint.keep(databases.on(green, database), plan, database))
     fence(databases.on(green, plan.home), plan)
     databases.each(plan.databases, lambda database: roll_back_prepared(databases.on(green, database)))
     starts = databases.each(plan.databases, lambda database: _adopt_database(databases, plan, green, database))
-    drop_slots(databases, plan, green)
+    drop_copied_slots(databases, plan, green)
     if len(set(starts.values())) != 1:
         raise CloneUnusable(f"{green.identifier} names several starts: {', '.join(map(str, starts.values()))}.")
     return starts[plan.home]
@@ -84,6 +84,14 @@ def _adopt_database(databases: Databases, plan: Plan, green: Cluster, database: 
         )
         session.run(f"DROP PUBLICATION IF EXISTS {identifier(plan.sql_name)}")
         return start
+
+
+def drop_copied_slots(databases: Databases, plan: Plan, green: Cluster) -> None:
+    """Drops all logical slots that green has from blue, whoever reads them there: unread here, they would hold its log
+    for ever, and RDS does not upgrade beside one."""
+    for row in databases.on(green, plan.home).query("logical_slots"):
+        if session := databases.find(green, row["database"]):
+            drop_slot(session, row["slot_name"])
 
 
 def roll_back_prepared(session: Session) -> None:

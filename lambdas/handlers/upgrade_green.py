@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bluegreen.model import Plan, State, green
+from bluegreen.model import Plan, State
 from bluegreen.rds.upgrade import upgrade_green
 
-from .entry import Result, client, databases, entry
+from .entry import Result, client, entry
 
 
 @entry
 def handler(state: State) -> Result:
-    return upgrade_green(client("rds"), databases(), Plan.of(state), green(state))
+    return upgrade_green(client("rds"), Plan.of(state))

@@ -1,15 +1,15 @@
-"""WaitForUpgrade: green has its version and its parameters, and its extensions are those of the version."""
+"""WaitForUpgrade: green has its version and its parameters."""
 
 from __future__ import annotations
 
-from bluegreen.model import Plan, State
-from bluegreen.rds.upgrade import require_upgraded, update_extensions
+from dataclasses import asdict
 
-from .entry import Result, client, databases, entry
+from bluegreen.model import Plan, State
+from bluegreen.rds.upgrade import require_upgraded
+
+from .entry import Result, client, entry
 
 
 @entry
 def handler(state: State) -> Result:
-    plan = Plan.of(state)
-    green = require_upgraded(client("rds"), plan, state["upgrade"]["version"])
-    return update_extensions(databases(), plan, green)
+    return asdict(require_upgraded(client("rds"), Plan.of(state), state["upgrade"]["version"]))

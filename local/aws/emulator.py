@@ -25,13 +25,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
-from local.aws.environment import Answer, Function
+from local.aws.environment import ADMINISTRATOR, Answer, Function
 from local.aws.functions import FunctionRuntime, RuntimeClosedError
-from local.aws.seams import events, functions, mail, network, resources, states, tables
+from local.aws.permissions.guard import Guard
+from local.aws.seams import events, functions, mail, network, permissions, resources, states, tables
 from local.aws.seams.patching import Seams
 from local.aws.seams.zones import Records, Zones
 
 ACCOUNT = "123456789012"
+KEPT_IN = "BLUEGREEN_PERMISSIONS"
+"""The variable that names the folder in which an emulator leaves its record of calls, if any."""
 _RUNNING = threading.Lock()
 
 
@@ -58,6 +61,7 @@ class Emulator:
         self._clients: dict[tuple[str, str], Any] = {}
         # boto3's default session must not make two clients at a time.
         self.session_lock = threading.Lock()
+        self.guard = Guard(permissions.tags_of)
         self._zones = Zones(self)
         self._seams = Seams()
         # Requests, interpreter and name servers are threads that wait for one another all the time; the usual 5 ms for
@@ -82,9 +86,10 @@ class Emulator:
         self._seams.enter_context(patch.dict(os.environ, MOTO_PORT=str(self.port)))
         self._seams.enter_context(patch.dict(default_user_config, stepfunctions={"execute_state_machine": True}))
         resources.install()
+        permissions.install(self._seams, self.guard)
         functions.install(self._seams, self._invoke)
         states.install(self._seams, self)
-        events.install(self._seams, self._deliver)
+        events.install(self._seams, self._deliver, self.guard)
         mail.install(self._seams, self.folder / "mail")
         tables.install(self._seams)
         self._zones.install(self._seams)
@@ -98,7 +103,7 @@ class Emulator:
                     service,
                     region_name=key[1],
                     endpoint_url=self.endpoint_url,
-                    aws_access_key_id="local",
+                    aws_access_key_id=ADMINISTRATOR,
                     aws_secret_access_key="local",  # noqa: S106 — nothing checks it
                     # An invocation answers when the function does, 15 minutes later at the latest.
                     config=Config(read_timeout=910, max_pool_connections=50),
@@ -150,6 +155,8 @@ class Emulator:
             request = Request(f"{self.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310 — our own server
             urlopen(request).close()  # noqa: S310
         finally:
+            if folder := os.environ.get(KEPT_IN):
+                self.guard.save(Path(folder), permissions.deployed())
             self._seams.close()
             _RUNNING.release()
 

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 INIT_TIMEOUT_S = 30.0
+ADMINISTRATOR = "local"
+"""The access key that may do everything; a function's is its name."""
 
 
 @dataclass(frozen=True)

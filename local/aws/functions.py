@@ -236,6 +236,7 @@ class FunctionRuntime:
         """What Lambda sets for one function, and the function's own."""
         return dict(function.environment) | {
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_ACCESS_KEY_ID": function.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
@@ -256,8 +257,9 @@ class FunctionRuntime:
             "AWS_REGION": self._region,
             "AWS_DEFAULT_REGION": self._region,
             "LAMBDA_TASK_ROOT": str(asset),
-            "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
+            # The access key is each function's own; the process that they are forked from has none, and asks nobody.
+            "AWS_EC2_METADATA_DISABLED": "true",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",

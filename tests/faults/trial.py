@@ -39,7 +39,7 @@ ABORT_ALLOWANCE_S = 45
 SHORT_BUDGET_S = 4
 """For releases that are to run into their freeze budget."""
 
-UPGRADE = ("UpgradeGreen", "WaitForUpgrade")
+UPGRADE = ("UpgradeGreen", "WaitForUpgrade", "UpdateExtensions")
 NEWEST = 18
 
 RATE = 5.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bluegreen.rds import upgrade
+from bluegreen.adoption import drop_copied_slots
+from bluegreen.extensions import update_extensions
 from tests.integration.conftest import APP, CRM, Lab
 
 
@@ -12,16 +13,16 @@ def test_copied_slots_of_everybody_are_dropped_and_extensions_are_brought_to_wha
     for database, slot in ((APP, "ours"), (CRM, "theirs"), ("postgres", "elsewhere")):
         green.execute(database, "SELECT pg_create_logical_replication_slot(:slot, 'pgoutput')", slot=slot)
     green.execute(CRM, "SELECT pg_create_physical_replication_slot('physical')")
-    upgrade.drop_copied_slots(lab.databases, lab.plan, lab.plan.blue)
-    upgrade.drop_copied_slots(lab.databases, lab.plan, lab.plan.blue)
+    drop_copied_slots(lab.databases, lab.plan, lab.plan.blue)
+    drop_copied_slots(lab.databases, lab.plan, lab.plan.blue)
     assert green.execute(CRM, "SELECT slot_name FROM pg_replication_slots") == [["physical"]]
 
     for database, version in ((APP, "0.8.4"), (CRM, "of nobody")):
         green.execute(database, "CREATE EXTENSION vector")
         green.execute(database, f"UPDATE pg_extension SET extversion = '{version}' WHERE extname = 'vector'")
-    told = upgrade.update_extensions(lab.databases, lab.plan, lab.plan.blue)
+    told = update_extensions(lab.databases, lab.plan, lab.plan.blue)
     assert told[APP] == {"updated": ["vector 0.8.4 to 0.8.5"], "left": []}
     (left,) = told[CRM]["left"]
     assert left.startswith("vector of nobody to 0.8.5: ")
     assert "SQLSTATE 22023" in left
-    assert upgrade.update_extensions(lab.databases, lab.plan, lab.plan.blue)[APP] == {"updated": [], "left": []}
+    assert update_extensions(lab.databases, lab.plan, lab.plan.blue)[APP] == {"updated": [], "left": []}

@@ -12,6 +12,8 @@ from tests.local.assets import zipped
 from tests.waiting import eventually
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/probe"
+ANYTHING = json.dumps({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}, "Version": "2012-10-17"})
+"""A policy for roles whose permissions a test is not about."""
 
 
 def deploy_function(emulator: Emulator, name: str, source: str, timeout_s: int = 20) -> str:
@@ -19,6 +21,7 @@ def deploy_function(emulator: Emulator, name: str, source: str, timeout_s: int =
     iam = emulator.client("iam")
     if not any(role["Arn"] == ROLE for role in iam.list_roles()["Roles"]):
         iam.create_role(RoleName="probe", AssumeRolePolicyDocument="{}")
+        iam.put_role_policy(RoleName="probe", PolicyName="anything", PolicyDocument=ANYTHING)
     created = emulator.client("lambda").create_function(
         FunctionName=name,
         Handler="main.handler",

@@ -19,6 +19,7 @@ from local.aws.emulator import Emulator
 from local.aws.environment import Answer, Function
 from local.host import working_folder
 from local.release import POLL_S, Release
+from tests.local.aws import ANYTHING
 
 DEFINITION = Path("statemachine/release.asl.json")
 TOPIC_MAIL = "release-lead@example.com"
@@ -70,7 +71,9 @@ class Machine:
         self.calls: Counter[str] = Counter()
         self.events: dict[str, dict[str, Any]] = {}
         self.asked_hook: list[dict[str, Any]] = []
-        self.role = emulator.client("iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        iam = emulator.client("iam")
+        self.role = iam.create_role(RoleName="test", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        iam.put_role_policy(RoleName="test", PolicyName="anything", PolicyDocument=ANYTHING)
         self.hook_arn = self._create_function(HOOK)
         text = definition.read_text(encoding="utf-8")
         topic = emulator.client("sns").create_topic(Name="approvals")["TopicArn"]

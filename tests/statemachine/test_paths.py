@@ -41,6 +41,7 @@ HAPPY = [
     "DecideOnUpgrade",
     "UpgradeGreen",
     "WaitForUpgrade",
+    "UpdateExtensions",
     "CreateSubscriptions",
     "CheckDrift",
     "DecideOnChanges",

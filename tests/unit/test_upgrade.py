@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bluegreen import evidence
 from bluegreen.errors import GreenFailed, GreenNotReady
-from bluegreen.model import Cluster, Plan
+from bluegreen.model import Plan
 from bluegreen.preflight import of_upgrade
 from bluegreen.rds import aurora, upgrade
 from local.aws.seams import rds_answers, rds_engines
-
-GREEN = Cluster("shop-20261123-0405-abcdef", "green", 5432)
-
-
-class NoSlots:
-    """A green whose copied slots were dropped already."""
-
-    def on(self, *_: object) -> Any:
-        return SimpleNamespace(query=lambda _name: [])
 
 
 @pytest.fixture
@@ -74,7 +64,7 @@ def wanting(plan: Plan, version: str = "", **parameters: str) -> Plan:
 
 
 def ask(rds: Any, plan: Plan) -> dict[str, Any]:
-    return upgrade.upgrade_green(rds, NoSlots(), plan, GREEN, sleep=lambda _: None)  # type: ignore[arg-type]
+    return upgrade.upgrade_green(rds, plan, sleep=lambda _: None)
 
 
 def requests(rds: Any, operation: str) -> list[dict[str, Any]]:

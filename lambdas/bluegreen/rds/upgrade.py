@@ -12,12 +12,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from ..errors import GreenFailed, GreenNotReady, SqlError
+from ..errors import GreenFailed, GreenNotReady
 from ..model import Cluster, Plan
-from ..postgres import Databases
-from ..quoting import identifier
-from ..replication import drop_slot
-from ..session import Session
 from . import parameter_groups
 from .aurora import Description, describe_cluster, describe_instances, require_green_ready
 from .engines import Target, target_of
@@ -29,9 +25,7 @@ LOG_CHARACTERS = 3000
 """How much of the end of an upgrade's log is told; an execution's cause may have ten times as many."""
 
 
-def upgrade_green(
-    rds: Any, databases: Databases, plan: Plan, green: Cluster, sleep: Callable[[float], None] = time.sleep
-) -> dict[str, Any]:
+def upgrade_green(rds: Any, plan: Plan, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
     """Asks RDS for the version and the groups, and returns when it is seen to be at work.
 
     Only then does an available cluster of the old version mean that RDS took the upgrade back. ``GreenNotReady`` when
@@ -44,8 +38,6 @@ def upgrade_green(
     request, left = parameter_groups.make_after(rds, plan, blue, target.family, with_instances=target.is_major)
     group = request["DBClusterParameterGroupName"]
     if not _is_under_way(described, target, group):
-        if target.is_major:
-            drop_copied_slots(databases, plan, green)
         _ask(rds, plan, target, request)
         _wait_until_under_way(rds, plan, target, group, sleep)
     return asdict(target) | {"was": blue["EngineVersion"], "group": group, "left_behind": left}
@@ -91,13 +83,6 @@ def _wait_until_under_way(rds: Any, plan: Plan, target: Target, group: str, slee
             return  # the group says what the one before said, or no reboot is wanted
         sleep(pause_s)
         pause_s = min(1.5 * pause_s, 0.3)
-
-
-def drop_copied_slots(databases: Databases, plan: Plan, green: Cluster) -> None:
-    """Drops all logical slots that green has from blue: nobody reads them, and RDS does not upgrade beside one."""
-    for row in databases.on(green, plan.home).query("logical_slots"):
-        if session := databases.find(green, row["database"]):
-            drop_slot(session, row["slot_name"])
 
 
 def require_upgraded(rds: Any, plan: Plan, target_version: str) -> Cluster:
@@ -153,21 +138,3 @@ def upgrade_log(rds: Any, plan: Plan) -> str:
     _, instance, name = max(files)
     portion = rds.download_db_log_file_portion(DBInstanceIdentifier=instance, LogFileName=name, NumberOfLines=100)
     return f"The end of {name}:\n{(portion.get('LogFileData') or '')[-LOG_CHARACTERS:]}"
-
-
-def update_extensions(databases: Databases, plan: Plan, green: Cluster) -> dict[str, dict[str, list[str]]]:
-    """Brings extensions to the version that green's new engine comes with; what PostgreSQL refuses is told."""
-
-    def update(session: Session) -> dict[str, list[str]]:
-        updated, left = [], []
-        for row in session.query("outdated_extensions"):
-            change = f"{row['name']} {row['installed']} to {row['available']}"
-            try:
-                session.run(f"ALTER EXTENSION {identifier(row['name'])} UPDATE")
-            except SqlError as error:
-                left.append(f"{change}: {error}")
-            else:
-                updated.append(change)
-        return {"updated": updated, "left": left}
-
-    return databases.each(plan.databases, lambda database: update(databases.on(green, database)))

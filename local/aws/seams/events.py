@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import uuid
 from collections.abc import Callable
@@ -12,13 +13,20 @@ from typing import Any
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.events.models import Rule, events_backends
 
+from local.aws.permissions.calls import asked_for
+from local.aws.permissions.guard import Guard
+
 from .patching import Seams
+from .permissions import caller_name, caller_with
 
 Deliver = Callable[[str, str], None]
 
 
-def install(seams: Seams, deliver: Deliver) -> None:
-    """`deliver` gets the ARN of a target that is a state machine or a function, and its input as JSON."""
+def install(seams: Seams, deliver: Deliver, guard: Guard) -> None:
+    """`deliver` gets the ARN of a target that is a state machine or a function, and its input as JSON.
+
+    A state machine is started as the target's role, if that is allowed to; a function lets EventBridge in by itself.
+    """
 
     def send_to_targets(original: Any, rule: Any, event: Any, *args: Any, **kwargs: Any) -> None:
         if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
@@ -26,7 +34,8 @@ def install(seams: Seams, deliver: Deliver) -> None:
         everything = rule.targets
         ours = [target for target in everything if re.match(r"arn:aws:(states|lambda):", target["Arn"])]
         for target in ours:
-            deliver(target["Arn"], target_input(target, public_form(event)))
+            if ":lambda:" in target["Arn"] or _may_start(guard, target):
+                deliver(target["Arn"], target_input(target, public_form(event)))
         if others := [target for target in everything if target not in ours]:
             try:
                 rule.targets = others
@@ -35,6 +44,16 @@ def install(seams: Seams, deliver: Deliver) -> None:
                 rule.targets = everything
 
     seams.wrap(Rule, "send_to_targets", send_to_targets)
+
+
+def _may_start(guard: Guard, target: dict[str, Any]) -> bool:
+    caller = caller_with(caller_name(target), target["RoleArn"]) if target.get("RoleArn") else None
+    region, account = target["Arn"].split(":")[3:5]
+    asked = asked_for("states", "StartExecution", {"stateMachineArn": target["Arn"]}, region, account)
+    reason = "its target has no role" if caller is None else guard.refusal(caller, asked)
+    if reason:
+        logging.getLogger("moto").error("an event for %s was not delivered: %s", target["Arn"], reason)
+    return not reason
 
 
 def put(region: str, source: str, detail_type: str, detail: dict[str, Any]) -> None:

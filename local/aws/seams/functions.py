@@ -14,6 +14,8 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from local.aws.environment import Answer, Function
+from local.aws.permissions.calls import asked_for
+from local.aws.permissions.guard import Caller, Guard
 
 from .patching import Seams
 
@@ -50,18 +52,27 @@ def install(seams: Seams, invoke: Callable[[Function, bytes], Answer]) -> None:
 
 
 class Direct:
-    """A client of Lambda for those who are in this process: a request to ourselves takes longer than most functions."""
+    """A client of Lambda for those who are in this process: a request to ourselves takes longer than most functions.
 
-    def __init__(self, region: str) -> None:
+    The guard is asked as it is for a request; nobody in particular may do everything.
+    """
+
+    def __init__(self, region: str, guard: Guard, caller: Caller | None) -> None:
+        self._region, self._guard, self._caller = region, guard, caller
         self._backend = lambda_backends[DEFAULT_ACCOUNT_ID][region]
 
     def invoke(self, *, FunctionName: str, Payload: bytes | str = b"{}") -> dict[str, Any]:  # noqa: N803 (as in boto3)
         """Waits for the answer, and gives it as boto3 does."""
         headers: dict[str, str] = {}
+        if self._caller is not None:
+            asked = asked_for("lambda", "Invoke", {"FunctionName": FunctionName}, self._region, DEFAULT_ACCOUNT_ID)
+            if reason := self._guard.refusal(self._caller, asked):
+                raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": reason}}, "Invoke")
         try:
             payload = self._backend.invoke(FunctionName, None, Payload, {}, headers)
         except JsonRESTError as error:
             raise ClientError({"Error": {"Code": error.error_type, "Message": error.message}}, "Invoke") from error
+        self._guard.measure(FunctionName.rpartition(":")[2], len(Payload), len(payload or b""))
         answer: dict[str, Any] = {"StatusCode": 200, "Payload": io.BytesIO(cast(bytes, payload))}
         return answer | ({"FunctionError": headers["x-amz-function-error"]} if headers else {})
 

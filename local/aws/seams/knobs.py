@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from local.aws.permissions.guard import Guard
 from local.postgres.servers import Server
 
 
@@ -18,6 +19,7 @@ class Knobs(Protocol):
     retry_scale: float
     closing: threading.Event
     session_lock: threading.Lock
+    guard: Guard
 
 
 class Compute(Protocol):

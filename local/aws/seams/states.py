@@ -15,6 +15,7 @@
   whole definition for each execution, which takes 0.3 s.
 - Most errors of the API lack their code.
 - No "Step Functions Execution Status Change" event is sent.
+- A task's calls are nobody's: here they are signed by the machine, as whose role they are allowed or refused.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state import state
 from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import branches_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_worker import BranchWorker
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task import StateTask
 from moto.stepfunctions.parser.asl.component.state.fail import state_fail
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
@@ -61,6 +63,7 @@ from . import events
 from .functions import Direct
 from .knobs import Knobs
 from .patching import Seams
+from .permissions import caller_of
 
 
 def install(seams: Seams, emulator: Knobs) -> None:
@@ -77,7 +80,8 @@ def install(seams: Seams, emulator: Knobs) -> None:
     for error in vars(api).values():
         if isinstance(error, type) and issubclass(error, AWSError) and isinstance(error.code, str):
             seams.replace(error, "TYPE", error.code)
-    seams.replace(boto_client, "boto3", SimpleNamespace(client=_Clients(emulator.session_lock).client))
+    seams.replace(boto_client, "boto3", SimpleNamespace(client=_Clients(emulator).client))
+    seams.wrap(StateTask, "_eval_state_credentials", _note_machine)
     seams.replace(StepFunctionResponse, "send_task_failure", _send_task_failure)
     seams.wrap(StepFunctionsParserBackend, "_get_executions", _begun_only)
     seams.wrap(StepFunctionsParserBackend, "send_task_failure", _once)
@@ -194,18 +198,36 @@ def _selects_one(path: str) -> bool:
 class _Clients:
     """Clients may be shared among threads, boto3's default session may not; so each is made once, under a lock."""
 
-    def __init__(self, lock: threading.Lock) -> None:
-        self._lock = lock
-        self._clients: dict[tuple[str, str], Any] = {}
+    def __init__(self, emulator: Knobs) -> None:
+        self._lock = emulator.session_lock
+        self._guard = emulator.guard
+        self._clients: dict[tuple[str, str, str], Any] = {}
 
     def client(self, service_name: str, region_name: str, **kwargs: Any) -> Any:
+        machine = _CALLING.machine
         with self._lock:
-            key = (service_name, region_name)
+            key = (service_name, region_name, machine)
             if key not in self._clients:
-                is_lambda = service_name == "lambda"
-                client = Direct(region_name) if is_lambda else boto3.client(service_name, region_name, **kwargs)
-                self._clients[key] = client
+                if service_name == "lambda":
+                    self._clients[key] = Direct(region_name, self._guard, caller_of(machine))
+                else:
+                    signed = {**kwargs, "aws_access_key_id": machine}
+                    self._clients[key] = boto3.client(service_name, region_name, **signed)
             return self._clients[key]
+
+
+class _Calling(threading.local):
+    """The machine whose task this thread is about to run."""
+
+    machine = ""
+
+
+_CALLING = _Calling()
+
+
+def _note_machine(original: Any, task: Any, env: Environment) -> Any:
+    _CALLING.machine = env.states.context_object.context_object_data["StateMachine"]["Name"]
+    return original(task, env)
 
 
 def _send_task_failure(response: Any) -> ActionResult:

@@ -1,0 +1,137 @@
+"""Lets through what the caller's role allows, refuses the rest as AWS does, and remembers both."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .policies import Asked, Statement, allowing
+
+Tags = Callable[[str], Mapping[str, str]]
+"""The tags that the resource of an ARN has now."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who signs calls as a role: a function or a state machine; its name is that of the thing, not of the role."""
+
+    name: str
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one caller asked for; as often as it may have been, it is remembered once."""
+
+    caller: str
+    asked: Asked
+    allowed: bool
+
+    def to_json(self) -> str:
+        """A line of the record."""
+        keys = {name: list(values) for name, values in sorted(self.asked.keys.items())}
+        action, resource = self.asked.action, self.asked.resource
+        return json.dumps(
+            {"caller": self.caller, "action": action, "resource": resource, "keys": keys, "allowed": self.allowed}
+        )
+
+    @classmethod
+    def from_json(cls, line: str) -> Call:
+        """The inverse of `to_json`."""
+        read = json.loads(line)
+        keys = {name: tuple(values) for name, values in read["keys"].items()}
+        return cls(read["caller"], Asked(read["action"], read["resource"], keys), read["allowed"])
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The smallest thing that a policy allows: one action on one resource, or pattern of resources."""
+
+    caller: str
+    statement: Statement
+
+    def to_json(self) -> str:
+        """A line of the record."""
+        return json.dumps({"granted": self.caller, **asdict(self.statement)})
+
+    @classmethod
+    def from_json(cls, line: str) -> Unit:
+        """The inverse of `to_json`."""
+        read = json.loads(line)
+        conditions = tuple((operator, key, tuple(values)) for operator, key, values in read["conditions"])
+        statement = Statement(read["effect"], tuple(read["actions"]), tuple(read["resources"]), conditions)
+        return cls(read["granted"], statement)
+
+    def was_used(self, call: Call) -> bool:
+        """Whether a call needed it."""
+        return call.allowed and call.caller == self.caller and self.statement.matches(call.asked)
+
+
+def units_of(caller: Caller) -> list[Unit]:
+    """What a caller may do, taken apart."""
+    return [
+        Unit(caller.name, Statement("Allow", (action,), (resource,), statement.conditions))
+        for statement in caller.statements
+        if statement.effect == "Allow"
+        for action in statement.actions
+        for resource in statement.resources
+    ]
+
+
+class Guard:
+    """Thread safe. `tags` is asked about resources that exist; of a new one the request's tags are known instead."""
+
+    def __init__(self, tags: Tags) -> None:
+        self._tags = tags
+        self._lock = threading.Lock()
+        self._calls: dict[str, Call] = {}
+        self.payloads: Counter[str] = Counter()
+        """The largest payload in bytes, in or out, of each function that was invoked."""
+
+    def refusal(self, caller: Caller, asked: Iterable[Asked]) -> str | None:
+        """Why a call is refused, in AWS's words; None when all that it asks for is allowed."""
+        denied = None
+        for each in asked:
+            tags = {f"aws:ResourceTag/{name}": (value,) for name, value in self._tags(each.resource).items()}
+            complete = Asked(each.action, each.resource, {**each.keys, **tags})
+            allowed = allowing(caller.statements, complete) is not None
+            call = Call(caller.name, complete, allowed)
+            with self._lock:
+                self._calls.setdefault(call.to_json(), call)
+            if not allowed and denied is None:
+                denied = (
+                    f"{caller.name} is not authorized to perform: {each.action} on resource: {each.resource}"
+                    " because no identity-based policy allows the action"
+                )
+        return denied
+
+    def measure(self, function: str, *payloads: int) -> None:
+        """Notes the sizes of what went into a function and came out."""
+        with self._lock:
+            self.payloads[function] = max(self.payloads[function], *payloads)
+
+    def calls(self) -> list[Call]:
+        """All different calls so far."""
+        with self._lock:
+            return list(self._calls.values())
+
+    def refused(self) -> list[Call]:
+        """Those that a role did not allow."""
+        return [call for call in self.calls() if not call.allowed]
+
+    def save(self, folder: Path, callers: Iterable[Caller]) -> None:
+        """Writes what these callers may do and what they asked for into a file of its own in the folder."""
+        granted = [unit for caller in callers for unit in units_of(caller)]
+        if not granted:
+            return
+        names = {unit.caller for unit in granted}
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = [unit.to_json() for unit in granted]
+        lines += [call.to_json() for call in self.calls() if call.caller in names]
+        lines += [json.dumps({"function": name, "bytes": self.payloads[name]}) for name in self.payloads]
+        (folder / f"{uuid.uuid4().hex}.jsonl").write_text("\n".join(lines) + "\n")
