@@ -5,9 +5,10 @@ from __future__ import annotations
 from bluegreen.model import Plan, State, green
 from bluegreen.rds.upgrade import upgrade_green
 
-from .entry import Result, client, databases, entry
+from .entry import Result, both_rds, databases, entry
 
 
 @entry
 def handler(state: State) -> Result:
-    return upgrade_green(client("rds"), databases(), Plan.of(state), green(state))
+    plan = Plan.of(state)
+    return upgrade_green(both_rds(plan), databases(), plan, green(state))

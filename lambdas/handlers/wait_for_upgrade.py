@@ -5,11 +5,11 @@ from __future__ import annotations
 from bluegreen.model import Plan, State
 from bluegreen.rds.upgrade import require_upgraded, update_extensions
 
-from .entry import Result, client, databases, entry
+from .entry import Result, both_rds, databases, entry
 
 
 @entry
 def handler(state: State) -> Result:
     plan = Plan.of(state)
-    green = require_upgraded(client("rds"), plan, state["upgrade"]["version"])
+    green = require_upgraded(both_rds(plan), plan, state["upgrade"]["version"])
     return update_extensions(databases(), plan, green)

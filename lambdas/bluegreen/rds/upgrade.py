@@ -21,6 +21,7 @@ from ..session import Session
 from . import parameter_groups
 from .aurora import Description, describe_cluster, describe_instances, require_green_ready
 from .engines import Target, target_of
+from .sides import Rds
 
 UNDER_WAY_S = 20.0
 """How long one attempt waits for RDS to begin with what it was asked for: it answers first [U]."""
@@ -30,24 +31,24 @@ LOG_CHARACTERS = 3000
 
 
 def upgrade_green(
-    rds: Any, databases: Databases, plan: Plan, green: Cluster, sleep: Callable[[float], None] = time.sleep
+    rds: Rds, databases: Databases, plan: Plan, green: Cluster, sleep: Callable[[float], None] = time.sleep
 ) -> dict[str, Any]:
     """Asks RDS for the version and the groups, and returns when it is seen to be at work.
 
     Only then does an available cluster of the old version mean that RDS took the upgrade back. ``GreenNotReady`` when
     RDS did not begin; asked again, it is told again.
     """
-    blue, described = describe_cluster(rds, plan.blue.identifier), _described(rds, plan)
+    blue, described = describe_cluster(rds.blue, plan.blue.identifier), _described(rds.green, plan)
     if blue is None:
         raise GreenFailed(f"The cluster {plan.blue.identifier} is gone.")
-    target = target_of(rds, plan, blue)
+    target = target_of(rds.blue, plan, blue)
     request, left = parameter_groups.make_after(rds, plan, blue, target.family, with_instances=target.is_major)
     group = request["DBClusterParameterGroupName"]
     if not _is_under_way(described, target, group):
         if target.is_major:
             drop_copied_slots(databases, plan, green)
-        _ask(rds, plan, target, request)
-        _wait_until_under_way(rds, plan, target, group, sleep)
+        _ask(rds.green, plan, target, request)
+        _wait_until_under_way(rds.green, plan, target, group, sleep)
     return asdict(target) | {"was": blue["EngineVersion"], "group": group, "left_behind": left}
 
 
@@ -100,25 +101,26 @@ def drop_copied_slots(databases: Databases, plan: Plan, green: Cluster) -> None:
             drop_slot(session, row["slot_name"])
 
 
-def require_upgraded(rds: Any, plan: Plan, target_version: str) -> Cluster:
+def require_upgraded(rds: Rds, plan: Plan, target_version: str) -> Cluster:
     """Green once it has version and groups; ``GreenNotReady`` until then. Reboots instances that wait for that.
 
     Raises ``GreenFailed`` with the end of the upgrade's log: the clean-up takes the log away with green.
     """
     cluster = require_green_ready(rds, plan)
-    green = _described(rds, plan)
+    greens = rds.green
+    green = _described(greens, plan)
     if green["EngineVersion"] != target_version:
         if "EngineVersion" in green.get("PendingModifiedValues", {}):
             raise GreenNotReady(f"{plan.green_identifier} is yet to be upgraded.")
         raise GreenFailed(
             f"RDS went back from the upgrade of {plan.green_identifier} to {target_version}; it is at"
             f" {green['EngineVersion']} again. Put right on blue what stood in its way, and release again."
-            f" {upgrade_log(rds, plan) or 'It has left no log: see the events of the cluster.'}"
+            f" {upgrade_log(greens, plan) or 'It has left no log: see the events of the cluster.'}"
         )
-    waiting = _awaiting_reboot(rds, plan, green)
+    waiting = _awaiting_reboot(greens, plan, green)
     for name in waiting:
-        with suppress(rds.exceptions.InvalidDBInstanceStateFault):  # another attempt was faster
-            rds.reboot_db_instance(DBInstanceIdentifier=name)
+        with suppress(greens.exceptions.InvalidDBInstanceStateFault):  # another attempt was faster
+            greens.reboot_db_instance(DBInstanceIdentifier=name)
     if waiting:
         raise GreenNotReady(f"{', '.join(waiting)} is being rebooted for its parameters.")
     return cluster
