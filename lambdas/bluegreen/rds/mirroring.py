@@ -84,11 +84,13 @@ def as_there(ways: Mapping[str, Way], described: Description, account: GreenAcco
     """A cluster or an instance of blue's as green's account has it: what names something of an account is its own."""
     if account is None:
         return described
-    return {
-        name: way.elsewhere(account, value) if isinstance(way, Passed | Added) and way.elsewhere else value
-        for name, value in described.items()
-        for way in [ways.get(name)]
-    }
+    there = dict(described)
+    for name, way in ways.items():
+        if isinstance(way, Passed | Added) and way.elsewhere and name in described:
+            del there[name]
+            if value := way.elsewhere(account, described[name]):
+                there[name] = value
+    return there
 
 
 def lost(ways: Mapping[str, Way], described: Description, account: GreenAccount) -> list[str]:
