@@ -22,6 +22,7 @@ def main() -> None:
     # Imported this late because jsii starts Node as soon as aws_cdk is imported.
     import aws_cdk as cdk
 
+    from stacks.green_account import GreenAccountStack
     from stacks.release_stack import ReleaseStack
 
     app = cdk.App(
@@ -33,7 +34,10 @@ def main() -> None:
     if not isinstance(blocks, dict) or not blocks:
         raise ConfigError(f"clusters: expected a block for each database that is released, found {blocks!r}")
     for name, block in blocks.items():
-        ReleaseStack(app, ClusterConfig.from_context(name, block))
+        config = ClusterConfig.from_context(name, block)
+        ReleaseStack(app, config)
+        if config.green_account:
+            GreenAccountStack(app, config, config.green_account)
     app.synth()
 
 

@@ -6,41 +6,19 @@ after the deployment the same mistake would show in the middle of a release.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
 
-
-class ConfigError(Exception):
-    """A key of cdk.json is missing, unknown or wrong; the message names it and says what is expected."""
-
-
-Check = Callable[[Any], bool]
-
-
-def _text(pattern: str) -> Check:
-    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
-
-
-def _list(check: Check) -> Check:
-    return lambda value: isinstance(value, list) and value != [] and all(map(check, value))
-
-
-def _different(check: Check) -> Check:
-    return lambda value: _list(check)(value) and len(set(value)) == len(value)
-
-
-def _whole(least: int, most: int) -> Check:
-    return lambda value: type(value) is int and least <= value <= most  # not isinstance: True is no number here
-
-
-def _setting(expected: str, check: Check, default: Any = MISSING) -> Any:
-    """A field of ClusterConfig that carries its own check; the sentence for a wrong value says `expected`."""
-    return field(default=default, metadata={"expected": expected, "check": check})
-
+from stacks.green_account_config import GreenAccountConfig
+from stacks.settings import ConfigError as ConfigError
+from stacks.settings import checked as _checked
+from stacks.settings import different as _different
+from stacks.settings import listed as _list
+from stacks.settings import setting as _setting
+from stacks.settings import text as _text
+from stacks.settings import whole as _whole
 
 _NAME = re.compile(r"(?=.{1,25}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _HOST = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
@@ -136,6 +114,13 @@ class ClusterConfig:
     changes_bucket: str = _setting(
         'the name of an S3 bucket, or "" for none', _text(r"|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), ""
     )
+    green_account: GreenAccountConfig | None = field(
+        default=None,
+        metadata={
+            "expected": "a block about another account, or null: green is in blue's",
+            "check": lambda value: value is None or isinstance(value, Mapping),
+        },
+    )
     switchover_ttl_s: int = _setting("seconds, from 0 to 300", _whole(0, 300), 5)
     max_lag_bytes: int = _setting("bytes, from 0 to 1099511627776 (1 TiB)", _whole(0, 2**40), 16 * 2**20)
     max_lag_s: float = _setting(
@@ -169,6 +154,9 @@ class ClusterConfig:
                 RecordConfig(**_checked(RecordConfig, f"{where}.{key}[{number}]", record))
                 for number, record in enumerate(values.get(key, ()))
             )
+        if account := values.get("green_account"):
+            checked = _checked(GreenAccountConfig, f"{where}.green_account", account)
+            values["green_account"] = GreenAccountConfig(**checked)
         config = cls(name, **values)
         config._check_together(where)
         return config
@@ -202,6 +190,11 @@ class ClusterConfig:
                         f"endpoint is reader, found {record.region!r}"
                     )
                 known.add((record.zone_id, record.name))
+        if self.green_account and self.green_account.account_id == self.green_account.blue_account_id:
+            raise ConfigError(
+                f"{where}.green_account.role_arn: expected a role of another account than blue_account_id, found "
+                f"{self.green_account.role_arn!r}"
+            )
         if self.region in self.secondary_regions:
             raise ConfigError(f"{where}.secondary_regions: expected other Regions than {self.region}, the primary's")
         if len(self.availability_zones) != len(self.subnet_ids):
@@ -219,26 +212,3 @@ class ClusterConfig:
                 f"{where}.freeze_hook_function_arn: expected a function of {self.region}, as Step Functions calls no "
                 f"other, found {self.freeze_hook_function_arn!r}"
             )
-
-
-def _checked(kind: type, where: str, block: object) -> dict[str, Any]:
-    """The settings of a block as the fields of `kind` want them; raises ConfigError naming the wrong key."""
-    if not isinstance(block, Mapping):
-        raise ConfigError(f"{where}: expected a block of settings, found {block!r}")
-    settings = {each.name: each for each in fields(kind) if each.metadata}
-    for key in block:
-        if key not in settings:
-            near = difflib.get_close_matches(key, settings, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(settings)}"
-            raise ConfigError(f"{where}.{key}: no such setting; {hint}")
-    values: dict[str, Any] = {}
-    for key, setting in settings.items():
-        expected, check = setting.metadata["expected"], setting.metadata["check"]
-        if key in block:
-            value = block[key]
-            if not check(value):
-                raise ConfigError(f"{where}.{key}: expected {expected}, found {value!r}")
-            values[key] = tuple(value) if isinstance(value, list) else value
-        elif setting.default is MISSING:
-            raise ConfigError(f"{where}.{key}: missing; expected {expected}")
-    return values

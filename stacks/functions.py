@@ -13,6 +13,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from stacks.account_grants import assume, if_elsewhere, to_green
 from stacks.config import ClusterConfig
 from stacks.grants import (
     change_record,
@@ -109,16 +110,20 @@ _forget_secret = replication_secrets("DeleteSecret")
 
 _OF_A_RELEASE = (
     Row("PlanRelease", 30, (plan, lock("PutItem", "GetItem"), look_at_clusters, look_at_global_clusters, read_record)),
-    Row("CheckBlue", 60, (database, look_at_clusters, look_at_global_clusters, look_for_obstacles, look_at_versions)),
+    Row(
+        "CheckBlue",
+        60,
+        (database, look_at_clusters, look_at_global_clusters, look_for_obstacles, look_at_versions, assume),
+    ),
     Row("CheckChanges", 120, (database, scripts)),
     Row("CreateReplicationUser", 60, (database, replication_secrets("CreateSecret", "GetSecretValue", "TagResource"))),
     Row("CreatePublications", 120, (database,)),
     Row("CreateSlots", 180, (database,)),
-    Row("CloneBlue", 60, (look_at_clusters, make_clone)),
-    Row("WaitForGreen", 30, (look_at_clusters, settle_clone)),
+    Row("CloneBlue", 60, (look_at_clusters, to_green(make_clone), if_elsewhere(look_at_versions))),
+    Row("WaitForGreen", 30, (look_at_clusters, to_green(settle_clone))),
     Row("AdoptClone", 120, (database,)),
-    Row("UpgradeGreen", 120, (look_at_clusters, look_at_versions, make_groups, upgrade_clone)),
-    Row("WaitForUpgrade", 120, (look_at_clusters, settle_clone, look_at_upgrade)),
+    Row("UpgradeGreen", 120, (look_at_clusters, look_at_versions, to_green(make_groups, upgrade_clone))),
+    Row("WaitForUpgrade", 120, (look_at_clusters, to_green(settle_clone, look_at_upgrade))),
     Row("UpdateExtensions", 120, (database,)),
     Row("CreateSubscriptions", 120, (database, replication_secrets("GetSecretValue"))),
     Row("CheckDrift", 120, (database,)),
@@ -156,7 +161,7 @@ _OF_A_RELEASE = (
     Row("AbortSwitchover", 60, (database,)),
     Row("RestoreDns", 60, (change_record, change_rehearsal_record)),
     Row("CleanUpReplication", 120, (database, _forget_secret)),
-    Row("DeleteGreen", 60, (look_at_clusters, look_at_global_clusters, delete_clone, delete_groups)),
+    Row("DeleteGreen", 60, (to_green(look_at_clusters, look_at_global_clusters, delete_clone, delete_groups),)),
     Row("ReleaseLock", 30, (lock("DeleteItem"),)),
 )
 
@@ -189,7 +194,11 @@ _OF_A_DECOMMISSION = (
 FUNCTIONS = (
     *_OF_A_RELEASE,
     *_OF_A_DECOMMISSION,
-    Row("InspectRelease", 60, (database, look_at_clusters, lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S))),
+    Row(
+        "InspectRelease",
+        60,
+        (database, to_green(look_at_clusters), lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S)),
+    ),
 )
 
 

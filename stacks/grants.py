@@ -35,6 +35,7 @@ def plan(function: lambda_.Function, shared: Shared) -> None:
         "FREEZE_HOOK_FUNCTION_ARN": config.freeze_hook_function_arn,
         "FREEZE_HOOK_IN_BUDGET": json.dumps(config.freeze_hook_in_budget),
         "CHANGES_BUCKET": config.changes_bucket,
+        "GREEN_ACCOUNT": json.dumps(config.green_account and config.green_account.for_the_plan()),
         "SWITCHOVER_TTL_S": str(config.switchover_ttl_s),
         "MAX_LAG_BYTES": str(config.max_lag_bytes),
         "MAX_LAG_S": str(config.max_lag_s),

@@ -41,5 +41,8 @@ class Network(Construct):
             ec2.Peer.security_group_id(config.database_security_group_id), port, "Blue and green clusters"
         )
         database.add_ingress_rule(self.functions, port, "Functions of the release")
+        for cidr in config.green_account.cidr_blocks if config.green_account else ():
+            self.functions.add_egress_rule(ec2.Peer.ipv4(cidr), port, "Green clusters in another account")
+            database.add_ingress_rule(ec2.Peer.ipv4(cidr), port, "Replication to green in another account")
         # Green subscribes to blue, and the two share this group.
         database.add_ingress_rule(database, port, "Replication between blue and green")

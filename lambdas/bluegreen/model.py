@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
+from .accounts import GreenAccount
+
 State = Mapping[str, Any]
 """The state machine's data as a handler receives it: names and small figures, snake_case, never a secret."""
 
@@ -163,6 +165,8 @@ class Plan:
     """What becomes of blue when it has been kept for ``retain_blue_h``."""
     retain_blue_h: int = 0
     """Hours from the end of the release until blue's end; it is fenced meanwhile."""
+    green_account: GreenAccount | None = None
+    """Where green is made when that is not blue's account."""
     attempt: int = 1
     """Which try at the switchover this is, from 1; each has its own freeze record and its own verdict."""
 
@@ -175,6 +179,7 @@ class Plan:
         fields["databases"] = tuple(fields["databases"])
         fields["secondaries"] = tuple(Secondary(**each) for each in fields.get("secondaries", ()))
         fields["accept"] = tuple(fields.get("accept", ()))
+        fields["green_account"] = GreenAccount.of(fields["green_account"]) if fields.get("green_account") else None
         fields["changes"] = tuple(Change(**change) for change in fields.get("changes", ()))
         return cls(**fields)
 
@@ -227,11 +232,6 @@ class Plan:
     def next_attempt(self) -> int:
         """The number of the attempt that follows an abort; this one's own when there is none."""
         return min(self.attempt + 1, self.max_attempts)
-
-    @property
-    def modifies_green(self) -> bool:
-        """Whether green gets another engine version or other parameters than blue has."""
-        return bool(self.engine_version or self.parameters)
 
     def slot(self, database: str) -> str:
         """The replication slot of a database; slots are named per cluster, so each carries its database's place."""

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from . import dns, records
+from .accounts import GreenAccount
 from .errors import BlueNotFound, BlueUnfit, InputInvalid
 from .hosted_zones import read
 from .inputs import validated
@@ -43,6 +44,7 @@ class Defaults:
     freeze_hook_function_arn: str = ""
     freeze_hook_in_budget: bool = True
     changes_bucket: str = ""
+    green_account: GreenAccount | None = None
 
 
 def plan_release(
@@ -70,6 +72,7 @@ def plan_release(
     secondaries = global_database.secondaries_of(whole, blue["DBClusterArn"]) if whole else ()
     globalize = asked.get("globalize", "before_cutover")
     _require_regions(found, [each.region for each in secondaries], globalize)
+    _require_one_region(whole, globalize, defaults)
     identifier = release_id(execution_arn, started_at)
     mode = asked.get("mode", "release")
     moved = found
@@ -116,6 +119,7 @@ def plan_release(
         secondaries=secondaries,
         blue_end=asked.get("blue_end", "keep"),
         retain_blue_h=asked.get("retain_blue_h", 0),
+        green_account=defaults.green_account,
     )
     if plan.freeze_method == "hook" and not plan.freeze_hook_function_arn:
         raise InputInvalid(
@@ -203,6 +207,16 @@ def _require_regions(records: Sequence[Record], regions: Sequence[str], globaliz
                 f"input.globalize: {globalize} leaves no green cluster in {record.region} that the record {record.name}"
                 " could move to; only before_cutover does."
             )
+
+
+def _require_one_region(whole: Mapping[str, Any], globalize: str, defaults: Defaults) -> None:
+    """Subnet groups, security groups and keys of green's account are known for one Region only."""
+    if defaults.green_account and whole and globalize != "never":
+        raise InputInvalid(
+            f"input.globalize: {globalize} would make secondaries, and a green in another account gets none"
+            f" (clusters.{defaults.cluster_name}.green_account in cdk.json). Say never, and make them there when green"
+            " is production: docs/accounts.md."
+        )
 
 
 def _require_fit(blue: aurora.Description, defaults: Defaults) -> None:

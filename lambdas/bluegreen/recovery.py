@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from .rds import aurora, global_database
 def inspect(
     stepfunctions: Any,
     dynamodb: Any,
-    rds: global_database.Clients,
+    greens_rds: Callable[[Plan], global_database.Clients],
     databases: Databases,
     lock_table: str,
     cluster_name: str,
@@ -48,6 +49,7 @@ def inspect(
         if now < functions_ended_at:
             raise ExecutionNotOver(f"{arn} holds no lock, but PlanRelease may still run until {functions_ended_at}.")
         return result | _decided(Found(is_running=False, holds_lock=False))
+    rds = greens_rds(plan)
     description = aurora.describe_cluster(rds(), plan.green_identifier)
     green = aurora.endpoint(description) if description and "Endpoint" in description else None
     green = green and global_database.with_secondaries(rds, plan, green)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from bluegreen.model import Plan, State
-from bluegreen.rds.aurora import clone_blue
+from bluegreen.rds.cloning import clone_blue
 
-from .entry import Result, client, entry
+from .entry import Result, both_rds, entry
 
 
 @entry
 def handler(state: State) -> Result:
-    return asdict(clone_blue(client("rds"), Plan.of(state)))
+    plan = Plan.of(state)
+    return asdict(clone_blue(both_rds(plan), plan))

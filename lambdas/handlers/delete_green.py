@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from bluegreen.model import Plan, State
 from bluegreen.rds.parameter_groups import delete_groups
 from bluegreen.rds.removal import delete_green
 
-from .entry import Result, client, entry
+from .entry import Result, entry, greens_rds
 
 
 @entry
 def handler(state: State) -> Result:
     plan = Plan.of(state)
-    delete_green(partial(client, "rds"), plan)
+    rds = greens_rds(plan)
+    delete_green(rds, plan)
     for region in ("", *(secondary.region for secondary in plan.secondaries)):
-        delete_groups(client("rds", region), plan)
+        delete_groups(rds(region), plan)
     return {"deleted": plan.green_identifier}

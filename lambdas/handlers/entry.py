@@ -24,11 +24,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bluegreen import dns
+from bluegreen import assumed_role, dns
 from bluegreen.errors import AwsRefused, AwsUnavailable
 from bluegreen.model import Plan, State, green, release_id
 from bluegreen.postgres import Databases
 from bluegreen.priming import prime
+from bluegreen.rds.global_database import Clients
+from bluegreen.rds.sides import Rds
 from bluegreen.secrets import CachedLogin
 
 Result = dict[str, Any]
@@ -60,16 +62,40 @@ def setting(name: str) -> str:
 @cache
 def client(service: str, region: str = "") -> Any:
     """A boto3 client of a Region, or of the function's own, made once per execution environment."""
-    return boto3.client(
-        service,
-        region_name=region or None,
-        config=Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20),
-    )
+    return boto3.client(service, region_name=region or None, config=_config())
+
+
+def _config() -> Config:
+    return Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20)
 
 
 def rds_in(region: str = "") -> Any:
     """The client of RDS of a Region, or of the function's own."""
     return client("rds", region)
+
+
+@cache
+def _client_in_greens_account(role_arn: str, external_id: str, release: str, service: str, region: str) -> Any:
+    session = assumed_role.session_in(role_arn, external_id, release, client("sts"))
+    return session.client(service, region_name=region or None, config=_config())
+
+
+def in_greens_account(plan: Plan, service: str, region: str = "") -> Any:
+    """A client of the account that green is in: the function's own, or one by the role there, made once per release."""
+    if plan.green_account is None:
+        return client(service, region)
+    account = plan.green_account
+    return _client_in_greens_account(account.role_arn, account.external_id, plan.release_id, service, region)
+
+
+def greens_rds(plan: Plan) -> Clients:
+    """RDS of the account that green is in, by Region."""
+    return lambda region="": in_greens_account(plan, "rds", region)
+
+
+def both_rds(plan: Plan) -> Rds:
+    """RDS of the function's own Region, of blue's account and of green's."""
+    return Rds(rds_in(), greens_rds(plan)())
 
 
 @cache

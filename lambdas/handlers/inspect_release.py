@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 
 from bluegreen.model import State
 from bluegreen.recovery import inspect
 
-from .entry import Result, client, databases, entry, setting
+from .entry import Result, client, databases, entry, greens_rds, setting
 
 
 @entry
@@ -16,7 +15,7 @@ def handler(state: State) -> Result:
     return inspect(
         client("stepfunctions"),
         client("dynamodb"),
-        partial(client, "rds"),
+        greens_rds,
         databases(),
         setting("LOCK_TABLE"),
         setting("CLUSTER_NAME"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from bluegreen.accounts import GreenAccount
 from bluegreen.model import RecordKey, State
 from bluegreen.planning import Defaults, plan_release
 
@@ -25,6 +26,7 @@ def handler(state: State) -> Result:
         freeze_hook_function_arn=setting("FREEZE_HOOK_FUNCTION_ARN"),
         freeze_hook_in_budget=json_setting("FREEZE_HOOK_IN_BUDGET"),
         changes_bucket=setting("CHANGES_BUCKET"),
+        green_account=GreenAccount.of(account) if (account := json_setting("GREEN_ACCOUNT")) else None,
         switchover_ttl_s=int(setting("SWITCHOVER_TTL_S")),
         max_lag_bytes=int(setting("MAX_LAG_BYTES")),
         max_lag_s=float(setting("MAX_LAG_S")),

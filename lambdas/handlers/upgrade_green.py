@@ -5,9 +5,10 @@ from __future__ import annotations
 from bluegreen.model import Plan, State
 from bluegreen.rds.upgrade import upgrade_green
 
-from .entry import Result, client, entry
+from .entry import Result, both_rds, entry
 
 
 @entry
 def handler(state: State) -> Result:
-    return upgrade_green(client("rds"), Plan.of(state))
+    plan = Plan.of(state)
+    return upgrade_green(both_rds(plan), plan)

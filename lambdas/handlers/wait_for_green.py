@@ -7,9 +7,10 @@ from dataclasses import asdict
 from bluegreen.model import Plan, State
 from bluegreen.rds.aurora import require_green_ready
 
-from .entry import Result, client, entry
+from .entry import Result, both_rds, entry
 
 
 @entry
 def handler(state: State) -> Result:
-    return asdict(require_green_ready(client("rds"), Plan.of(state)))
+    plan = Plan.of(state)
+    return asdict(require_green_ready(both_rds(plan), plan))

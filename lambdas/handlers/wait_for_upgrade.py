@@ -7,9 +7,10 @@ from dataclasses import asdict
 from bluegreen.model import Plan, State
 from bluegreen.rds.upgrade import require_upgraded
 
-from .entry import Result, client, entry
+from .entry import Result, both_rds, entry
 
 
 @entry
 def handler(state: State) -> Result:
-    return asdict(require_upgraded(client("rds"), Plan.of(state), state["upgrade"]["version"]))
+    plan = Plan.of(state)
+    return asdict(require_upgraded(both_rds(plan), plan, state["upgrade"]["version"]))

@@ -12,8 +12,9 @@ import pytest
 
 from bluegreen.errors import GreenNotReady
 from bluegreen.model import Cluster, Plan
-from bluegreen.rds import aurora, mirroring
+from bluegreen.rds import aurora, cloning, mirroring
 from bluegreen.rds.mirror import CLUSTER, INSTANCE, Added, Description, Passed, Way
+from bluegreen.rds.sides import Rds
 from tests.local.conftest import embedded_aurora
 from tests.unit.conftest import plan as plan
 from tests.waiting import eventually
@@ -52,8 +53,8 @@ def mirrored(ways: dict[str, Way], described: Description) -> dict[str, Any]:
 
 def test_every_mirrored_attribute_is_equal_on_green(rds: Any, plan: Plan) -> None:
     plan = dataclasses.replace(plan, blue=Cluster("shop-blue", "-", 0))
-    asked_until_done(lambda: aurora.clone_blue(rds, plan))
-    asked_until_done(lambda: aurora.require_green_ready(rds, plan))
+    asked_until_done(lambda: cloning.clone_blue(Rds.of_one(rds), plan))
+    asked_until_done(lambda: aurora.require_green_ready(Rds.of_one(rds), plan))
     blue, green = (aurora.describe_cluster(rds, name) for name in ("shop-blue", plan.green_identifier))
     assert blue
     assert green

@@ -11,7 +11,8 @@ import pytest
 from bluegreen.ending.decommission import RETIRED_TAG
 from bluegreen.errors import BlueNotFound, GreenFailed, GreenNotGone, GreenNotReady
 from bluegreen.model import RELEASE_TAG, Plan
-from bluegreen.rds import aurora, mirroring, removal
+from bluegreen.rds import aurora, cloning, mirroring, removal
+from bluegreen.rds.sides import Rds
 
 
 @pytest.fixture
@@ -50,8 +51,8 @@ def blue(rds: Any, plan: Plan) -> aurora.Description:
 
 def make_green(rds: Any, plan: Plan) -> aurora.Description:
     with suppress(GreenNotReady):  # the answer to the request says creating
-        aurora.clone_blue(rds, plan)
-    aurora.clone_blue(rds, plan)
+        cloning.clone_blue(Rds.of_one(rds), plan)
+    cloning.clone_blue(Rds.of_one(rds), plan)
     return rds.describe_db_clusters(DBClusterIdentifier=plan.green_identifier)["DBClusters"][0]  # type: ignore[no-any-return]
 
 
@@ -90,13 +91,13 @@ def test_green_is_ready_only_when_cluster_and_instances_are(
     rds: Any, blue: aurora.Description, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_green(rds, plan)
-    assert aurora.require_green_ready(rds, plan).identifier == plan.green_identifier
+    assert aurora.require_green_ready(Rds.of_one(rds), plan).identifier == plan.green_identifier
     described = aurora.describe_instances(rds, plan.green_identifier)
     for status, error in (("creating", GreenNotReady), ("incompatible-parameters", GreenFailed)):
         waiting = [described[0], described[1] | {"DBInstanceStatus": status}]
         monkeypatch.setattr(aurora, "describe_instances", lambda *_, waiting=waiting: waiting)
         with pytest.raises(error, match=status):
-            aurora.require_green_ready(rds, plan)
+            aurora.require_green_ready(Rds.of_one(rds), plan)
 
 
 def test_a_reader_record_needs_a_green_with_a_reader_endpoint(
@@ -107,10 +108,10 @@ def test_a_reader_record_needs_a_green_with_a_reader_endpoint(
     plan = dataclasses.replace(plan, records=(plan.records[0], reader))
     green = aurora.describe_cluster(rds, plan.green_identifier)
     assert green
-    assert aurora.require_green_ready(rds, plan).reader_host == green.pop("ReaderEndpoint")
+    assert aurora.require_green_ready(Rds.of_one(rds), plan).reader_host == green.pop("ReaderEndpoint")
     monkeypatch.setattr(aurora, "describe_cluster", lambda *_: green)
     with pytest.raises(GreenFailed, match=r"no reader endpoint for the record db-ro\.shop\.internal"):
-        aurora.require_green_ready(rds, plan)
+        aurora.require_green_ready(Rds.of_one(rds), plan)
 
 
 def test_blue_is_found_by_the_endpoint_that_the_record_holds(rds: Any, blue: aurora.Description) -> None:

@@ -44,7 +44,7 @@ def kind(request: pytest.FixtureRequest, rds: Any) -> Kind:
 
 def make(rds: Any, plan: Plan, kind: Kind, **new: str) -> str:
     source = parameter_groups.read(rds, kind, "shop-blue", FAMILY)
-    return parameter_groups.make(rds, plan, source, FAMILY, new)
+    return parameter_groups.make(rds, plan, source, plan.green_identifier, FAMILY, new)
 
 
 def test_values_of_blue_are_carried_over_and_what_has_no_place_is_told(rds: Any, plan: Plan, kind: Kind) -> None:
@@ -78,7 +78,7 @@ def test_many_parameters_are_sent_in_parts(rds: Any, plan: Plan, kind: Kind) -> 
         f"provide-client-params.rds.{operation}", lambda params, **_: sizes.append(len(params["Parameters"]))
     )
     settable = [name for name, can in kind.settable(rds, FAMILY).items() if can][:45]
-    kind.make(rds, plan, FAMILY, dict.fromkeys(settable, "1"))
+    kind.make(rds, plan, plan.green_identifier, FAMILY, dict.fromkeys(settable, "1"))
     assert sizes == [20, 20, 5]
     assert len(kind.set_by_user(rds, plan.green_identifier)) == 45
 
@@ -104,16 +104,17 @@ def test_a_group_that_is_in_use_still_is_removed_later(
     with monkeypatch.context() as patched:
         patched.setattr(rds, f"delete_{kind.operation}", refuse)
         with pytest.raises(GreenNotGone, match="in use"):
-            kind.delete(rds, plan)
-    kind.delete(rds, plan)
+            kind.delete(rds, plan, plan.green_identifier)
+    kind.delete(rds, plan, plan.green_identifier)
     assert kind.find(rds, plan.green_identifier) is None
 
 
 def test_where_blue_has_the_group_of_rds_itself_green_has_that_of_its_family(rds: Any, plan: Plan, kind: Kind) -> None:
     source = parameter_groups.read(rds, kind, "default.aurora-postgresql16", FAMILY)
-    assert parameter_groups.make(rds, plan, source, FAMILY, {}) == f"default.{FAMILY}"
+    assert parameter_groups.make(rds, plan, source, plan.green_identifier, FAMILY, {}) == f"default.{FAMILY}"
     assert kind.find(rds, plan.green_identifier) is None
-    assert parameter_groups.make(rds, plan, source, FAMILY, {"work_mem": "1"}) == plan.green_identifier
+    name = plan.green_identifier
+    assert parameter_groups.make(rds, plan, source, name, FAMILY, {"work_mem": "1"}) == name
 
 
 def test_with_a_cluster_that_ends_only_groups_go_that_a_release_has_made(rds: Any, plan: Plan, kind: Kind) -> None:

@@ -48,7 +48,7 @@ class Scene:
         found = recovery.inspect(
             SimpleNamespace(describe_execution=lambda executionArn: self.execution),  # noqa: N803 — boto3's name
             self.dynamodb,
-            lambda _region="": self.rds,
+            lambda _plan: lambda _region="": self.rds,
             Databases(lambda _: Credentials("nobody", "")),
             "locks",
             "shop",

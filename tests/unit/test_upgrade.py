@@ -12,6 +12,7 @@ from bluegreen.errors import GreenFailed, GreenNotReady
 from bluegreen.model import Plan
 from bluegreen.preflight import of_upgrade
 from bluegreen.rds import aurora, upgrade
+from bluegreen.rds.sides import Rds
 from local.aws.seams import rds_answers, rds_engines
 
 
@@ -64,7 +65,7 @@ def wanting(plan: Plan, version: str = "", **parameters: str) -> Plan:
 
 
 def ask(rds: Any, plan: Plan) -> dict[str, Any]:
-    return upgrade.upgrade_green(rds, plan, sleep=lambda _: None)
+    return upgrade.upgrade_green(Rds.of_one(rds), plan, sleep=lambda _: None)
 
 
 def requests(rds: Any, operation: str) -> list[dict[str, Any]]:
@@ -116,7 +117,7 @@ def test_new_parameters_alone_are_no_upgrade(rds: Any, plan: Plan, monkeypatch: 
     sent = requests(rds, "ModifyDBCluster")
     assert ask(rds, wanting(plan, work_mem="1024"))["is_upgrade"] is False
     assert sent[0].keys() == {"DBClusterIdentifier", "ApplyImmediately", "DBClusterParameterGroupName"}
-    assert upgrade.require_upgraded(rds, plan, "16.1").identifier == plan.green_identifier
+    assert upgrade.require_upgraded(Rds.of_one(rds), plan, "16.1").identifier == plan.green_identifier
 
 
 @pytest.mark.usefixtures("clusters")
@@ -141,21 +142,21 @@ def test_waiting_tells_upgrading_pending_and_taken_back_apart(
     now = described.setdefault(plan.green_identifier, {})
     now["Status"] = "upgrading"
     with pytest.raises(GreenNotReady, match="upgrading"):
-        upgrade.require_upgraded(rds, plan, "18.4")
+        upgrade.require_upgraded(Rds.of_one(rds), plan, "18.4")
     now |= {"Status": "available", "PendingModifiedValues": {"EngineVersion": "18.4"}}
     with pytest.raises(GreenNotReady, match="yet to be upgraded"):
-        upgrade.require_upgraded(rds, plan, "18.4")
+        upgrade.require_upgraded(Rds.of_one(rds), plan, "18.4")
     now["PendingModifiedValues"] = {}
     monkeypatch.setitem(rds_engines.LOGS, plan.green_identifier, "…" * upgrade.LOG_CHARACTERS + "public.r.p")
     with pytest.raises(GreenFailed, match=r"went back(.|\n)*pg_upgrade_precheck\.log:\n…+public\.r\.p") as failed:
-        upgrade.require_upgraded(rds, plan, "18.4")
+        upgrade.require_upgraded(Rds.of_one(rds), plan, "18.4")
     assert len(str(failed.value)) < upgrade.LOG_CHARACTERS + 500
     monkeypatch.delitem(rds_engines.LOGS, plan.green_identifier)
     with pytest.raises(GreenFailed, match="left no log"):
-        upgrade.require_upgraded(rds, plan, "18.4")
+        upgrade.require_upgraded(Rds.of_one(rds), plan, "18.4")
     now["Status"] = "incompatible-parameters"
     with pytest.raises(GreenFailed, match="incompatible-parameters"):
-        upgrade.require_upgraded(rds, plan, "18.4")
+        upgrade.require_upgraded(Rds.of_one(rds), plan, "18.4")
 
 
 @pytest.mark.usefixtures("clusters")
@@ -169,7 +170,7 @@ def test_instances_that_wait_for_a_reboot_are_rebooted(
     described[plan.green_identifier] = {"DBClusterMembers": pending}
     sent = requests(rds, "RebootDBInstance")
     with pytest.raises(GreenNotReady, match="rebooted"):
-        upgrade.require_upgraded(rds, plan, "16.1")
+        upgrade.require_upgraded(Rds.of_one(rds), plan, "16.1")
     assert sent == [{"DBInstanceIdentifier": name}]
 
 

@@ -59,7 +59,7 @@ class Report:
         told = {severity: self._counts(severity) for severity in ("warning", "note")}
         return {
             "inventory": self.inventory,
-            "modifies_green": plan.modifies_green,
+            "modifies_green": plan.has_own_groups,
             "accepted": told["warning"],
             "notes": told["note"],
         }

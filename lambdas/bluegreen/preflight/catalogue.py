@@ -2,13 +2,15 @@
 
 A check of a database (``of_databases.py``) or of the server is one entry and ``queries/findings/<id>.sql``, which
 returns a row for each object with the columns that the entry's templates name. Those of RDS are in ``rds.py``, those
-of what green is to mirror in ``of_topology.py``.
+of what green is to mirror in ``of_topology.py``, those of another account in ``of_account.py``.
 """
 
 from __future__ import annotations
 
 from .findings import NOTHING_TO_DO, Check
+from .of_account import OF_ACCOUNT
 from .of_databases import IN_EACH_DATABASE
+from .of_quotas import QUOTA_REACHED
 from .of_topology import OF_TOPOLOGY
 from .of_upgrade import FOR_AN_UPGRADE
 
@@ -210,13 +212,7 @@ OF_RDS = (
         "delete one of them",
         name="{clones}",
     ),
-    Check(
-        "quota-reached",
-        "blocker",
-        "Green needs a cluster, and an instance for each of blue's.",
-        "ask for a larger quota of {quota} (Service Quotas), or delete some",
-        name="{quota}: {used} of {max} are used; {needed} are needed",
-    ),
+    QUOTA_REACHED,
     *FOR_AN_UPGRADE,
     Check(
         "class-not-offered",
@@ -273,6 +269,6 @@ OF_RDS = (
 )
 """Asked of RDS and EC2."""
 
-CHECKS = (*BEFORE_ALL, *IN_EACH_DATABASE, *OF_THE_SERVER, *TRIED, *OF_RDS, *OF_TOPOLOGY)
+CHECKS = (*BEFORE_ALL, *IN_EACH_DATABASE, *OF_THE_SERVER, *TRIED, *OF_RDS, *OF_TOPOLOGY, *OF_ACCOUNT)
 
 BY_ID = {check.id: check for check in CHECKS}

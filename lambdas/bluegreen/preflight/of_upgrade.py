@@ -31,8 +31,8 @@ FOR_AN_UPGRADE = NOT_A_TARGET, NOT_SETTABLE, DIFFERENT_GROUPS, LEFT_BEHIND = (
     Check(
         "instances-of-different-groups",
         "warning",
-        "With a major upgrade RDS takes one instance parameter group for all instances: green's is made after the "
-        "writer's.",
+        "Green's instances get one parameter group, made after the writer's: RDS takes no more with a major upgrade, "
+        "and blue's own cannot be used in another account.",
         "give all instances of blue one parameter group, or change those of green's after the release",
         name="{instances} of {group}, not of {writers_group}",
     ),
@@ -50,7 +50,7 @@ FOR_AN_UPGRADE = NOT_A_TARGET, NOT_SETTABLE, DIFFERENT_GROUPS, LEFT_BEHIND = (
 def look(rds: Any, plan: Plan, blue: Description, instances: list[Description]) -> Iterator[Found]:
     """Nothing, when green is to be as blue is."""
     name = blue["DBClusterIdentifier"]
-    if not plan.modifies_green:
+    if not plan.has_own_groups:
         return
     if plan.engine_version not in ("", blue["EngineVersion"]):
         targets = _targets(rds, blue)
@@ -67,13 +67,17 @@ def look(rds: Any, plan: Plan, blue: Description, instances: list[Description]) 
             yield NOT_SETTABLE.found(name, row)
     if target.is_major:
         yield from _left_behind(rds, OF_CLUSTERS, blue["DBClusterParameterGroup"], target.family)
-        groups = {each["DBInstanceIdentifier"]: _group(each) for each in instances}
-        writers = next(iter(groups.values()))
-        yield from _left_behind(rds, OF_INSTANCES, writers, target.family)
-        for group in sorted(set(groups.values()) - {writers}):
-            members = ", ".join(sorted(each for each, own in groups.items() if own == group))
-            row = {"instances": members, "group": group, "writers_group": writers}
-            yield DIFFERENT_GROUPS.found(name, row)
+        yield from _left_behind(rds, OF_INSTANCES, _group(instances[0]), target.family)
+        yield from different_groups(name, instances)
+
+
+def different_groups(place: str, instances: list[Description]) -> Iterator[Found]:
+    """Instances whose parameter group is not the writer's, who comes first."""
+    groups = {each["DBInstanceIdentifier"]: _group(each) for each in instances}
+    writers = next(iter(groups.values()))
+    for group in sorted(set(groups.values()) - {writers}):
+        members = ", ".join(sorted(each for each, own in groups.items() if own == group))
+        yield DIFFERENT_GROUPS.found(place, {"instances": members, "group": group, "writers_group": writers})
 
 
 def _targets(rds: Any, blue: Description) -> list[str]:

@@ -10,7 +10,7 @@ from ..dns import addresses
 from ..errors import BlueNotFound
 from ..model import Plan
 from ..rds.aurora import Description, describe_cluster, describe_instances
-from . import of_upgrade
+from . import of_quotas, of_upgrade
 from .catalogue import BY_ID
 from .findings import Found
 
@@ -36,12 +36,17 @@ def look_at_cluster(rds: Any, ec2: Any, plan: Plan) -> list[Found]:
         *_instances(blue, instances),
         *_deployments(rds, blue),
         *_clones(rds, blue),
-        *_quotas(rds, len(instances)),
         *_classes(rds, plan, blue, instances),
         *of_upgrade.look(rds, plan, blue, instances),
         *_maintenance(rds, blue, instances),
-        *_security_groups(ec2, blue),
+        *([] if plan.green_account else _where_green_will_be(rds, ec2, blue, len(instances))),
     ]
+
+
+def _where_green_will_be(rds: Any, ec2: Any, blue: Description, instances: int) -> Iterator[Found]:
+    """What blue's account has room for and lets in; another one is asked by ``of_account``."""
+    yield from of_quotas.look(rds, instances, "the account")
+    yield from _security_groups(ec2, blue)
 
 
 def _found(check: str, place: str, **row: Any) -> Found:
@@ -98,14 +103,6 @@ def _clones(rds: Any, blue: Description) -> Iterator[Found]:
         ]
         if len(sharing) > CLONES_OF_A_VOLUME:
             yield _found("too-many-clones", blue["DBClusterIdentifier"], clones=", ".join(sorted(sharing)))
-
-
-def _quotas(rds: Any, instances: int) -> Iterator[Found]:
-    needed = {"DBClusters": 1, "DBInstances": instances}
-    for quota in rds.describe_account_attributes()["AccountQuotas"]:
-        name, used, most = (quota.get(key) for key in ("AccountQuotaName", "Used", "Max"))
-        if name in needed and used + needed[name] > most:
-            yield _found("quota-reached", "the account", quota=name, used=used, max=most, needed=needed[name])
 
 
 def _classes(rds: Any, plan: Plan, blue: Description, instances: list[Description]) -> Iterator[Found]:

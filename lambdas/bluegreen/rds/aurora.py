@@ -1,4 +1,4 @@
-"""Amazon RDS: which cluster is blue, and its clone."""
+"""Amazon RDS: which cluster is blue, and whether green is as blue is."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import BlueNotFound, GreenFailed, GreenNotReady
 from ..model import Cluster, Plan
 from . import mirror, mirroring
+from .sides import Rds
 
 Description = mirror.Description
 
@@ -70,59 +71,40 @@ def endpoint(cluster: Description) -> Cluster:
     )
 
 
-def clone_blue(rds: Any, plan: Plan) -> Cluster:
-    """Clones blue, then makes green's instances after blue's, which a clone does not bring.
-
-    Asked again until the clone can take instances: raises ``GreenNotReady`` before that.
-    """
-    blue = describe_cluster(rds, plan.blue.identifier)
-    if blue is None:
-        raise BlueNotFound(f"There is no cluster {plan.blue.identifier}.")
-    green = describe_cluster(rds, plan.green_identifier)
-    if green is None:
-        try:
-            green = rds.restore_db_cluster_to_point_in_time(**mirroring.clone_request(blue, plan))["DBCluster"]
-        except rds.exceptions.DBClusterAlreadyExistsFault:  # by another attempt, at the same time
-            raise GreenNotReady(f"The cluster {plan.green_identifier} was made just now.") from None
-    require_available("Cluster", plan.green_identifier, green["Status"])
-    make_instances(rds, plan, plan.blue.identifier)
-    return endpoint(green)
-
-
-def make_instances(rds: Any, plan: Plan, source: str, group: str = "") -> None:
+def make_instances(rds: Rds, plan: Plan, source: str, group: str = "") -> None:
     """Makes the instances of an available cluster of green's after those of a cluster of blue's in the same Region.
 
     With ``group`` they get that parameter group, and not blue's.
     """
-    existing = {instance["DBInstanceIdentifier"] for instance in describe_instances(rds, plan.green_identifier)}
-    for number, template in enumerate(describe_instances(rds, source), start=1):
+    existing = {instance["DBInstanceIdentifier"] for instance in describe_instances(rds.green, plan.green_identifier)}
+    for number, template in enumerate(describe_instances(rds.blue, source), start=1):
         request = mirroring.instance_request(template, plan, number)
         request |= {"DBParameterGroupName": group} if group else {}
         if request["DBInstanceIdentifier"] not in existing:
-            with suppress(rds.exceptions.DBInstanceAlreadyExistsFault):  # by another attempt, at the same time
-                rds.create_db_instance(**request)
+            with suppress(rds.green.exceptions.DBInstanceAlreadyExistsFault):  # by another attempt, at the same time
+                rds.green.create_db_instance(**request)
 
 
-def require_mirror(rds: Any, plan: Plan, source: str) -> Description:
+def require_mirror(rds: Rds, plan: Plan, source: str) -> Description:
     """A cluster of green's once it and its instances are available and as blue's; ``GreenNotReady`` until then.
 
     What a cluster can be given only when it is available is given here, and looked at the next time.
     """
-    made, blue = describe_cluster(rds, plan.green_identifier), describe_cluster(rds, source)
+    made, blue = describe_cluster(rds.green, plan.green_identifier), describe_cluster(rds.blue, source)
     if made is None or blue is None:
         raise GreenFailed(f"The cluster {plan.green_identifier if made is None else source} is gone.")
     require_available("Cluster", plan.green_identifier, made["Status"])
-    for instance in describe_instances(rds, plan.green_identifier):
+    for instance in describe_instances(rds.green, plan.green_identifier):
         require_available("Instance", instance["DBInstanceIdentifier"], instance["DBInstanceStatus"])
-    if given := mirroring.settle(rds, plan, blue, made):
+    if given := mirroring.settle(rds.green, plan, blue, made):
         raise GreenNotReady(f"{plan.green_identifier} was given {', '.join(given)} of {source} just now.")
     return made
 
 
-def require_green_ready(rds: Any, plan: Plan) -> Cluster:
+def require_green_ready(rds: Rds, plan: Plan) -> Cluster:
     """Green's endpoint once the cluster and all its instances are available; ``GreenNotReady`` until then."""
     cluster = endpoint(require_mirror(rds, plan, plan.blue.identifier))
-    if not describe_instances(rds, plan.green_identifier):
+    if not describe_instances(rds.green, plan.green_identifier):
         raise GreenFailed(f"The cluster {plan.green_identifier} has no instances.")
     for record in plan.records:
         if record.endpoint == "reader" and cluster.reader_host is None:

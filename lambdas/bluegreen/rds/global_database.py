@@ -19,6 +19,7 @@ from ..postgres import Databases
 from . import mirroring, parameter_groups
 from .aurora import Description, describe_cluster, make_instances, require_available, require_mirror
 from .engines import target_of
+from .sides import Rds
 
 
 class Clients(Protocol):
@@ -115,13 +116,14 @@ def create_global_cluster(rds: Any, plan: Plan) -> str:
 def create_secondary(rds: Clients, plan: Plan, secondary: Secondary) -> None:
     """Makes green's secondary in a Region after blue's there, and its instances as soon as it can take them."""
     there = rds(secondary.region)
+    both = Rds.of_one(there)
     made, source = describe_cluster(there, plan.green_identifier), describe_cluster(there, secondary.identifier)
     if source is None:
         raise GreenFailed(f"The cluster {secondary.identifier} is gone.")
     groups: dict[str, str] = {}
     if plan.has_own_groups:
         target = target_of(there, plan, source)
-        groups, _ = parameter_groups.make_after(there, plan, source, target.family, with_instances=target.is_major)
+        groups, _ = parameter_groups.make_after(both, plan, source, target.family, with_instances=target.is_major)
     of_instances = groups.pop("DBInstanceParameterGroupName", "")
     if made is None:
         green = describe_cluster(rds(), plan.green_identifier)
@@ -135,12 +137,12 @@ def create_secondary(rds: Clients, plan: Plan, secondary: Secondary) -> None:
             raise GreenNotReady(f"The secondary in {secondary.region} cannot be made yet.") from error
     require_available("Cluster", f"{plan.green_identifier} in {secondary.region}", made["Status"])
     with suppress(there.exceptions.DBInstanceAlreadyExistsFault):
-        make_instances(there, plan, secondary.identifier, of_instances)
+        make_instances(both, plan, secondary.identifier, of_instances)
 
 
 def require_secondary_ready(rds: Clients, plan: Plan, secondary: Secondary) -> str | None:
     """The reader endpoint of green's secondary in a Region, once it is available and as blue's there."""
-    made = require_mirror(rds(secondary.region), plan, secondary.identifier)
+    made = require_mirror(Rds.of_one(rds(secondary.region)), plan, secondary.identifier)
     return made.get("ReaderEndpoint") or None
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..accounts import GreenAccount
+
 Description = dict[str, Any]
 """A cluster or an instance as DescribeDBClusters or DescribeDBInstances returns it."""
 
@@ -22,6 +24,13 @@ INSTANCE_OF = "CreateDBInstance"
 
 Read = Callable[[Any], Any]
 """From an attribute's value to what a request wants."""
+
+Elsewhere = Callable[[GreenAccount, Any], Any]
+"""From an attribute's value, which names something of blue's account, to what it is in green's; None for nothing."""
+
+
+def _nothing(_account: GreenAccount, _value: Any) -> None:
+    """It has no counterpart, or is not needed: see ``mirroring.lost``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,8 @@ class Passed:
     member: str
     requests: tuple[str, ...]
     read: Read = lambda value: value
+    elsewhere: Elsewhere | None = None
+    """Where the value names something of an account: what stands for it in another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ class Added:
     """Given to green once it is there, by an operation of its own (``additions``)."""
 
     operation: str
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +100,30 @@ def _tags(tags: list[dict[str, str]]) -> list[dict[str, str]]:
     return [tag for tag in tags if not tag["Key"].startswith(("aws:", "rds:", "bluegreen:"))]
 
 
+def _monitored(account: GreenAccount, seconds: int) -> int:
+    """RDS takes no interval without a role (API reference, ModifyDBCluster)."""
+    return seconds if account.monitoring_role_arn else 0
+
+
+def _monitoring_role(account: GreenAccount, _blues: str) -> str:
+    return account.monitoring_role_arn
+
+
+def _insights_key(account: GreenAccount, _blues: str) -> str:
+    """Without one RDS takes the account's own (API reference, ModifyDBCluster)."""
+    return account.performance_insights_kms_key_id
+
+
+def _roles(account: GreenAccount, roles: list[dict[str, str]]) -> list[dict[str, str]]:
+    features = [role.get("FeatureName", "") for role in roles]
+    there = account.associated_roles
+    return [{"RoleArn": there[feature], "FeatureName": feature} for feature in features if feature in there]
+
+
+def _group_ids(account: GreenAccount, _groups: Any) -> list[dict[str, str]]:
+    return [{"VpcSecurityGroupId": group} for group in account.security_group_ids]
+
+
 def _is_on(status: str) -> bool:
     return status.lower() in ("enabled", "enabling", "requested")
 
@@ -101,35 +137,35 @@ _LATER = (CREATE, MODIFY)
 CLUSTER: dict[str, Way] = {
     # given
     "BackupRetentionPeriod": Passed("BackupRetentionPeriod", _LATER),
-    "DBClusterParameterGroup": Passed("DBClusterParameterGroupName", _AT_ONCE),
-    "DBSubnetGroup": Passed("DBSubnetGroupName", _AT_ONCE),
+    "DBClusterParameterGroup": Passed("DBClusterParameterGroupName", _AT_ONCE, elsewhere=_nothing),
+    "DBSubnetGroup": Passed("DBSubnetGroupName", _AT_ONCE, elsewhere=lambda account, _: account.db_subnet_group),
     "Engine": Passed("Engine", (CREATE,)),
     "Port": Passed("Port", _AT_ONCE),
     "PreferredBackupWindow": Passed("PreferredBackupWindow", _LATER),
     "PreferredMaintenanceWindow": Passed("PreferredMaintenanceWindow", _LATER),
-    "VpcSecurityGroups": Passed("VpcSecurityGroupIds", _AT_ONCE, _names("VpcSecurityGroupId")),
+    "VpcSecurityGroups": Passed("VpcSecurityGroupIds", _AT_ONCE, _names("VpcSecurityGroupId"), _group_ids),
     "StorageEncrypted": Passed("StorageEncrypted", (CREATE,)),
-    "KmsKeyId": Passed("KmsKeyId", (CREATE,)),
+    "KmsKeyId": Passed("KmsKeyId", (CREATE,), elsewhere=lambda account, blues: account.kms_key_id or blues),
     "IAMDatabaseAuthenticationEnabled": Passed("EnableIAMDatabaseAuthentication", _ALWAYS),
     "EnabledCloudwatchLogsExports": Passed("EnableCloudwatchLogsExports", _AT_ONCE),
     "StorageType": Passed("StorageType", _ALWAYS),
     "AutoMinorVersionUpgrade": Passed("AutoMinorVersionUpgrade", (MODIFY,)),
     "DeletionProtection": Passed("DeletionProtection", _ALWAYS),
     "CopyTagsToSnapshot": Passed("CopyTagsToSnapshot", _ALWAYS),
-    "DomainMemberships": Passed("Domain", _AT_ONCE, _first("Domain")),
+    "DomainMemberships": Passed("Domain", _AT_ONCE, _first("Domain"), _nothing),
     "TagList": Passed("Tags", _AT_ONCE, _tags),
     "GlobalWriteForwardingRequested": Passed("EnableGlobalWriteForwarding", (CREATE,)),
     "LocalWriteForwardingStatus": Passed("EnableLocalWriteForwarding", _LATER, _is_on),
     "NetworkType": Passed("NetworkType", _AT_ONCE),
     "ServerlessV2ScalingConfiguration": Passed("ServerlessV2ScalingConfiguration", _ALWAYS, _scaling),
-    "MonitoringInterval": Passed("MonitoringInterval", (MODIFY,)),
-    "MonitoringRoleArn": Passed("MonitoringRoleArn", (MODIFY,)),
+    "MonitoringInterval": Passed("MonitoringInterval", (MODIFY,), elsewhere=_monitored),
+    "MonitoringRoleArn": Passed("MonitoringRoleArn", (MODIFY,), elsewhere=_monitoring_role),
     "DatabaseInsightsMode": Passed("DatabaseInsightsMode", _LATER),
     "PerformanceInsightsEnabled": Passed("EnablePerformanceInsights", _LATER),
-    "PerformanceInsightsKMSKeyId": Passed("PerformanceInsightsKMSKeyId", _LATER),
+    "PerformanceInsightsKMSKeyId": Passed("PerformanceInsightsKMSKeyId", _LATER, elsewhere=_insights_key),
     "PerformanceInsightsRetentionPeriod": Passed("PerformanceInsightsRetentionPeriod", _LATER),
     "EngineLifecycleSupport": Passed("EngineLifecycleSupport", _AT_ONCE),
-    "AssociatedRoles": Added("AddRoleToDBCluster"),
+    "AssociatedRoles": Added("AddRoleToDBCluster", _roles),
     "HttpEndpointEnabled": Added("EnableHttpEndpoint"),
     # not given
     "DBClusterIdentifier": Different("the release's name for green"),
@@ -210,17 +246,17 @@ INSTANCE: dict[str, Way] = {
     # given
     "DBInstanceClass": Passed("DBInstanceClass", _MADE),
     "Engine": Passed("Engine", _MADE),
-    "DBParameterGroups": Passed("DBParameterGroupName", _MADE, _first("DBParameterGroupName")),
-    "AvailabilityZone": Passed("AvailabilityZone", _MADE),
+    "DBParameterGroups": Passed("DBParameterGroupName", _MADE, _first("DBParameterGroupName"), _nothing),
+    "AvailabilityZone": Passed("AvailabilityZone", _MADE, elsewhere=_nothing),  # the same name is another zone there
     "PreferredMaintenanceWindow": Passed("PreferredMaintenanceWindow", _MADE),
     "AutoMinorVersionUpgrade": Passed("AutoMinorVersionUpgrade", _MADE),
     "PubliclyAccessible": Passed("PubliclyAccessible", _MADE),
     "CACertificateIdentifier": Passed("CACertificateIdentifier", _MADE),
-    "MonitoringInterval": Passed("MonitoringInterval", _MADE),
-    "MonitoringRoleArn": Passed("MonitoringRoleArn", _MADE),
+    "MonitoringInterval": Passed("MonitoringInterval", _MADE, elsewhere=_monitored),
+    "MonitoringRoleArn": Passed("MonitoringRoleArn", _MADE, elsewhere=_monitoring_role),
     "PromotionTier": Passed("PromotionTier", _MADE),
     "PerformanceInsightsEnabled": Passed("EnablePerformanceInsights", _MADE),
-    "PerformanceInsightsKMSKeyId": Passed("PerformanceInsightsKMSKeyId", _MADE),
+    "PerformanceInsightsKMSKeyId": Passed("PerformanceInsightsKMSKeyId", _MADE, elsewhere=_insights_key),
     "PerformanceInsightsRetentionPeriod": Passed("PerformanceInsightsRetentionPeriod", _MADE),
     "TagList": Passed("Tags", _MADE, _tags),
     # not given

@@ -6,8 +6,21 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
+from ..accounts import GreenAccount
 from ..model import RELEASE_TAG, Plan
-from .mirror import CLONE, CLUSTER, CREATE, INSTANCE, INSTANCE_OF, MODIFY, Description, Passed, Unmirrored, Way
+from .mirror import (
+    CLONE,
+    CLUSTER,
+    CREATE,
+    INSTANCE,
+    INSTANCE_OF,
+    MODIFY,
+    Added,
+    Description,
+    Passed,
+    Unmirrored,
+    Way,
+)
 
 _INSIGHTS = frozenset(
     {"DatabaseInsightsMode", "PerformanceInsightsEnabled"}
@@ -15,20 +28,33 @@ _INSIGHTS = frozenset(
 )
 """RDS wants the mode, the retention and the rest of it in one request (API reference, ModifyDBCluster)."""
 
+_NOT_MISSED = frozenset(
+    {"DBClusterParameterGroup", "DBParameterGroups", "AvailabilityZone", "PerformanceInsightsKMSKeyId"}
+)
+"""In another account the release makes the groups, RDS chooses zones, and takes the account's own key for insights."""
+
 _MONITORING = frozenset({"MonitoringInterval", "MonitoringRoleArn"})
 
 
 def clone_request(blue: Description, plan: Plan) -> dict[str, Any]:
-    """RestoreDBClusterToPointInTime: a clone of blue that has what the request takes as blue has it."""
+    """RestoreDBClusterToPointInTime: a clone of blue that has what the request takes as blue has it.
+
+    In another account the source is known by its ARN only, and the key has to be said (Aurora User Guide,
+    "Cross-account cloning with AWS RAM and Amazon Aurora").
+    """
+    as_is = as_there(CLUSTER, blue, plan.green_account)
+    shared = {"SourceDBClusterIdentifier": blue["DBClusterArn"]}
+    shared |= {"KmsKeyId": as_is["KmsKeyId"]} if blue.get("StorageEncrypted") else {}
     return (
-        _tagged(_values(CLUSTER, CLONE, blue), plan)
+        _tagged(_values(CLUSTER, CLONE, as_is), plan)
         | {
             "DBClusterIdentifier": plan.green_identifier,
             "SourceDBClusterIdentifier": blue["DBClusterIdentifier"],
             "RestoreType": "copy-on-write",
             "UseLatestRestorableTime": True,
         }
-        | _kerberos_role(blue)
+        | _kerberos_role(as_is)
+        | (shared if plan.green_account else {})
     )
 
 
@@ -47,10 +73,39 @@ def secondary_request(source: Description, plan: Plan, engine_version: str) -> d
 
 def instance_request(source: Description, plan: Plan, number: int) -> dict[str, Any]:
     """CreateDBInstance: the ``number``-th instance of green, or of its secondary, after one of blue's."""
-    return _tagged(_values(INSTANCE, INSTANCE_OF, source), plan) | {
+    as_is = as_there(INSTANCE, source, plan.green_account)
+    return _tagged(_values(INSTANCE, INSTANCE_OF, as_is), plan) | {
         "DBInstanceIdentifier": f"{plan.green_identifier}-{number}",
         "DBClusterIdentifier": plan.green_identifier,
     }
+
+
+def as_there(ways: Mapping[str, Way], described: Description, account: GreenAccount | None) -> Description:
+    """A cluster or an instance of blue's as green's account has it: what names something of an account is its own."""
+    if account is None:
+        return described
+    there = dict(described)
+    for name, way in ways.items():
+        if isinstance(way, Passed | Added) and way.elsewhere and name in described:
+            del there[name]
+            if value := way.elsewhere(account, described[name]):
+                there[name] = value
+    return there
+
+
+def lost(ways: Mapping[str, Way], described: Description, account: GreenAccount) -> list[str]:
+    """The attributes of which green has nothing, or less, since nothing stands for them in its account."""
+    there = as_there(ways, described, account)
+    return sorted(
+        name
+        for name, way in ways.items()
+        if isinstance(way, Passed | Added) and way.elsewhere and name not in _NOT_MISSED
+        if _size(there.get(name)) < _size(described.get(name))
+    )
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, list) else bool(value)
 
 
 def changes(source: Description, made: Description, but: Collection[str] = ()) -> dict[str, Any]:
@@ -80,6 +135,7 @@ def settle(rds: Any, plan: Plan, source: Description, made: Description) -> list
     It can be asked as often as one likes: what is there is not given again.
     """
     identifier = made["DBClusterIdentifier"]
+    source = as_there(CLUSTER, source, plan.green_account)
     given = []
     if asked := changes(source, made, ["DBClusterParameterGroup"] if plan.has_own_groups else []):
         rds.modify_db_cluster(DBClusterIdentifier=identifier, ApplyImmediately=True, **asked)

@@ -2,7 +2,7 @@
 
 A group of an older family cannot be used by an upgraded cluster, and blue's own group must not be changed for green's
 sake. What blue's group sets by itself is carried over, as far as the new family knows it and lets it be set. All
-functions take the client of the Region whose groups are meant.
+functions take the client, or both sides' clients, of the Region whose groups are meant.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import GreenFailed, GreenNotGone
 from ..model import RELEASE_TAG, Plan
 from .aurora import Description, describe_instances
+from .sides import Rds
 
 AT_ONCE = 20
 """Parameters that one request may change (API reference of ModifyDBClusterParameterGroup)."""
@@ -58,17 +59,16 @@ class Kind:
         found = (each for page in pages for each in page[f"{self.member}s"])
         return next((each[f"{self.member}Arn"] for each in found if each[f"{self.member}Name"] == name), None)
 
-    def make(self, rds: Any, plan: Plan, family: str, parameters: Mapping[str, str]) -> str:
+    def make(self, rds: Any, plan: Plan, name: str, family: str, parameters: Mapping[str, str]) -> str:
         """Green's group, with exactly these values; made before, or by another attempt at the same time, it is kept."""
-        name = plan.green_identifier
         with suppress(rds.exceptions.DBParameterGroupAlreadyExistsFault):
             getattr(rds, f"create_{self.operation}")(
                 **self._named(name),
                 DBParameterGroupFamily=family,
-                Description=f"Made by release {plan.release_id} for {name}",
+                Description=f"Made by release {plan.release_id} for {plan.green_identifier}",
                 Tags=[{"Key": RELEASE_TAG, "Value": plan.release_id}],
             )
-        self._require_ours(rds, plan, self.find(rds, name))
+        self._require_ours(rds, plan, name, self.find(rds, name))
         settings = [  # at the next start: nobody uses the group yet, and every parameter can be set so
             {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "pending-reboot"}
             for key, value in sorted(parameters.items())
@@ -78,11 +78,11 @@ class Kind:
             modify(**self._named(name), Parameters=settings[first : first + AT_ONCE])
         return name
 
-    def delete(self, rds: Any, plan: Plan) -> None:
-        """Removes green's group, if there is one; never one that does not carry this release's tag."""
-        if arn := self.find(rds, plan.green_identifier):
-            self._require_ours(rds, plan, arn)
-            self._delete(rds, plan.green_identifier)
+    def delete(self, rds: Any, plan: Plan, name: str) -> None:
+        """Removes a group of green's, if there is one; never one that does not carry this release's tag."""
+        if arn := self.find(rds, name):
+            self._require_ours(rds, plan, name, arn)
+            self._delete(rds, name)
 
     def delete_made(self, rds: Any, name: str) -> None:
         """Removes a group of that name if some release has made it."""
@@ -100,10 +100,10 @@ class Kind:
         return {f"{self.member}Name": name}
 
     @staticmethod
-    def _require_ours(rds: Any, plan: Plan, arn: str | None) -> None:
+    def _require_ours(rds: Any, plan: Plan, name: str, arn: str | None) -> None:
         if arn is None or _tags(rds, arn).get(RELEASE_TAG) != plan.release_id:
             raise GreenFailed(
-                f"The parameter group {plan.green_identifier} does not carry the tag {RELEASE_TAG}={plan.release_id}:"
+                f"The parameter group {name} does not carry the tag {RELEASE_TAG}={plan.release_id}:"
                 " not touched. Look who made it, and delete it."
             )
 
@@ -142,29 +142,63 @@ def read(rds: Any, kind: Kind, name: str, family: str) -> Source:
     return Source(kind, name, carried, left)
 
 
-def make(rds: Any, plan: Plan, source: Source, family: str, new: Mapping[str, str]) -> str:
+def make(rds: Any, plan: Plan, source: Source, name: str, family: str, new: Mapping[str, str]) -> str:
     """The name of green's group: one made after blue's, or RDS's own of the family where blue has that as well."""
     if source.name.startswith(DEFAULT) and not new:
         return f"{DEFAULT}{family}"
-    return source.kind.make(rds, plan, family, {**source.carried, **new})
+    return source.kind.make(rds, plan, name, family, {**source.carried, **new})
 
 
 def make_after(
-    rds: Any, plan: Plan, source: Description, family: str, *, with_instances: bool
+    rds: Rds, plan: Plan, source: Description, family: str, *, with_instances: bool
 ) -> tuple[dict[str, str], list[str]]:
     """Green's groups after those of a cluster of blue's in the same Region, as ModifyDBCluster names them.
 
     Also what they leave behind. With a major upgrade RDS takes one group for all instances: it is made after the
     writer's. A cluster without an instance has none.
     """
-    cluster = read(rds, OF_CLUSTERS, source["DBClusterParameterGroup"], family)
-    made = {"DBClusterParameterGroupName": make(rds, plan, cluster, family, plan.parameters)}
+    cluster, name = read(rds.blue, OF_CLUSTERS, source["DBClusterParameterGroup"], family), plan.green_identifier
+    made = {"DBClusterParameterGroupName": make(rds.green, plan, cluster, name, family, plan.parameters)}
     left = list(cluster.left_behind.values())
-    if with_instances and (name := instance_group(rds, source["DBClusterIdentifier"])):
-        instances = read(rds, OF_INSTANCES, name, family)
-        made["DBInstanceParameterGroupName"] = make(rds, plan, instances, family, {})
+    if with_instances and (group := instance_group(rds.blue, source["DBClusterIdentifier"])):
+        instances = read(rds.blue, OF_INSTANCES, group, family)
+        made["DBInstanceParameterGroupName"] = make(rds.green, plan, instances, name, family, {})
         left += instances.left_behind.values()
     return made, left
+
+
+def of_clone(identifier: str) -> str:
+    """The name of the groups that a cluster begins with in another account than blue's; an upgrade gives it others."""
+    return f"{identifier}-clone"
+
+
+def make_for_clone(rds: Rds, plan: Plan, blue: Description) -> None:
+    """Groups in green's account for a clone of a blue that is in another one, whose groups cannot be used there.
+
+    They say what blue's do, in blue's family.
+    """
+    for kind, name in _groups_of(rds.blue, blue).items():
+        if name and not name.startswith(DEFAULT):
+            family = kind.family(rds.blue, name)
+            kind.make(
+                rds.green, plan, of_clone(plan.green_identifier), family, read(rds.blue, kind, name, family).carried
+            )
+
+
+def names_for_clone(blues: Any, plan: Plan, blue: Description) -> dict[str, str]:
+    """The names of these groups, or of RDS's own where blue has those; all instances get one, after the writer's."""
+    cluster, instances = (
+        name if name.startswith(DEFAULT) else of_clone(plan.green_identifier)
+        for name in _groups_of(blues, blue).values()
+    )
+    return {"DBClusterParameterGroupName": cluster, "DBInstanceParameterGroupName": instances}
+
+
+def _groups_of(blues: Any, blue: Description) -> dict[Kind, str]:
+    return {
+        OF_CLUSTERS: str(blue["DBClusterParameterGroup"]),
+        OF_INSTANCES: instance_group(blues, blue["DBClusterIdentifier"]),
+    }
 
 
 def instance_group(rds: Any, cluster_identifier: str) -> str:
@@ -177,10 +211,12 @@ def instance_group(rds: Any, cluster_identifier: str) -> str:
 def delete_groups(rds: Any, plan: Plan) -> None:
     """Removes the groups of a green that is gone."""
     for kind in (OF_CLUSTERS, OF_INSTANCES):
-        kind.delete(rds, plan)
+        for name in (plan.green_identifier, of_clone(plan.green_identifier)):
+            kind.delete(rds, plan, name)
 
 
 def delete_groups_of(rds: Any, cluster_identifier: str) -> None:
     """Removes the groups that an earlier release made for a cluster that is gone now."""
     for kind in (OF_CLUSTERS, OF_INSTANCES):
-        kind.delete_made(rds, cluster_identifier)
+        for name in (cluster_identifier, of_clone(cluster_identifier)):
+            kind.delete_made(rds, name)

@@ -139,6 +139,8 @@ def not_yet(rds: Any, name: str) -> Iterator[None]:
 def delete_green(rds: Clients, plan: Plan) -> None:
     """Deletes what a release made of clusters; ``GreenNotGone`` until it is gone. All Regions go on side by side.
 
+    rds  the clients of green's account
+
     Never anything else: each cluster must carry this release's tag, and must not be blue. A secondary leaves the global
     cluster before it is deleted, and the global cluster goes when it is empty (Aurora User Guide, "Deleting an Amazon
     Aurora global database"). A secondary that a late function makes meanwhile keeps its primary from leaving, so it is

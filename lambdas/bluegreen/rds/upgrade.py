@@ -17,6 +17,7 @@ from ..model import Cluster, Plan
 from . import parameter_groups
 from .aurora import Description, describe_cluster, describe_instances, require_green_ready
 from .engines import Target, target_of
+from .sides import Rds
 
 UNDER_WAY_S = 20.0
 """How long one attempt waits for RDS to begin with what it was asked for: it answers first [U]."""
@@ -25,21 +26,21 @@ LOG_CHARACTERS = 3000
 """How much of the end of an upgrade's log is told; an execution's cause may have ten times as many."""
 
 
-def upgrade_green(rds: Any, plan: Plan, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+def upgrade_green(rds: Rds, plan: Plan, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
     """Asks RDS for the version and the groups, and returns when it is seen to be at work.
 
     Only then does an available cluster of the old version mean that RDS took the upgrade back. ``GreenNotReady`` when
     RDS did not begin; asked again, it is told again.
     """
-    blue, described = describe_cluster(rds, plan.blue.identifier), _described(rds, plan)
+    blue, described = describe_cluster(rds.blue, plan.blue.identifier), _described(rds.green, plan)
     if blue is None:
         raise GreenFailed(f"The cluster {plan.blue.identifier} is gone.")
-    target = target_of(rds, plan, blue)
+    target = target_of(rds.blue, plan, blue)
     request, left = parameter_groups.make_after(rds, plan, blue, target.family, with_instances=target.is_major)
     group = request["DBClusterParameterGroupName"]
     if not _is_under_way(described, target, group):
-        _ask(rds, plan, target, request)
-        _wait_until_under_way(rds, plan, target, group, sleep)
+        _ask(rds.green, plan, target, request)
+        _wait_until_under_way(rds.green, plan, target, group, sleep)
     return asdict(target) | {"was": blue["EngineVersion"], "group": group, "left_behind": left}
 
 
@@ -85,25 +86,26 @@ def _wait_until_under_way(rds: Any, plan: Plan, target: Target, group: str, slee
         pause_s = min(1.5 * pause_s, 0.3)
 
 
-def require_upgraded(rds: Any, plan: Plan, target_version: str) -> Cluster:
+def require_upgraded(rds: Rds, plan: Plan, target_version: str) -> Cluster:
     """Green once it has version and groups; ``GreenNotReady`` until then. Reboots instances that wait for that.
 
     Raises ``GreenFailed`` with the end of the upgrade's log: the clean-up takes the log away with green.
     """
     cluster = require_green_ready(rds, plan)
-    green = _described(rds, plan)
+    greens = rds.green
+    green = _described(greens, plan)
     if green["EngineVersion"] != target_version:
         if "EngineVersion" in green.get("PendingModifiedValues", {}):
             raise GreenNotReady(f"{plan.green_identifier} is yet to be upgraded.")
         raise GreenFailed(
             f"RDS went back from the upgrade of {plan.green_identifier} to {target_version}; it is at"
             f" {green['EngineVersion']} again. Put right on blue what stood in its way, and release again."
-            f" {upgrade_log(rds, plan) or 'It has left no log: see the events of the cluster.'}"
+            f" {upgrade_log(greens, plan) or 'It has left no log: see the events of the cluster.'}"
         )
-    waiting = _awaiting_reboot(rds, plan, green)
+    waiting = _awaiting_reboot(greens, plan, green)
     for name in waiting:
-        with suppress(rds.exceptions.InvalidDBInstanceStateFault):  # another attempt was faster
-            rds.reboot_db_instance(DBInstanceIdentifier=name)
+        with suppress(greens.exceptions.InvalidDBInstanceStateFault):  # another attempt was faster
+            greens.reboot_db_instance(DBInstanceIdentifier=name)
     if waiting:
         raise GreenNotReady(f"{', '.join(waiting)} is being rebooted for its parameters.")
     return cluster

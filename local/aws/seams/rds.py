@@ -43,20 +43,20 @@ _log = logging.getLogger(__name__)
 _CLONE_OF = "clone_of"
 
 
-def install(aurora: Compute) -> Backend:
-    """Put a backend for an embedded Aurora in the place of moto's own."""
+def install(aurora: Compute, account: str = DEFAULT_ACCOUNT_ID) -> Backend:
+    """Put a backend for an embedded Aurora in the place of moto's own, in one account; others have the same servers."""
     rds_answers.install()
     rds_global.install()
-    backend = Backend(aurora)
-    rds_backends[DEFAULT_ACCOUNT_ID][aurora.region] = backend
+    backend = Backend(aurora, account)
+    rds_backends[account][aurora.region] = backend
     return backend
 
 
 class Backend(Endings, UpgradingBackend):
     """moto's RDS of one Region, whose clusters have servers. Requests come in on many threads."""
 
-    def __init__(self, aurora: Compute) -> None:
-        super().__init__(aurora.region, DEFAULT_ACCOUNT_ID)
+    def __init__(self, aurora: Compute, account: str) -> None:
+        super().__init__(aurora.region, account)
         self.aurora = aurora
         self.lock = aurora.lock
 
@@ -65,7 +65,7 @@ class Backend(Endings, UpgradingBackend):
 
     def uninstall(self) -> None:
         """Let moto make a backend of its own again when it needs one."""
-        backends = rds_backends[DEFAULT_ACCOUNT_ID]
+        backends = rds_backends[self.account_id]
         if backends.get(self.region_name) is self:
             del backends[self.region_name]
 
