@@ -254,13 +254,13 @@ def test_whatever_a_recovery_is_asked_about_is_an_execution_or_refused(plan: Pla
         plan.execution_arn * 4,
     ]
     asked_about: set[str] = set()
-    step_functions, now = SimpleNamespace(describe_execution=describe), datetime.now(UTC)
-    none: Any = None  # an execution that runs is left alone
 
     def describe(executionArn: str) -> dict[str, Any]:  # noqa: N803 — boto3's name
         asked_about.add(executionArn)
         return {"status": "RUNNING"}
 
+    step_functions, now = SimpleNamespace(describe_execution=describe), datetime.now(UTC)
+    none: Any = None  # an execution that runs is left alone
     found = 0
     for number in range(CASES):
         given = make()
