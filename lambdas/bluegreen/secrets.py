@@ -62,8 +62,12 @@ def read_login(client: Any, secret_id: str, stage: str = "AWSCURRENT") -> Creden
     return Credentials(fields["username"], fields["password"])
 
 
-def create_replication_login(client: Any, plan: Plan) -> Credentials:
-    """Makes the replication role's secret, or reads the one that an earlier attempt made."""
+def create_replication_login(client: Any, plan: Plan, kms_key_arn: str = "") -> Credentials:
+    """Makes the replication role's secret, or reads the one that an earlier attempt made.
+
+    It is encrypted with the account's key for secrets where there is no other.
+    """
+    key = {"KmsKeyId": kms_key_arn} if kms_key_arn else {}
     login = Credentials(plan.replication_role, entropy.token_urlsafe(32))
     try:
         client.create_secret(
@@ -71,6 +75,7 @@ def create_replication_login(client: Any, plan: Plan) -> Credentials:
             Description=f"Login of green's subscriptions on blue during release {plan.release_id}; deleted at its end",
             SecretString=json.dumps({"username": login.username, "password": login.password}),
             Tags=[{"Key": RELEASE_TAG, "Value": plan.release_id}],
+            **key,
         )
     except client.exceptions.ResourceExistsException:
         return read_login(client, plan.replication_secret)

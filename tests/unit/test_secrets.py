@@ -36,6 +36,14 @@ def test_the_login_is_made_once_tagged_and_deleted_at_once(client: Any, plan: Pl
         client.describe_secret(SecretId=plan.replication_secret)
 
 
+def test_the_replication_roles_secret_is_encrypted_with_the_customers_key_if_there_is_one(
+    client: Any, plan: Plan
+) -> None:
+    key = "arn:aws:kms:eu-west-2:123456789012:key/1"
+    secrets.create_replication_login(client, plan, key)
+    assert client.describe_secret(SecretId=plan.replication_secret)["KmsKeyId"] == key
+
+
 def test_the_login_in_memory_comes_first_and_what_a_rotation_has_made_of_it_after_that(client: Any) -> None:
     old, new = (json.dumps({"username": "u", "password": password}) for password in ("old", "new"))
     client.create_secret(Name="role", SecretString=old)
