@@ -3,6 +3,10 @@
 # make faults every fault in every state of a release (about an hour); the matrix is in build/faults/matrix.txt
 # make check  lint, types, tests
 # make synth  the CloudFormation templates, into cdk.out
+# make bootstrap  an account and Region for the CDK, once: ARGS="aws://123456789012/eu-west-2"
+# make diff       what a deployment would change
+# make deploy     every database of cdk.json, or CLUSTERS="shop crm"; ARGS goes to cdk; refused while a release runs
+# make destroy    the same the other way round; tables and final snapshots stay
 # make findings  docs/findings.md, from the catalogue of what is looked for on blue
 # make lock   resolve requirements.in again
 # make bench-switchover   how long clients cannot write, against a floor (5 minutes)
@@ -12,7 +16,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: findings demo test faults check lint types synth lock clean bench-switchover bench-scaling bench-verify
+.PHONY: bootstrap deploy destroy diff findings demo test faults check lint types synth lock clean bench-switchover bench-scaling bench-verify
 
 demo: .venv/.done
 	python -m local demo --yes
@@ -34,6 +38,9 @@ check: lint types test
 
 synth: .venv/.done
 	python app.py
+
+bootstrap deploy destroy diff: .venv/.done
+	python -m stacks.deploying $@ $(CLUSTERS) -- $(ARGS)
 
 findings: .venv/.done
 	python -m local.findings > docs/findings.md

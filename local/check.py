@@ -96,7 +96,7 @@ def _look(ends: list[Dsn]) -> Report:
     first = ends[0]
     server = Cluster(f"{first.host}:{first.port}", first.host, first.port)
     tls = "disable" if first.sslmode in ("disable", "prefer") else "verify-full"
-    databases = _Server(lambda _: Credentials(first.user, first.password or ""), tls, end=first)
+    databases = _Server(lambda _: [Credentials(first.user, first.password or "")], tls, end=first)
     try:
         databases.find(server, first.database)  # a login that is refused is no finding: nothing could be looked at
         return look_at_blue(databases, _plan(server, tuple(dict.fromkeys(end.database for end in ends))))

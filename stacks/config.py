@@ -20,6 +20,10 @@ from stacks.settings import setting as _setting
 from stacks.settings import text as _text
 from stacks.settings import whole as _whole
 
+INTERFACES = ("ec2", "rds", "secretsmanager", "states", "sts")
+GATEWAYS = ("dynamodb", "s3")
+"""What functions in the VPC may call; gateways are routes, and cost nothing."""
+
 _NAME = re.compile(r"(?=.{1,25}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _HOST = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
 _REGION = r"[a-z]{2}(-[a-z]+)+-\d"
@@ -51,7 +55,7 @@ class ClusterConfig:
     name: str
     region: str = _setting('an AWS Region such as "eu-west-2"', _text(_REGION))
     vpc_id: str = _setting('the id of a VPC, "vpc-…"', _text(r"vpc-[0-9a-z]+"))
-    # Private subnets with a route out: Route 53 has no endpoint inside a VPC.
+    # Private subnets of the clusters' VPC; what they need is in docs/deploying.md.
     subnet_ids: tuple[str, ...] = _setting(
         'a list of different subnet ids, "subnet-…"', _different(_text(r"subnet-[0-9a-z]+"))
     )
@@ -132,6 +136,28 @@ class ClusterConfig:
     verify_max_active_sessions: int = _setting(
         "a number from 0, which stands for max_worker_processes, to 10000", _whole(0, 10_000), 0
     )
+    # Those that talk to databases, or all. Route 53 has no endpoint in a VPC, so that all need a route out.
+    functions_in_vpc: str = _setting('"databases" or "all"', _text("databases|all"), "databases")
+    # Whether nothing leads out of the subnets but endpoints.
+    isolated_subnets: bool = _setting("true or false", lambda value: type(value) is bool, default=False)
+    # Endpoints that the stack makes; what the VPC has already needs none.
+    vpc_endpoints: tuple[str, ...] = _setting(
+        f"a list of different names, each of {', '.join((*INTERFACES, *GATEWAYS))}",
+        lambda value: value == [] or _different(_text("|".join((*INTERFACES, *GATEWAYS))))(value),
+        (),
+    )
+    # Those of subnet_ids, for endpoints that are routes.
+    route_table_ids: tuple[str, ...] = _setting(
+        'a list of different ids of route tables, "rtb-…"',
+        lambda value: value == [] or _different(_text(r"rtb-[0-9a-z]+"))(value),
+        (),
+    )
+    # The customer's, of which everything that the stack makes is encrypted.
+    kms_key_arn: str = _setting(
+        'the ARN of a key, "arn:aws:kms:…:key/…", or "" for those of AWS',
+        _text(r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+"),
+        "",
+    )
     database_tls: str = _setting('"verify-full" or "disable"', _text("verify-full|disable"), "verify-full")
     event_source: str = _setting(
         'the source of the events that start a release, such as "release.pipeline" and not one of AWS, "aws.…"',
@@ -205,6 +231,20 @@ class ClusterConfig:
         for zone in self.availability_zones:
             if zone[:-1] != self.region:
                 raise ConfigError(f"{where}.availability_zones: expected zones of {self.region}, found {zone!r}")
+        if (routes := sorted({*GATEWAYS} & {*self.vpc_endpoints})) and not self.route_table_ids:
+            raise ConfigError(f"{where}.route_table_ids: missing; the endpoints for {routes} are routes")
+        if self.isolated_subnets and self.functions_in_vpc == "all":
+            raise ConfigError(
+                f'{where}.functions_in_vpc: expected "databases", since isolated_subnets is true and Route 53 has no '
+                'endpoint inside a VPC, found "all"'
+            )
+        if self.isolated_subnets and self.secondary_regions:
+            raise ConfigError(
+                f"{where}.isolated_subnets: expected false, since functions that talk to databases also look at RDS in "
+                "secondary_regions, to which no endpoint leads, found True"
+            )
+        if self.kms_key_arn and self.kms_key_arn.split(":")[3] != self.region:
+            raise ConfigError(f"{where}.kms_key_arn: expected a key of {self.region}, found {self.kms_key_arn!r}")
         if self.freeze_method == "hook" and not self.freeze_hook_function_arn:
             raise ConfigError(f'{where}.freeze_hook_function_arn: missing; freeze_method is "hook"')
         if self.freeze_hook_function_arn and self.freeze_hook_function_arn.split(":")[3] != self.region:

@@ -210,6 +210,7 @@ def make_functions(scope: Construct, shared: Shared, network: Network) -> dict[s
 
 def _make(scope: Construct, row: Row, code: lambda_.Code, shared: Shared, network: Network) -> lambda_.Function:
     name = function_name(shared.config, row.state)
+    in_vpc = database in row.grants or shared.config.functions_in_vpc == "all"
     function = lambda_.Function(
         scope,
         row.state,
@@ -222,8 +223,8 @@ def _make(scope: Construct, row: Row, code: lambda_.Code, shared: Shared, networ
         memory_size=ONE_CPU_MB if row.state in _IN_THE_FREEZE + _PARSING else 512,  # processor time comes with it
         timeout=cdk.Duration.seconds(row.timeout_s),
         environment=_environment(shared.config),
-        vpc=network.vpc,
-        security_groups=[network.functions],
+        vpc=network.vpc if in_vpc else None,
+        security_groups=[network.functions] if in_vpc else None,
         tracing=lambda_.Tracing.ACTIVE,
         log_group=log_group(scope, f"{row.state}Logs", f"/aws/lambda/{name}"),
     )

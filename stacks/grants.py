@@ -115,6 +115,8 @@ def replication_secrets(*actions: str) -> Grant:
         # Secrets Manager adds a hyphen and six characters to the name: the pattern covers them.
         secrets = arn(function, "secretsmanager", "secret", f"bluegreen/{shared.config.name}/replication/*")
         allow(function, [f"secretsmanager:{action}" for action in actions], secrets)
+        if "CreateSecret" in actions:
+            function.add_environment("KMS_KEY_ARN", shared.config.kms_key_arn)
 
     return grant
 

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from stacks.approval import approval_topic
 from stacks.config import ClusterConfig
+from stacks.encryption import encrypt_all
 from stacks.functions import make_functions
 from stacks.network import Network
 from stacks.packaging import parser_layer
@@ -47,6 +48,7 @@ class ReleaseStack(cdk.Stack):
         decommission = decommission_machine(self, config, functions, topic)
         decommission_on_request(self, config, decommission)
         keep_stopped(self, config, decommission)
+        encrypt_all(self, config)
 
         cdk.CfnOutput(self, "StateMachineArn", value=machine.state_machine_arn)
         cdk.CfnOutput(self, "RecoveryStateMachineArn", value=recovery.state_machine_arn)

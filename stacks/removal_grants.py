@@ -98,8 +98,15 @@ def production(function: lambda_.Function, shared: Shared) -> None:
 
 
 def target(function: lambda_.Function, shared: Shared) -> None:
-    """Which clusters may be ended, and where they say whether they were replaced."""
-    production(function, shared)
+    """Which clusters may be ended, and where they say whether they were replaced.
+
+    Nothing leads to Route 53 from isolated subnets; what the records say is looked at by the next step then, outside
+    of them, when no more than a snapshot was made.
+    """
+    if shared.config.isolated_subnets:
+        function.add_environment("RECORDS", "[]")
+    else:
+        production(function, shared)
     function.add_environment("CLUSTER_PATTERN", shared.config.cluster_pattern)
     function.add_environment("DATABASES", json.dumps(shared.config.databases))
 

@@ -43,8 +43,8 @@
 """
 
 MESSAGE_CHARACTERS = 8_000
-"""How long a message about scripts may be, which may quote them. Step Functions cuts a cause at 32,768 characters, and
-what is cut is no JSON any more; a character that is not ASCII is escaped there, as it is counted here."""
+"""How long a message about scripts or an input may be, which may quote them. Step Functions cuts a cause at 32,768
+characters, and what is cut is no JSON any more; a character that is not ASCII is escaped there, and so counted here."""
 
 
 def _shortened(message: str) -> str:
@@ -77,6 +77,9 @@ class Unavailable(BlueGreenError):
 
 class InputInvalid(Refused):
     """The execution input breaks ``release-input.schema.json``; the message names the field."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_shortened(message))
 
 
 class ReleaseInProgress(Refused):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,8 @@ import pg8000.native
 
 from .errors import DatabaseUnavailable, SqlError
 from .model import Cluster
+from .quoting import literal
+from .scram import verifier
 from .session import (
     INVALID_CATALOG_NAME,
     INVALID_PASSWORD,
@@ -52,17 +55,19 @@ class Credentials:
 
     username: str
     password: str = field(repr=False)
+    successor: Credentials | None = field(default=None, repr=False)
+    """The login that a rotation has put in its place, which a server that still takes this one has yet to get."""
 
 
 @dataclass(slots=True)
 class Databases:
     """Sessions of the release's role on the databases of blue and green, kept open between calls of a warm function.
 
-    ``credentials(fresh)`` gives the login; it is asked again with ``fresh=True`` when the password was refused,
-    as happens after a rotation.
+    ``credentials(cluster)`` gives the logins to try there, in turn: the next one is asked for when the password of one
+    was refused, as happens after a rotation.
     """
 
-    credentials: Callable[[bool], Credentials]
+    credentials: Callable[[Cluster], Iterable[Credentials]]
     tls: str = "verify-full"
     application_name: str = "bluegreen"
     _sessions: dict[tuple[str, int, str], Session] = field(default_factory=dict)
@@ -99,12 +104,19 @@ class Databases:
             self._sessions.popitem()[1].close()
 
     def _connect(self, cluster: Cluster, database: str) -> Session:
-        try:
-            return self._open(cluster, database, self.credentials(False))
-        except SqlError as error:
-            if error.sqlstate != INVALID_PASSWORD:
-                raise
-            return self._open(cluster, database, self.credentials(True))
+        refused: SqlError | None = None
+        for login in self.credentials(cluster):
+            try:
+                session = self._open(cluster, database, login)
+            except SqlError as error:
+                if error.sqlstate != INVALID_PASSWORD:
+                    raise
+                refused = error
+            else:
+                if login.successor:
+                    _renew(session, login.successor)
+                return session
+        raise refused or DatabaseUnavailable(f"There is no login for {cluster.identifier}.")
 
     def _open(self, cluster: Cluster, database: str, credentials: Credentials) -> Session:
         address = f"{cluster.identifier}/{database}"
@@ -129,8 +141,18 @@ class Databases:
             raise translated(error, address) from error
         except (pg8000.native.InterfaceError, OSError, struct.error) as error:
             connected.close()
-            raise DatabaseUnavailable(f"{address} ended the connection while it was made: {error}") from error
+            # Also a certificate that does not fit: just after a failover the name may lead to somebody else's host.
+            raise DatabaseUnavailable(f"No connection to {address} at {cluster.host} came about: {error}") from error
         return Session(connection, address)
+
+
+def _renew(session: Session, login: Credentials) -> None:
+    """Gives the role the password of a rotation that this server has missed: it was cloned from another one before it.
+
+    After one more rotation nobody could get in any more. Where it is not possible (on a reader), a later one does it.
+    """
+    with suppress(SqlError, DatabaseUnavailable, ValueError), session.transaction(lock="bluegreen login"):
+        session.run(f"ALTER ROLE CURRENT_USER PASSWORD {literal(verifier(login.password))}")
 
 
 def _socket(cluster: Cluster) -> socket.socket:
@@ -145,4 +167,6 @@ def _socket(cluster: Cluster) -> socket.socket:
 @cache
 def _ssl_context() -> ssl.SSLContext:
     """TLS that checks certificate and host name against the RDS certificate authorities in the package."""
-    return ssl.create_default_context(cafile=str(CA_BUNDLE))
+    context = ssl.create_default_context(cafile=str(CA_BUNDLE))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on, so the same wherever it is tried
+    return context

@@ -45,6 +45,8 @@ def require_unlocked(dynamodb: Any, table: str, plan: Plan) -> None:
 
 def _in_progress(plan: Plan, holder: dict[str, Any]) -> ReleaseInProgress:
     arn = holder.get("execution_arn", {}).get("S", "an execution that has just ended")
+    if holder and "plan" not in holder:
+        return ReleaseInProgress(f"Cluster {plan.cluster_name} is locked by a {arn}: release it afterwards.")
     return ReleaseInProgress(
         f"Cluster {plan.cluster_name} is being released by {arn}. Wait for it to end, or reject its approval request."
     )
@@ -60,9 +62,9 @@ def locked_plan(dynamodb: Any, table: str, cluster_name: str, execution_arn: str
 
 
 def plan_under_way(dynamodb: Any, table: str, cluster_name: str) -> Plan | None:
-    """The plan of the release that has the lock of a cluster, whoever makes it."""
+    """The plan of the release that has the lock of a cluster, whoever makes it; a deployment has none."""
     item = dynamodb.get_item(TableName=table, Key={"cluster": {"S": cluster_name}}, ConsistentRead=True).get("Item")
-    return Plan.of({"plan": json.loads(item["plan"]["S"])}) if item else None
+    return Plan.of({"plan": json.loads(item["plan"]["S"])}) if item and "plan" in item else None
 
 
 def keep_rehearsal(dynamodb: Any, table: str, cluster_name: str, figures: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -14,6 +15,10 @@ from .model import Cluster, Plan, State
 from .postgres import Databases
 from .rds import aurora, global_database
 
+EXECUTION_ARN = re.compile(r"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:execution:[\w-]+:[!-~]+")
+ARN_CHARACTERS = 256
+"""What Step Functions takes (API reference, DescribeExecution)."""
+
 
 def inspect(
     stepfunctions: Any,
@@ -22,7 +27,7 @@ def inspect(
     databases: Databases,
     lock_table: str,
     cluster_name: str,
-    asked: State,
+    asked: Any,
     functions_end_after_s: int,
     now: datetime,
 ) -> dict[str, Any]:
@@ -34,8 +39,8 @@ def inspect(
     Raises ``ExecutionNotOver`` when it is too early to say. DescribeExecution is eventually consistent (Step Functions
     API Reference), so an execution whose end was told of may be called running still.
     """
-    arn = asked.get("execution_arn")
-    if not isinstance(arn, str):
+    arn = asked.get("execution_arn") if isinstance(asked, dict) else None
+    if not (isinstance(arn, str) and len(arn) <= ARN_CHARACTERS and EXECUTION_ARN.fullmatch(arn)):
         raise InputInvalid('The input must be {"execution_arn": "…"}, with the ARN of the execution that died.')
     execution = stepfunctions.describe_execution(executionArn=arn)
     result = {"execution_arn": arn, "failure": _failure(execution)}

@@ -22,7 +22,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from bluegreen import assumed_role, dns
 from bluegreen.errors import AwsRefused, AwsUnavailable
@@ -190,6 +190,8 @@ def _errors_translated() -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "unknown")
         message = f"{error.operation_name}: {code}: {error.response.get('Error', {}).get('Message', '')}"
         raise (AwsUnavailable if code in THROTTLED else AwsRefused)(message) from error
+    except ParamValidationError as error:  # nobody was asked: another attempt would say the same
+        raise AwsRefused(str(error)) from error
     except BotoCoreError as error:
         raise AwsUnavailable(f"AWS cannot be reached: {error}") from error
 

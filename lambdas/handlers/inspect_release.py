@@ -19,7 +19,7 @@ def handler(state: State) -> Result:
         databases(),
         setting("LOCK_TABLE"),
         setting("CLUSTER_NAME"),
-        state,
+        state["input"],
         int(setting("FUNCTIONS_END_AFTER_S")),
         datetime.now(UTC),
     )

@@ -138,7 +138,7 @@ def make_lab(server_folder: Path, version: int = 16, parameters: dict[str, str] 
         server.execute("postgres", f"CREATE DATABASE {identifier(database)}")
         server.execute(database, SCHEMA)
         server.execute(database, f"GRANT pg_write_all_data, pg_read_all_data TO {identifier(WRITER)}")
-    databases = Databases(lambda fresh: Credentials("bluegreen_release", passwords["bluegreen_release"]), "disable")
+    databases = Databases(lambda _: [Credentials("bluegreen_release", passwords["bluegreen_release"])], "disable")
     plan = Plan(
         release_id=f"20261123-0405-{name[:6]}",
         cluster_name="shop",

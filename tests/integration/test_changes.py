@@ -320,7 +320,7 @@ def test_scripts_run_on_their_databases_in_order_and_as_the_role_that_they_set(g
 
 
 def test_a_role_that_is_no_superuser_changes_as_the_owner_that_it_is_a_member_of(green: Lab) -> None:
-    me = green.databases.credentials(False).username
+    me = "bluegreen_release"
     on_green(green, f"CREATE ROLE owners; GRANT owners TO {me}; GRANT CREATE ON SCHEMA public TO owners")
     on_green(green, "CREATE TABLE owned (id int); ALTER TABLE owned OWNER TO owners")
     on_green(green, f"GRANT EXECUTE ON FUNCTION pg_replication_origin_progress TO {me}")  # rds_superuser has it

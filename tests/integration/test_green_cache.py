@@ -91,7 +91,7 @@ def blocks_read(server: Server, sql: str, *settings: str) -> int:
 @pytest.fixture
 def limited(lab: Lab) -> Iterator[Databases]:
     """The way of a role that owns nothing and may read what everybody may."""
-    databases = Databases(lambda fresh: Credentials("limited", "limited"), "disable")
+    databases = Databases(lambda _: [Credentials("limited", "limited")], "disable")
     yield databases
     databases.close()
 

@@ -12,6 +12,7 @@ import pytest
 
 from bluegreen import preflight
 from bluegreen.errors import AwsRefused, BlueUnfit
+from bluegreen.model import Cluster
 from bluegreen.postgres import Credentials, Databases
 from bluegreen.preflight.catalogue import BY_ID
 from local.postgres.roles import create_role
@@ -82,7 +83,7 @@ def test_settings_and_databases_are_found_with_their_remedies(lab: Lab) -> None:
 
 
 def signed_in(lab: Lab, role: str, password: str) -> Databases:
-    return dataclasses.replace(lab.databases, credentials=lambda _: Credentials(role, password), _sessions={})
+    return dataclasses.replace(lab.databases, credentials=lambda _: [Credentials(role, password)], _sessions={})
 
 
 @pytest.fixture
@@ -185,7 +186,7 @@ def test_a_login_that_is_refused_is_a_finding_beside_what_aws_said(lab: Lab) -> 
     lab.blue_server.execute("postgres", "ALTER ROLE bluegreen_release NOLOGIN")
     assert found(lab.databases) == ["login-refused", "burstable-class"]
 
-    def unreadable(_fresh: bool) -> Credentials:
+    def unreadable(_cluster: Cluster) -> list[Credentials]:
         raise AwsRefused("The secret s cannot be read: AccessDeniedException")
 
     refused = dataclasses.replace(lab.databases, credentials=unreadable, _sessions={})

@@ -71,7 +71,7 @@ def careful(lab: Lab) -> Iterator[Databases]:
     create_role(lab.blue_server, CAREFUL, lab.passwords[CAREFUL], options="CREATEROLE")
     create_role(lab.blue_server, "chief", lab.passwords["chief"], options="SUPERUSER")
     credentials = Credentials(CAREFUL, lab.passwords[CAREFUL])
-    databases = dataclasses.replace(lab.databases, credentials=lambda fresh: credentials, _sessions={})
+    databases = dataclasses.replace(lab.databases, credentials=lambda _: [credentials], _sessions={})
     with closing(lab.blue_server.connect(APP, "chief", lab.passwords["chief"])):
         yield databases
     databases.close()

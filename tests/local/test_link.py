@@ -57,7 +57,7 @@ def test_a_cut_is_silent_for_open_connections_and_ends_new_ones_for_whom_it_is_m
 
 
 def test_a_connection_that_is_lost_is_noticed_and_made_anew(server: Server, link: Link) -> None:
-    databases = Databases(lambda fresh: Credentials("inside", ROLES["inside"]), tls="disable")
+    databases = Databases(lambda _: [Credentials("inside", ROLES["inside"])], tls="disable")
     cluster = Cluster("shop", server.address, server.port)
     with closing(databases):
         lost = databases.on(cluster, "postgres")

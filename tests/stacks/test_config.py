@@ -24,6 +24,11 @@ OPTIONAL = {
     "switchover_ttl_s": 5,
     "max_lag_bytes": 16_777_216,
     "max_lag_s": 5.0,
+    "functions_in_vpc": "databases",
+    "isolated_subnets": False,
+    "vpc_endpoints": (),
+    "route_table_ids": (),
+    "kms_key_arn": "",
     "database_tls": "verify-full",
     "event_source": "release.pipeline",
 }
@@ -50,7 +55,7 @@ def test_optional_settings_have_their_documented_defaults(block: Block) -> None:
 
 
 def test_the_example_of_cdk_json_shows_every_setting_and_its_default(block: Block) -> None:
-    assert {key: block[key] for key in OPTIONAL} == OPTIONAL
+    assert {key: tuple(shown) if isinstance(shown := block[key], list) else shown for key in OPTIONAL} == OPTIONAL
     assert set(block) | {"name"} == set(ClusterConfig.__dataclass_fields__)
 
 
@@ -122,6 +127,12 @@ def test_an_unknown_setting_like_no_other_is_refused_with_all_there_are(block: B
         ("max_lag_s", "5"),
         ("verify_rows_per_s", -1),
         ("verify_max_active_sessions", True),
+        ("functions_in_vpc", "none"),
+        ("isolated_subnets", "yes"),
+        ("vpc_endpoints", ["route53"]),
+        ("vpc_endpoints", ["rds", "rds"]),
+        ("route_table_ids", ["rt-0a1b"]),
+        ("kms_key_arn", "alias/shop"),
         ("database_tls", "require"),
         ("event_source", "aws.ec2"),
     ],

@@ -90,7 +90,7 @@ def test_when_there_is_nothing_to_do_nothing_is_called_and_nobody_told(machine: 
     assert states == [*LOOK, "NothingToRecover"]
     assert json.loads(recovery.describe()["output"]) == NOTHING["decision"]
     assert set(machine.calls) == {"InspectRelease"}
-    assert machine.events["InspectRelease"] == {"execution_arn": DEAD, "status": "ABORTED"}
+    assert machine.events["InspectRelease"]["input"] == {"execution_arn": DEAD, "status": "ABORTED"}
     assert len(mails(machine)) == sent
 
 

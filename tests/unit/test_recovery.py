@@ -49,7 +49,7 @@ class Scene:
             SimpleNamespace(describe_execution=lambda executionArn: self.execution),  # noqa: N803 — boto3's name
             self.dynamodb,
             lambda _plan: lambda _region="": self.rds,
-            Databases(lambda _: Credentials("nobody", "")),
+            Databases(lambda _: [Credentials("nobody", "")]),
             "locks",
             "shop",
             {"execution_arn": self.plan.execution_arn} | asked,

@@ -112,7 +112,7 @@ def snapshot_name(identifier: str, now: datetime) -> str:
 def _wanted(around: Surroundings, asked: Mapping[str, Any]) -> _Wanted:
     if asked.get("cluster", around.cluster_name) != around.cluster_name:
         raise InputInvalid(f"input.cluster must be {around.cluster_name}, whose clusters this state machine ends.")
-    at = datetime.fromisoformat(asked["restarted_at"]) if "restarted_at" in asked else None
+    at = _time(asked["restarted_at"]) if "restarted_at" in asked else None
     if "cluster_identifier" in asked:
         return _Wanted(asked["cluster_identifier"], asked["end"], around.home, None, at)
     release_id = asked["release_id"]
@@ -125,12 +125,19 @@ def _wanted(around: Surroundings, asked: Mapping[str, Any]) -> _Wanted:
     return _Wanted(completed.plan.blue.identifier, end, completed.plan.home, release_id, at)
 
 
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputInvalid(f"input.restarted_at: there is no time {text}.") from error
+
+
 def _is_restarted(cluster: aurora.Description, at: datetime, now: datetime) -> bool:
     """Whether AWS has started a cluster that was stopped by us; what is stopped an hour later somebody has stopped."""
     if RETIRED_TAG not in tags_of(cluster):
         return False
     if cluster["Status"] == "stopped":
-        if now > at + STARTS_WITHIN:
+        if now - at > STARTS_WITHIN:
             return False
         raise ClusterBusy(f"{cluster['DBClusterIdentifier']} is about to be started by AWS.")
     return True

@@ -74,9 +74,10 @@ def refused_subscription(databases: Databases, plan: Plan) -> Iterator[Found]:
     looks at, so those are read (``rds.py``).
     """
     home = databases.on(plan.blue, plan.home)
+    login = next(iter(databases.credentials(plan.blue)))  # it has just been used for the session
     with home.trial(lock=plan.sql_name):
         try:
-            create_subscription(home, plan, plan.home, databases.credentials(False), databases.tls)
+            create_subscription(home, plan, plan.home, login, databases.tls)
         except (SqlError, DatabaseUnavailable) as error:
             home.run("ROLLBACK")  # raises when it was our own connection that broke
             lacks_right = isinstance(error, SqlError) and error.sqlstate == INSUFFICIENT_PRIVILEGE

@@ -1,0 +1,151 @@
+"""No deployment under a release: what is under way is looked for, and a release that would begin meanwhile is kept out.
+
+Functions are replaced in place, under an execution that goes on by the definition it began with. So a deployment takes
+the lock that releases take, for as long as it lasts, and is refused while a release has it, or while an execution of any
+of the three state machines is at work. A decommission that waits for its time does nothing and goes on with functions of
+whatever version; it is in the way of the stack's removal only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+DEPLOYMENT = "deployment"
+"""Begins what stands in the lock where a release has its execution's ARN."""
+
+
+class DeploymentRefused(Exception):
+    """Something is under way; the message names it and says how it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a stack that is deployed says of itself by its outputs."""
+
+    cluster: str
+    lock_table: str
+    machines: tuple[str, ...]
+
+    @classmethod
+    def find(cls, cloudformation: Any, cluster: str) -> Deployed | None:
+        """None when there is no such stack yet, or it never came about."""
+        try:
+            (stack,) = cloudformation.describe_stacks(StackName=f"BlueGreen-{cluster}")["Stacks"]
+        except cloudformation.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":  # so CloudFormation says that there is none
+                raise
+            return None
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
+        if "LockTableName" not in outputs:
+            return None
+        machines = [outputs[key] for key in sorted(outputs) if key.endswith("StateMachineArn")]
+        return cls(cluster, outputs["LockTableName"], tuple(machines))
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Keeps releases and deployments of one stack apart."""
+
+    dynamodb: Any
+    stepfunctions: Any
+    deployed: Deployed
+    who: str
+    """Who deploys: the ARN of the caller."""
+
+    @contextmanager
+    def held(self, *, for_good: bool, now: datetime) -> Iterator[None]:
+        """Nobody releases while this lasts. Raises ``DeploymentRefused`` when somebody does already.
+
+        for_good  the stack is to be removed, so that nothing would go on afterwards either
+        """
+        ours = f"{DEPLOYMENT} by {self.who} since {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        self._take(ours)
+        try:
+            self._require_idle(for_good, now)
+            yield
+        finally:
+            self.unlock(ours)
+
+    def unlock(self, ours: str) -> None:
+        """Gives the lock back, if it is still ours."""
+        try:
+            self.dynamodb.delete_item(
+                TableName=self.deployed.lock_table,
+                Key=self._key,
+                ConditionExpression="execution_arn = :ours",
+                ExpressionAttributeValues={":ours": {"S": ours}},
+            )
+        except self.dynamodb.exceptions.ConditionalCheckFailedException:
+            return
+
+    def unlock_whatever(self) -> str:
+        """Gives back the lock of a deployment that was killed, and returns whose it was; a release's stays."""
+        holder = self._holder()
+        if holder.startswith(DEPLOYMENT):
+            self.unlock(holder)
+            return holder
+        if holder:
+            raise DeploymentRefused(self._held_by(holder))
+        return ""
+
+    def _take(self, ours: str) -> None:
+        try:
+            self.dynamodb.put_item(
+                TableName=self.deployed.lock_table,
+                Item={**self._key, "execution_arn": {"S": ours}},
+                ConditionExpression="attribute_not_exists(#cluster)",
+                ExpressionAttributeNames={"#cluster": "cluster"},
+            )
+        except self.dynamodb.exceptions.ConditionalCheckFailedException as error:
+            raise DeploymentRefused(self._held_by(self._holder())) from error
+
+    def _holder(self) -> str:
+        found = self.dynamodb.get_item(TableName=self.deployed.lock_table, Key=self._key, ConsistentRead=True)
+        holder: str = found.get("Item", {}).get("execution_arn", {}).get("S", "")
+        return holder
+
+    def _held_by(self, holder: str) -> str:
+        if holder.startswith(DEPLOYMENT):
+            return (
+                f"{self.deployed.cluster} is locked by a {holder}. If that one is dead: "
+                f"python -m stacks.deploying unlock {self.deployed.cluster}"
+            )
+        return (
+            f"{self.deployed.cluster} is being released by {holder or 'an execution that has just ended'}. Approve or "
+            "reject it, or stop it and wait for the mail of its recovery; then deploy again."
+        )
+
+    def _require_idle(self, for_good: bool, now: datetime) -> None:
+        """Checks take no lock, and neither do recoveries and decommissions."""
+        busy = [
+            execution["executionArn"]
+            for machine in self.deployed.machines
+            for page in self.stepfunctions.get_paginator("list_executions").paginate(
+                stateMachineArn=machine, statusFilter="RUNNING"
+            )
+            for execution in page["executions"]
+            if for_good or not self._waits(execution["executionArn"], now)
+        ]
+        if busy:
+            raise DeploymentRefused(
+                f"{self.deployed.cluster}: still at work: {', '.join(busy)}. Wait for it to end, or stop it"
+                + (": a decommission that waits to end a blue would never do so." if for_good else ".")
+            )
+
+    def _waits(self, execution_arn: str, now: datetime) -> bool:
+        """Whether it is a decommission that has nothing to do yet."""
+        given = json.loads(self.stepfunctions.describe_execution(executionArn=execution_arn)["input"])
+        not_before = given.get("not_before") if isinstance(given, dict) else None
+        try:
+            return isinstance(not_before, str) and datetime.fromisoformat(not_before) > now
+        except (ValueError, TypeError):  # no time, or one of no zone
+            return False
+
+    @property
+    def _key(self) -> Mapping[str, Any]:
+        return {"cluster": {"S": self.deployed.cluster}}

@@ -1,0 +1,184 @@
+"""Deployments and releases keep out of each other's way, against moto's CloudFormation, DynamoDB and Step Functions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from bluegreen import records
+from bluegreen.errors import ReleaseInProgress
+from bluegreen.model import Plan
+from stacks import deploying
+from stacks.config import ClusterConfig
+from stacks.guard import DeploymentRefused
+
+MACHINES = {
+    "StateMachineArn": "",
+    "RecoveryStateMachineArn": "-recovery",
+    "DecommissionStateMachineArn": "-decommission",
+}
+
+
+class Account:
+    """An account with the stacks of some clusters, and what `cdk` was asked to do in it."""
+
+    def __init__(self) -> None:
+        block = json.loads(Path("cdk.json").read_text(encoding="utf-8"))["context"]["clusters"]["shop"]
+        self.configs = [
+            ClusterConfig.from_context(name, {**block, "cluster_pattern": f"{name}-*"}) for name in ("shop", "till")
+        ]
+        self.calls: list[Sequence[str]] = []
+        self.during: Any = lambda: None
+        self.fails = False
+        self.machines: dict[str, str] = {}
+
+    def deploy_stack(self, name: str) -> None:
+        """As `cdk deploy` leaves it, as far as it matters here."""
+        role = "arn:aws:iam::123456789012:role/any"
+        definition = '{"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": true}}}'
+        outputs: dict[str, Any] = {"LockTableName": {"Value": {"Ref": "Locks"}}}
+        for key, suffix in MACHINES.items():
+            made = boto3.client("stepfunctions").create_state_machine(
+                name=f"bluegreen-{name}{suffix}", definition=definition, roleArn=role
+            )
+            self.machines[f"{name}{suffix}"] = made["stateMachineArn"]
+            outputs[key] = {"Value": made["stateMachineArn"]}
+        table = {
+            "KeySchema": [{"AttributeName": "cluster", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "cluster", "AttributeType": "S"}],
+            "BillingMode": "PAY_PER_REQUEST",
+            "TableName": f"locks-{name}",
+        }
+        template = {"Resources": {"Locks": {"Type": "AWS::DynamoDB::Table", "Properties": table}}, "Outputs": outputs}
+        boto3.client("cloudformation").create_stack(StackName=f"BlueGreen-{name}", TemplateBody=json.dumps(template))
+
+    def run(self, command: str, rest: Sequence[str] = ()) -> int:
+        def cdk(arguments: Sequence[str]) -> int:
+            self.calls.append(arguments)
+            self.during()
+            if self.fails:
+                raise KeyboardInterrupt
+            return 0
+
+        return deploying.carry_out(
+            command, self.configs, rest, lambda service, region: boto3.client(service, region), cdk
+        )
+
+    def start(self, machine: str, **given: Any) -> str:
+        started = boto3.client("stepfunctions").start_execution(
+            stateMachineArn=self.machines[machine], input=json.dumps(given)
+        )
+        return str(started["executionArn"])
+
+
+def locks(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = boto3.client("dynamodb").scan(TableName=f"locks-{name}")["Items"]
+    return found
+
+
+@pytest.fixture
+def account() -> Account:
+    made = Account()
+    made.deploy_stack("shop")  # the other one is new
+    return made
+
+
+def test_a_deployment_holds_the_lock_as_long_as_it_lasts_and_a_release_is_told_so(account: Account, plan: Plan) -> None:
+    dynamodb = boto3.client("dynamodb")
+
+    def release() -> None:
+        with pytest.raises(
+            ReleaseInProgress, match=r"shop is locked by a deployment by arn:aws:\S+ since 2\S+Z: release"
+        ):
+            records.acquire_lock(dynamodb, "locks-shop", plan)
+        assert records.plan_under_way(dynamodb, "locks-shop", "shop") is None
+        assert records.locked_plan(dynamodb, "locks-shop", "shop", plan.execution_arn) is None
+
+    account.during = release
+    assert account.run("deploy", ["--require-approval", "never"]) == 0
+    assert account.calls == [["deploy", "BlueGreen-shop", "BlueGreen-till", "--require-approval", "never"]]
+    assert locks("shop") == []
+
+
+def test_the_lock_is_given_back_by_a_deployment_that_fails(account: Account) -> None:
+    account.fails = True
+    with pytest.raises(KeyboardInterrupt):
+        account.run("deploy")
+    assert locks("shop") == []
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_nothing_is_deployed_nor_removed_under_a_release(account: Account, plan: Plan, command: str) -> None:
+    records.acquire_lock(boto3.client("dynamodb"), "locks-shop", plan)
+    with pytest.raises(
+        DeploymentRefused, match=f"shop is being released by {plan.execution_arn}. Approve or reject it"
+    ):
+        account.run(command)
+    assert account.calls == []
+    assert records.plan_under_way(boto3.client("dynamodb"), "locks-shop", "shop") == plan
+
+
+def test_one_that_is_under_way_in_one_of_several_clusters_stops_all_and_leaves_no_lock(
+    account: Account, plan: Plan
+) -> None:
+    account.deploy_stack("till")
+    records.acquire_lock(boto3.client("dynamodb"), "locks-till", dataclasses.replace(plan, cluster_name="till"))
+    with pytest.raises(DeploymentRefused, match="till is being released"):
+        account.run("deploy")
+    assert account.calls == []
+    assert locks("shop") == []
+
+
+@pytest.mark.parametrize("machine", ["shop", "shop-recovery", "shop-decommission"])
+def test_an_execution_that_holds_no_lock_is_in_the_way_as_well(account: Account, machine: str) -> None:
+    arn = account.start(machine, mode="check")
+    with pytest.raises(DeploymentRefused, match=f"still at work: {arn}. Wait for it to end, or stop it"):
+        account.run("deploy")
+    assert locks("shop") == []
+    boto3.client("stepfunctions").stop_execution(executionArn=arn)
+    assert account.run("deploy") == 0
+
+
+def test_a_decommission_that_waits_for_its_time_is_in_the_way_of_a_removal_only(account: Account) -> None:
+    account.start("shop-decommission", release_id="20261123-0405-abcdef", not_before="9999-12-31T23:59:59Z")
+    assert account.run("deploy") == 0
+    with pytest.raises(DeploymentRefused, match="a decommission that waits to end a blue would never do so"):
+        account.run("destroy")
+    account.start("shop-decommission", release_id="20261123-0405-abcdef", not_before="2026-01-01T00:00:00Z")
+    with pytest.raises(DeploymentRefused, match="still at work"):
+        account.run("deploy")
+
+
+def test_the_lock_of_a_deployment_that_was_killed_is_given_back_by_hand_and_a_releases_is_not(
+    account: Account, plan: Plan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dynamodb = boto3.client("dynamodb")
+    by = f"deployment by somebody since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    dynamodb.put_item(TableName="locks-shop", Item={"cluster": {"S": "shop"}, "execution_arn": {"S": by}})
+    with pytest.raises(DeploymentRefused, match="python -m stacks.deploying unlock shop"):
+        account.run("deploy")
+    assert account.run("unlock") == 0
+    assert f"shop: was locked by {by}" in capsys.readouterr().out
+    assert locks("shop") == []
+    records.acquire_lock(dynamodb, "locks-shop", plan)
+    with pytest.raises(DeploymentRefused, match="is being released by"):
+        account.run("unlock")
+    assert len(locks("shop")) == 1
+
+
+def test_looking_at_a_difference_needs_no_lock(account: Account, plan: Plan) -> None:
+    records.acquire_lock(boto3.client("dynamodb"), "locks-shop", plan)
+    assert account.run("diff") == 0
+    assert account.calls == [["diff", "BlueGreen-shop", "BlueGreen-till"]]
+
+
+def test_a_cluster_that_is_not_configured_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert deploying.main(["deploy", "shoop"]) == deploying.REFUSED
+    assert "clusters.shoop: there is no such block in cdk.json; there are shop" in capsys.readouterr().err
