@@ -17,12 +17,11 @@ USD_PER_GB_S = 0.0000133334
 def estimate(timeline: Timeline, memory_mb: Mapping[str, int]) -> dict[str, Any]:
     """Dollars and what they are made of; a try lasts from when it was scheduled, so that seconds are rather too many.
 
-    memory_mb  of the functions by their states, ``default`` for all others; states that call none of them cost nothing
-               beside their transitions, but are taken for one: an upper bound
+    memory_mb  of the functions by their states, ``default`` for all others
     """
     requests, gb_s = 0, 0.0
     for span in timeline.spans:
-        if span.is_waiting or span.kind != "Task":
+        if not span.runs_function:
             continue
         requests += len(span.tries)
         seconds = sum((each.ended_at - each.started_at).total_seconds() for each in span.tries if each.ended_at)

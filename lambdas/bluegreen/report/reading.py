@@ -30,7 +30,8 @@ class Told:
     """What the state data of an execution held."""
 
     state: dict[str, Any] = field(default_factory=dict)
-    """As it was last seen outside the branches of a Map or Parallel."""
+    """As it was last seen outside the branches of a Map or Parallel, with the plan if it ever had one: what a Succeed
+    state leaves of it is only the output."""
     answers: dict[int, dict[str, Any]] = field(default_factory=dict)
     """State data after somebody was asked, by the id of the event."""
 
@@ -39,7 +40,7 @@ def state_data(stepfunctions: Any, execution_arn: str, timeline: Timeline) -> To
     """The state data of an execution, looked for from its end, as far back as is reasonable."""
     outside = {event_id for span in timeline.spans if not span.within for event_id in (span.entry_id, span.exit_id)}
     missing = {span.exit_id for span in timeline.spans if span.name in ASKING and span.exit_id}
-    told, newest = Told(), 0
+    told, newest = Told(), (False, 0)
     pages = stepfunctions.get_paginator("get_execution_history").paginate(
         executionArn=execution_arn,
         reverseOrder=True,
@@ -48,14 +49,14 @@ def state_data(stepfunctions: Any, execution_arn: str, timeline: Timeline) -> To
     )
     for page in pages:
         for event in page["events"]:
-            if event["id"] not in outside:
+            data = _data(event) if event["id"] in outside else None
+            if data is None:
                 continue
-            data = _data(event)
-            if data and event["id"] > newest:
-                newest, told.state = event["id"], data
-            if data and event["id"] in missing:
+            if (rank := ("plan" in data, event["id"])) > newest:
+                newest, told.state = rank, data
+            if event["id"] in missing:
                 told.answers[event["id"]] = data
-        if newest and missing <= told.answers.keys():
+        if newest[0] and missing <= told.answers.keys():
             break
     return told
 

@@ -41,6 +41,8 @@ class Span:
     tries: list[Try] = field(default_factory=list)
     entry_id: int = 0
     exit_id: int = 0
+    runs_function: bool = False
+    """Whether it calls a function of ours: others are calls of AWS, or of the customer's function."""
 
     @property
     def errors(self) -> dict[str, int]:
@@ -150,6 +152,7 @@ def _note_try(span: Span, event: Mapping[str, Any]) -> None:
     kind, at = event["type"], event["timestamp"]
     if kind in _SCHEDULED:
         span.tries.append(Try(at))
+        span.runs_function = kind == "LambdaFunctionScheduled"
     elif span.tries and span.tries[-1].ended_at is None:
         if kind in _SUCCEEDED:
             span.tries[-1].ended_at = at
