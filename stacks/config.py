@@ -136,6 +136,8 @@ class ClusterConfig:
     changes_bucket: str = _setting(
         'the name of an S3 bucket, or "" for none', _text(r"|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), ""
     )
+    # From when on reports of releases are deleted; 0 keeps them.
+    report_retention_days: int = _setting("days, from 0, for no end, to 36500", _whole(0, 36_500), 0)
     switchover_ttl_s: int = _setting("seconds, from 0 to 300", _whole(0, 300), 5)
     max_lag_bytes: int = _setting("bytes, from 0 to 1099511627776 (1 TiB)", _whole(0, 2**40), 16 * 2**20)
     max_lag_s: float = _setting(

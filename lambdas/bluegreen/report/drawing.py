@@ -155,9 +155,7 @@ def _tint(scale: Scale, marks: Marks, height: float) -> Markup | None:
 
 def _marks(scale: Scale, marks: Marks, height: float) -> list[Markup]:
     known = (("mark", marks.frozen_s), ("mark opened", marks.opened_s))
-    return [
-        tag("path", class_=kind, d=f"M{scale.place(at):.1f} 0V{height:g}") for kind, at in known if at is not None
-    ]
+    return [tag("path", class_=kind, d=f"M{scale.place(at):.1f} 0V{height:g}") for kind, at in known if at is not None]
 
 
 def _box(x: float, y: float, width: float, height: float) -> dict[str, str]:
@@ -167,5 +165,3 @@ def _box(x: float, y: float, width: float, height: float) -> dict[str, str]:
 
 def _y(percent: float, text: str) -> Markup:
     return tag("span", text, class_="y", style=f"top:{percent / 100 * 9:g}rem")
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from . import words
@@ -57,14 +58,14 @@ def timeline(record: Record) -> Markup:
         "figure",
         tag(
             "table",
-            tag("thead", tag("tr", tag("th", "State", scope="col"), tag("td", axis(scale, _clock(scale)), class_="b"), tag("th", "Took", scope="col", class_="n"))),
+            _head(axis(scale, _clock(scale))),
             *_phases(spans, scale, end),
             class_="bars",
         ),
         tag(
             "figcaption",
-            f"All times in UTC; {words.duration(record['elapsed_s'])} in all. Red: a try that failed and was made again."
-            " Amber: writes are refused. Light: several side by side.",
+            f"All times in UTC; {words.duration(record['elapsed_s'])} in all. Red: a try that failed and was made"
+            " again. Amber: writes are refused. Light: several side by side.",
             " Grey and cut: waiting, drawn shorter than it was." if scale.breaks else None,
         ),
     )
@@ -130,12 +131,11 @@ def switchover(record: Record) -> Markup | None:
         if span["state"] in ("OpenGreen", "AbortSwitchover"):
             break
     end = shown[-1]["left_at"] or record["ended_at"]
-    told = record["switchover"] or {}
-    marks = Marks(*(seconds(told[name]) if told.get(name) else None for name in ("frozen_at", "opened_at")))
+    marks = _marks(record)
     zero_s = marks.frozen_s or seconds(shown[0]["entered_at"])
     scale = Scale(seconds(shown[0]["entered_at"]), max(seconds(end), marks.opened_s or 0), origin_s=zero_s)
     rows = [_state(span["state"], [span], scale, end, marks) for span in shown]
-    head = tag("td", axis(scale, lambda at: f"{(at - zero_s) * 1000:.0f} ms"), class_="b")
+    head = _head(axis(scale, lambda at: f"{(at - zero_s) * 1000:.0f} ms"))
     caption = (
         "Between the two lines writes were refused: from the commit of the freeze, by blue's clock, to the opening, by"
         " green's; the bars are by the clock of Step Functions."
@@ -144,7 +144,12 @@ def switchover(record: Record) -> Markup | None:
     )
     return tag(
         "figure",
-        tag("table", tag("thead", tag("tr", tag("th", "State", scope="col"), head, tag("th", "Took", scope="col", class_="n"))), tag("tbody", *rows), class_="bars"),
+        tag(
+            "table",
+            head,
+            tag("tbody", *rows),
+            class_="bars",
+        ),
         tag("figcaption", caption),
     )
 
@@ -180,16 +185,14 @@ def lag(record: Record) -> Markup | None:
 
 def write_gap(record: Record) -> Markup | None:
     """What clients got through around the freeze, if some measured it."""
-    clients, told = record["clients"], record["switchover"] or {}
-    if not clients or not told.get("frozen_at"):
+    clients, marks = record["clients"], _marks(record)
+    if not clients or marks.frozen_s is None:
         return None
-    each_s, begin_s = clients["bin_ms"] / 1000, seconds(clients["began_at"])
-    marks = Marks(seconds(told["frozen_at"]), seconds(told["opened_at"]) if told.get("opened_at") else None)
-    until_s = (marks.opened_s or marks.frozen_s or 0) + (clients.get("write_gap_ms") or 0) / 1000 + MARGIN_S
-    first = max(int(((marks.frozen_s or 0) - MARGIN_S - begin_s) / each_s), 0)
-    shown = clients["acknowledged"][first : int((until_s - begin_s) / each_s)]
-    label = lambda at: f"{at - (marks.frozen_s or 0):+.1f} s"  # noqa: E731
-    plot = columns(shown, begin_s + first * each_s, each_s, marks, label)
+    zero_s, each_s, begin_s = marks.frozen_s, clients["bin_ms"] / 1000, seconds(clients["began_at"])
+    until_s = (marks.opened_s or zero_s) + (clients.get("write_gap_ms") or 0) / 1000 + MARGIN_S
+    first = max(int((zero_s - MARGIN_S - begin_s) / each_s), 0)
+    shown = clients["acknowledged"][first : max(int((until_s - begin_s) / each_s), 0)]
+    plot = columns(shown, begin_s + first * each_s, each_s, marks, lambda at: f"{at - zero_s:+.1f} s")
     caption = (
         f"Writes that clients saw committed, in each {clients['bin_ms']} ms, from the freeze on. Tinted: from freeze to"
         " opening. What is longer than that is the way of the record to the clients."
@@ -197,12 +200,25 @@ def write_gap(record: Record) -> Markup | None:
     return tag("figure", plot, tag("figcaption", caption))
 
 
+def _marks(record: Record) -> Marks:
+    """Freeze and opening by the clocks of the databases, as far as they are known."""
+    told = record["switchover"] or {}
+    return Marks(*(seconds(told[name]) if told.get(name) else None for name in ("frozen_at", "opened_at")))
+
+
 def _clock(scale: Scale) -> Callable[[float], str]:
     """How instants of an axis are written: by the day when it is long."""
     ticks = scale.ticks()
-    apart_s = min((b - a for a, b in zip(ticks, ticks[1:], strict=False)), default=60)
-    pattern = "%H:%M:%S" if apart_s < 60 else "%H:%M" if scale.end_s - scale.begin_s < 86_400 else "%b %d %H:%M"
+    apart_s = min((b - a for a, b in pairwise(ticks)), default=60)
+    day = "%b %d " if scale.end_s - scale.begin_s > 86_400 else ""
+    pattern = f"{day}{'%H:%M:%S' if apart_s < 60 and not day else '%H:%M'}"
     return lambda at: f"{datetime.fromtimestamp(at, UTC):{pattern}}"
+
+
+def _head(drawn: Markup) -> Markup:
+    """The heads of a table of bars."""
+    took = tag("th", "Took", scope="col", class_="n")
+    return tag("thead", tag("tr", tag("th", "State", scope="col"), tag("td", drawn, class_="b"), took))
 
 
 def _n(text: str) -> Markup:

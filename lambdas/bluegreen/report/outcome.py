@@ -51,12 +51,12 @@ def outcome(
 
 def _kind(state: Mapping[str, Any], timeline: Timeline, *, recovered: bool) -> str:
     error = part(state, "failure").get("Error", "")
+    if recovered:
+        return "finished_by_recovery" if part(state, "summary") else "undone_by_recovery"
     if part(state, "unfinished"):
         return "unfinished"
     if part(state, "summary"):
-        return "finished_by_recovery" if recovered else "completed"
-    if recovered:
-        return "undone_by_recovery"
+        return "completed"
     if error == "Rehearsed" and part(state, "rehearsal", "report"):
         return "rehearsed"
     if error in _ENDED_BY_A_PERSON:

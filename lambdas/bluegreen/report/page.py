@@ -44,7 +44,9 @@ def _head(record: Record) -> Markup:
         tag("h1", record["outcome"]["sentence"]),
         tag("p", f"{record['outcome']['error']}: {why}", class_="lead") if why else None,
         tag("p", asked, class_="lead") if asked else None,
-        tag("dl", *(tag("div", tag("dt", name), tag("dd", *said)) for name, *said in _key_figures(record)), class_="key"),
+        tag(
+            "dl", *(tag("div", tag("dt", name), tag("dd", *said)) for name, *said in _key_figures(record)), class_="key"
+        ),
     )
 
 
@@ -59,11 +61,13 @@ def _key_figures(record: Record) -> list[tuple[Any, ...]]:
         key.append(("Writes refused for", f"{told['freeze_to_open_ms']:.0f} ms", frozen))
     if compared:
         rows = sum(each["rows_compared"] or 0 for each in compared)
-        key.append(("Rows proven equal", words.count(rows), tag("small", f"in {words.plural(len(compared), 'database')}")))
+        key.append(
+            ("Rows proven equal", words.count(rows), tag("small", f"in {words.plural(len(compared), 'database')}"))
+        )
     if clients := record["clients"]:
         lost = f"{clients.get('missing', 'unknown')} lost, {clients.get('duplicated', 'unknown')} doubled"
         total = words.count(sum(clients["acknowledged"]))
-        key.append(("Clients’ writes", lost, tag("small", f"of {total} they saw committed")))
+        key.append(("Writes of clients", lost, tag("small", f"of {total} they saw committed")))
     if answer.get("decision"):
         person = answer.get("approver") or "somebody"
         at = tag("small", words.when(answered[-1]["answered_at"]))
@@ -75,8 +79,11 @@ def _key_figures(record: Record) -> list[tuple[Any, ...]]:
 def _foot(record: Record) -> Markup:
     return tag(
         "footer",
-        tag("p", f"Written {words.when(record['written_at'])} from the history of ", tag("code", record["execution_arn"]), "."),
+        tag(
+            "p",
+            f"Written {words.when(record['written_at'])} from the history of ",
+            tag("code", record["execution_arn"]),
+            ".",
+        ),
         tag("p", f"The same as data: release.json beside this page, schema version {record['schema_version']}."),
     )
-
-

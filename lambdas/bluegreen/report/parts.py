@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import figures, words
 from .markup import Markup, join, tag
+from .tables import facts, table
 
 Record = Mapping[str, Any]
 Section = Callable[[Record], Markup | None]
@@ -15,28 +16,6 @@ MOST_VISITS = 400
 """The table of all visits shows so many; the document has the rest."""
 
 MOST_SCRIPTS = 100
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: frozenset[int] = frozenset()) -> Markup:
-    """A table whose first column names its rows; ``numbers`` are the columns set flush right."""
-
-    def cell(kind: str, place: int, value: Any, **more: Any) -> Markup:
-        return tag(kind, "" if value is None else value, class_="n" if place in numbers else None, **more)
-
-    head = tag("tr", *(cell("th", place, each, scope="col") for place, each in enumerate(heads)))
-    body = (
-        tag("tr", cell("th", 0, row[0], scope="row"), *(cell("td", place, each) for place, each in enumerate(row[1:], 1)))
-        for row in rows
-    )
-    return tag("div", tag("table", tag("thead", head), tag("tbody", *body)), class_="scroll")
-
-
-def facts(rows: Iterable[tuple[str, Any]]) -> Markup:
-    """Names and what they are, without those that are not known."""
-    known = (
-        tag("tr", tag("th", name, scope="row"), tag("td", value)) for name, value in rows if value not in (None, "", [])
-    )
-    return tag("table", tag("tbody", *known), class_="facts")
 
 
 def _switchover(record: Record) -> Markup | None:
@@ -49,8 +28,8 @@ def _switchover(record: Record) -> Markup | None:
     ended = f"{told['sessions_ended']} sessions were ended" if told["sessions_ended"] is not None else None
     attempts = told["attempts"] or 1
     rows = [
-        ("Blue frozen", _instant(told["frozen_at"], "blue’s clock")),
-        ("Green opened", _instant(told["opened_at"], "green’s clock")),
+        ("Blue frozen", _instant(told["frozen_at"], "the clock of blue")),
+        ("Green opened", _instant(told["opened_at"], "the clock of green")),
         ("Writes refused", f"{told['freeze_to_open_ms']:.0f} ms" if told["freeze_to_open_ms"] is not None else None),
         ("Kept from connecting", f"{words.plural(told['roles'] or 0, 'role')}; {ended}" if ended else None),
         ("Attempts", f"{attempts}; those before were called off" if attempts > 1 else None),
@@ -59,7 +38,9 @@ def _switchover(record: Record) -> Markup | None:
     clients = record["clients"] or {}
     more = [tag("h3", "What clients saw"), gap] if gap else []
     if clients.get("write_gap_ms") is not None:
-        more.append(tag("p", f"Between the last write on blue and the first on green: {clients['write_gap_ms']:.0f} ms."))
+        more.append(
+            tag("p", f"Between the last write on blue and the first on green: {clients['write_gap_ms']:.0f} ms.")
+        )
     return join([picture, facts(rows), *more])
 
 
@@ -96,17 +77,20 @@ def _approval(record: Record) -> Markup | None:
 
 
 def _approver(answer: Mapping[str, Any]) -> str:
-    people = answer.get("approvers") or [answer.get("approver")]
-    names = ", ".join(str(each.get("approver", each) if isinstance(each, Mapping) else each) for each in people if each)
-    said = answer.get("comment") or answer.get("reason")
-    return f"{names}: “{said}”" if said else names
+    several = answer.get("answers") or [{"name": answer.get("approver"), "comment": answer.get("comment")}]
+    names = ", ".join(str(each["name"]) for each in several if each.get("name"))
+    comments = [each.get("comment") for each in several]
+    said = " ".join(f"“{comment}”" for comment in comments if comment)
+    return f"{names}: {said}" if said else names
 
 
 def _findings(record: Record) -> Markup | None:
     found = record["findings"]
     kinds = [("accepted by " + str(record["requested_by"]), found.get("accepted")), ("note", found.get("notes"))]
     rows = [(name, number, kind) for kind, counts in kinds for name, number in (counts or {}).items()]
-    listed = [(each.get("id"), each.get("count"), each.get("severity"), each.get("why")) for each in found.get("findings", [])]
+    listed = [
+        (each.get("id"), each.get("count"), each.get("severity"), each.get("why")) for each in found.get("findings", [])
+    ]
     if listed:
         return join(
             [
@@ -176,7 +160,14 @@ def _green(record: Record) -> Markup | None:
     ]
     ran = made["changes"]
     scripts = [
-        (each.get("script"), each.get("database"), each.get("statements"), each.get("rows"), words.duration(each.get("seconds")), each.get("sha256"))
+        (
+            each.get("script"),
+            each.get("database"),
+            each.get("statements"),
+            each.get("rows"),
+            words.duration(each.get("seconds")),
+            each.get("sha256"),
+        )
         for each in ran[:MOST_SCRIPTS]
     ]
     heads = ("Script", "Database", "Statements", "Rows", "Took", "SHA-256 begins")
@@ -203,10 +194,15 @@ def _elsewhere(record: Record) -> Markup | None:
         ("Green", record["green"].get("identifier")),
         ("Global cluster", away["global_cluster"]),
         ("Secondaries", ", ".join(str(each.get("region")) for each in away["secondaries"])),
-        ("Blue’s end", f"{end}, from {words.when(away['blue_ends_at'])}" if away["blue_ends_at"] else end),
+        ("End of blue", f"{end}, from {words.when(away['blue_ends_at'])}" if away["blue_ends_at"] else end),
     ]
     records = [
-        (each.get("name"), each.get("type"), f"{each.get('endpoint')}{' in ' + each['region'] if each.get('region') else ''}", each.get("ttl_s"))
+        (
+            each.get("name"),
+            each.get("type"),
+            f"{each.get('endpoint')}{' in ' + each['region'] if each.get('region') else ''}",
+            each.get("ttl_s"),
+        )
         for each in away["records"]
     ]
     heads = ("Record", "Type", "Leads to the", "TTL before, s")
@@ -229,7 +225,11 @@ def _costs(record: Record) -> Markup:
         ("Together", "", words.dollars(costs["total_usd"])),
     ]
     stood = f"Green stood beside blue for {words.duration(clone['green_stood_h'] * 3600)}"
-    after = " and is gone." if clone["green_is_gone"] else " until the end of this execution; it is production now, or still there."
+    after = (
+        " and is gone."
+        if clone["green_is_gone"]
+        else " until the end of this execution; it is production now, or still there."
+    )
     note = tag(
         "p",
         f"{stood}, a clone of {words.size(clone['cloned_bytes'])}{after} Its instances are billed by the second, and so"

@@ -13,10 +13,9 @@ WIDTH = 1000.0
 _BROKEN_SHARE = 0.07
 """How much of all the rest a broken wait takes."""
 
-_STEPS_S = (
-    (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30)
-    + (60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800)
-)
+_BELOW_A_MINUTE_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30)
+_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440, 2_880, 10_080)
+_STEPS_S = (*_BELOW_A_MINUTE_S, *(60.0 * minutes for minutes in _MINUTES))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What must not leave the account, taken out of texts that others have written: errors, reasons, comments.
 
-Nothing of it is expected there: names and figures are all that state data carries. This is the second lock on that door.
+Nothing of it is expected there: names and figures are all that state data carries. This is the second lock on it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from .timeline import ASKING, Timeline
 State = Mapping[str, Any]
 Section = dict[str, Any]
 
-_OF_AN_ANSWER = ("decision", "approver", "comment", "reason", "decided_at", "identity", "verified", "approvers")
+_OF_AN_ANSWER = ("decision", "approver", "comment", "reason", "said")
+_OF_ONE_OF_SEVERAL = ("decision", "name", "is_verified", "comment", "at", "way")
 
 
 def part(state: State, *names: str) -> Any:
@@ -36,7 +37,7 @@ def only(found: Any, *names: str) -> Section:
 
 def instant(moment: datetime | None) -> str | None:
     """As the documents have it: UTC, to the millisecond, with a Z."""
-    return moment and f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
 def parsed(text: Any) -> datetime | None:
@@ -72,10 +73,17 @@ def requests(timeline: Timeline, answers: Mapping[int, State], state: State) -> 
                 "asked_at": instant(span.entered_at),
                 "answered_at": None if timed_out else instant(span.left_at),
                 "waited_s": waited_s,
-                "answer": {} if timed_out else only(part(answered, key), *_OF_AN_ANSWER),
+                "answer": {} if timed_out else _answer(part(answered, key)),
             }
         )
     return told
+
+
+def _answer(given: Any) -> Section:
+    """What a person said: whoever answers by the API may send anything."""
+    several = given.get("answers") if isinstance(given, Mapping) else None
+    each = [only(one, *_OF_ONE_OF_SEVERAL) for one in several] if isinstance(several, list) else []
+    return only(given, *_OF_AN_ANSWER) | ({"answers": each} if each else {})
 
 
 def switchover(state: State) -> Section | None:

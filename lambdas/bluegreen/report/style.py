@@ -24,8 +24,8 @@ h3{margin:1.6rem 0 .4rem;font-size:1rem;font-weight:600}
 p{margin:.5rem 0;max-width:46rem}
 .note,figcaption,.axis,small{color:var(--soft);font-size:.85rem}
 figure{margin:1rem 0 0}figcaption{margin-top:.5rem;max-width:46rem}
-.key{display:flex;flex-wrap:wrap;gap:1px;margin:1.8rem 0 0;padding:0;background:var(--line);border:1px solid var(--line);
-border-radius:8px;overflow:hidden}
+.key{display:flex;flex-wrap:wrap;gap:1px;margin:1.8rem 0 0;padding:0;background:var(--line);border-radius:8px;
+border:1px solid var(--line);overflow:hidden}
 .key div{flex:1 1 9.5rem;background:var(--paper);padding:.9rem 1rem}
 .key dt{color:var(--soft);font-size:.8rem}.key dd{margin:.1rem 0 0;font-size:1.25rem;font-weight:600;line-height:1.3;
 overflow-wrap:anywhere}.key dd small{display:block;font-weight:400;line-height:1.4}
@@ -48,7 +48,8 @@ details{margin:.8rem 0}summary{cursor:pointer;color:var(--soft)}
 .bars .inner{padding-left:.9rem;color:var(--soft)}
 svg{display:block;width:100%;overflow:visible}.bars svg{height:.8rem}
 .axis{position:relative;height:1.4em;font-size:.75rem;white-space:nowrap}
-.axis span{position:absolute;transform:translateX(-50%)}.axis .first{transform:none}.axis .last{transform:translateX(-100%)}
+.axis span{position:absolute;transform:translateX(-50%)}.axis .first{transform:none}
+.axis .last{transform:translateX(-100%)}
 .work{fill:var(--work);stroke:var(--work)}.side{fill:var(--side);stroke:var(--side)}
 .wait{fill:var(--wait);stroke:var(--wait)}.fail{fill:var(--fail);stroke:var(--fail)}
 .frozen{fill:var(--frozen);stroke:var(--frozen)}.bars rect{stroke-width:1;vector-effect:non-scaling-stroke}
@@ -64,7 +65,8 @@ font-size:.75rem}
 color:var(--soft)}.legend svg{display:inline-block;width:1.1rem;height:.7rem;margin-right:.4rem;vertical-align:-.02em}
 footer{margin-top:4rem;padding-bottom:3rem;color:var(--soft);font-size:.85rem}
 @media(max-width:40rem){header{padding-top:1.6rem}main,header,footer{padding-left:1rem;padding-right:1rem}
-.bars th{width:9.3rem}.bars .n{width:4.4rem}.bars th,.bars td{font-size:.74rem;padding-right:.4rem}.axis .odd{display:none}
+.bars th{width:9.3rem}.bars .n{width:4.4rem}.bars th,.bars td{font-size:.74rem;padding-right:.4rem}
+.axis .odd{display:none}
 .facts th{width:7.5rem}.key dd{font-size:1.1rem}.plot{padding-left:3.6rem}.plot .y{width:3.2rem}}
 @page{size:A4;margin:16mm}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--line:#ccc;--tint:#f4f4f4;--work:#4d7199;--side:#8ba6c1;

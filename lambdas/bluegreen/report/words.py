@@ -20,7 +20,8 @@ def duration(seconds: float | None) -> str:
         return f"{round(seconds * 1000)} ms"
     if seconds < 59.95:
         return f"{seconds:.1f} s"
-    left, said = round(seconds), []
+    said: list[str] = []
+    left = round(seconds)
     for unit, size in _UNITS:
         if left >= size or said:
             said.append(f"{left // size} {unit}" if left // size else "")
