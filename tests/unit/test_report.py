@@ -7,7 +7,6 @@ import json
 import re
 from collections import Counter
 from datetime import timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from bluegreen.report import timeline, writing
 from bluegreen.report.page import page
 from bluegreen.report.record import MOST_TRIES, Record, record
 from bluegreen.report.sections import instant
+from tests.pages import read
 from tests.unit.histories import APPROVED, ARN, BEGAN, COMPLETED, OPENED, STATE, TOKEN, History, StepFunctions, release
 
 SCHEMA = json.loads(Path("statemachine/release-record.schema.json").read_text(encoding="utf-8"))
@@ -244,43 +244,6 @@ def test_no_token_password_or_dsn_is_in_either_document() -> None:
 
 
 # the page
-
-
-class Reader(HTMLParser):
-    """Reads a page: elements that are open, and what a browser would run or fetch."""
-
-    VOID = frozenset({"meta"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: Counter[str] = Counter()
-        self.suspicious: list[str] = []
-        self.rows: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen[tag] += 1
-        if tag not in self.VOID:
-            self.open.append(tag)
-        names = {name for name, _ in attrs}
-        if (
-            tag in ("script", "img", "link", "iframe", "object", "a")
-            or names & {"src", "href"}
-            or any(name.startswith("on") for name in names)
-        ):
-            self.suspicious.append(tag)
-        if tag == "th":
-            self.rows.append(str(dict(attrs).get("scope")))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-def read(text: str) -> Reader:
-    reader = Reader()
-    reader.feed(text)
-    assert reader.open == []
-    return reader
 
 
 def full() -> Record:
