@@ -20,6 +20,7 @@ from local.clients.sample import create_sample
 from local.clients.workload import Workload
 from local.host import LocalError
 from local.release import POLL_S, Release, upgrade_input
+from local.reporting import seen_by_clients, write_report
 from local.watching import show_mail, watch
 from local.world import CLUSTER, World, world
 
@@ -46,7 +47,7 @@ class Course:
 
 
 def demo(console: Console, output: Path, course: Course) -> int:
-    """Runs the demo and writes ``report.json``; 0 only if all of it succeeded and nothing is wrong afterwards."""
+    """Runs the demo, writes ``report.html`` and figures; 0 only if all of it succeeded and nothing is wrong then."""
     output.mkdir(parents=True, exist_ok=True)
     journal_path = output / "journal.jsonl"
     journal_path.unlink(missing_ok=True)
@@ -87,8 +88,9 @@ def demo(console: Console, output: Path, course: Course) -> int:
             green = running.server(report["green"])
             report |= reconcile(sample, workload.journal, running.blue, green).to_report()
             report["green_version"] = green.version
-            if course.ends_blue:
-                report["end_of_blue"] = _end_blue(console, status, running, report["release_id"])
+        page = write_report(running, release.execution_arn, seen_by_clients(workload.journal, report), output)
+        if execution["status"] == "SUCCEEDED" and course.ends_blue:
+            report["end_of_blue"] = _end_blue(console, status, running, report["release_id"])
     report["demo_s"] = round(time.monotonic() - began, 1)
     path = output / "report.json"
     path.write_text(json.dumps(report, indent=2, default=str) + "\n", encoding="utf-8")
@@ -98,7 +100,7 @@ def demo(console: Console, output: Path, course: Course) -> int:
         and report["blue_refuses_writes"]
         and report.get("end_of_blue", "").startswith("deleted") >= course.ends_blue
     )
-    _summarize(console, report, path, succeeded=succeeded)
+    _summarize(console, report, page, path, succeeded=succeeded)
     return 0 if succeeded else 1
 
 
@@ -186,7 +188,7 @@ def _report(running: World, release: Release, execution: dict[str, Any], release
     }
 
 
-def _summarize(console: Console, report: dict[str, Any], path: Path, *, succeeded: bool) -> None:
+def _summarize(console: Console, report: dict[str, Any], page: Path, path: Path, *, succeeded: bool) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2))
     rows = [
         ("status", report["status"]),
@@ -216,7 +218,7 @@ def _summarize(console: Console, report: dict[str, Any], path: Path, *, succeede
     verdict = "[green]Nothing lost, nothing doubled.[/green]" if succeeded else "[red]Not as it should be.[/red]"
     if report["failure"].startswith("ReleaseRejected"):
         verdict = "Rejected: blue is in production as before."
-    console.print(f"\n{verdict} Report: {path}")
+    console.print(f"\n{verdict}\nReport: [bold]{page}[/bold], open it in a browser; figures: {path}")
 
 
 def _ms(value: float | None) -> str:

@@ -125,6 +125,8 @@ class ClusterConfig:
             "check": lambda value: value is None or isinstance(value, Mapping),
         },
     )
+    # From when on reports of releases are deleted; 0 keeps them.
+    report_retention_days: int = _setting("days, from 0, for no end, to 36500", _whole(0, 36_500), 0)
     switchover_ttl_s: int = _setting("seconds, from 0 to 300", _whole(0, 300), 5)
     max_lag_bytes: int = _setting("bytes, from 0 to 1099511627776 (1 TiB)", _whole(0, 2**40), 16 * 2**20)
     max_lag_s: float = _setting(

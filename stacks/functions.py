@@ -28,6 +28,7 @@ from stacks.grants import (
     read_record,
     releases,
     replication_secrets,
+    reports,
     scripts,
     warming,
 )
@@ -106,6 +107,10 @@ function memory"). In the freeze our own Python would otherwise take more than t
 _PARSING = ("CheckChanges", "ApplyChanges")
 """A script of 16 MB in many statements takes some 600 MB while it is taken apart."""
 
+_SMALL_MB = 512
+_MEMORY_MB = {"default": _SMALL_MB, **dict.fromkeys(_IN_THE_FREEZE + _PARSING, ONE_CPU_MB)}
+"""Processor time comes with it."""
+
 _forget_secret = replication_secrets("DeleteSecret")
 
 _OF_A_RELEASE = (
@@ -158,6 +163,7 @@ _OF_A_RELEASE = (
         120,
         (database, _forget_secret, lock("DeleteItem"), releases("PutItem", "GetItem"), order_end),
     ),
+    Row("WriteReport", 60, (reports(_MEMORY_MB),)),
     Row("AbortSwitchover", 60, (database,)),
     Row("RestoreDns", 60, (change_record, change_rehearsal_record)),
     Row("CleanUpReplication", 120, (database, _forget_secret)),
@@ -220,7 +226,7 @@ def _make(scope: Construct, row: Row, code: lambda_.Code, shared: Shared, networ
         handler=f"handlers.{row.module}.handler",
         runtime=RUNTIME,
         architecture=ARCHITECTURE,
-        memory_size=ONE_CPU_MB if row.state in _IN_THE_FREEZE + _PARSING else 512,  # processor time comes with it
+        memory_size=_MEMORY_MB.get(row.state, _SMALL_MB),
         timeout=cdk.Duration.seconds(row.timeout_s),
         environment=_environment(shared.config),
         vpc=network.vpc if in_vpc else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import aws_cdk as cdk
@@ -106,6 +106,25 @@ def own_history(function: lambda_.Function, shared: Shared) -> None:
     """What an execution of the release's machine has been through."""
     executions = arn(function, "states", "execution", f"{resource_name(shared.config)}:*")
     allow(function, ["states:GetExecutionHistory"], executions)
+
+
+def reports(memory_mb: Mapping[str, int]) -> Grant:
+    """Lay reports down, of what executions of a release and of its recovery have been through, and of the samples.
+
+    memory_mb  of the functions by their states, ``default`` for all others: what their time costs depends on it
+    """
+
+    def grant(function: lambda_.Function, shared: Shared) -> None:
+        own_history(function, shared)
+        recoveries = arn(function, "states", "execution", f"{resource_name(shared.config)}-recovery:*")
+        allow(function, ["states:GetExecutionHistory"], recoveries)
+        allow(function, ["dynamodb:Query"], shared.sample_table.table_arn)
+        function.add_environment("SAMPLE_TABLE", shared.sample_table.table_name)
+        allow(function, ["s3:PutObject"], shared.reports.arn_for_objects("releases/*"))
+        function.add_environment("REPORT_BUCKET", shared.reports.bucket_name)
+        function.add_environment("FUNCTION_MEMORY_MB", json.dumps(memory_mb))
+
+    return grant
 
 
 def replication_secrets(*actions: str) -> Grant:

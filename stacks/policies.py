@@ -9,6 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from stacks.config import ClusterConfig
@@ -23,6 +24,8 @@ class Shared:
     lock_table: dynamodb.ITable
     release_table: dynamodb.ITable
     parser: lambda_.ILayerVersion
+    sample_table: dynamodb.ITable
+    reports: s3.IBucket
 
 
 Grant = Callable[[lambda_.Function, Shared], None]

@@ -13,9 +13,11 @@ from stacks.approval import approval_topic
 from stacks.config import ClusterConfig
 from stacks.encryption import encrypt_all
 from stacks.functions import make_functions
+from stacks.monitor import sample_table
 from stacks.network import Network
 from stacks.packaging import parser_layer
 from stacks.policies import Shared
+from stacks.reports import report_bucket
 from stacks.workflow import (
     decommission_machine,
     decommission_on_request,
@@ -40,7 +42,10 @@ class ReleaseStack(cdk.Stack):
         locks = _table(self, "Locks")
         releases = _table(self, "Releases", sort_key="release_id")
         topic = approval_topic(self, config)
-        functions = make_functions(self, Shared(config, secret, locks, releases, parser_layer(self, config)), network)
+        samples = sample_table(self)
+        reports = report_bucket(self, config)
+        shared = Shared(config, secret, locks, releases, parser_layer(self, config), samples, reports)
+        functions = make_functions(self, shared, network)
         machine = release_machine(self, config, functions, topic)
         start_on_request(self, config, machine)
         recovery = recovery_machine(self, config, functions, topic)
@@ -57,6 +62,7 @@ class ReleaseStack(cdk.Stack):
         cdk.CfnOutput(self, "ReleaseSecretArn", value=secret.secret_arn)
         cdk.CfnOutput(self, "LockTableName", value=locks.table_name)
         cdk.CfnOutput(self, "ReleaseTableName", value=releases.table_name)
+        cdk.CfnOutput(self, "ReportBucketName", value=reports.bucket_name)
 
 
 def _release_secret(scope: Construct, config: ClusterConfig) -> secretsmanager.Secret:

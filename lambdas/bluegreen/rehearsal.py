@@ -7,8 +7,7 @@ sequences are carried, what changed is compared, and the records of the rehearsa
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -39,31 +38,7 @@ def play(databases: Databases, plan: Plan, green: Cluster) -> Figures:
     return figures
 
 
-def states_s(events: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Seconds that an execution spent in each of its states, all visits together, from its history.
-
-    >>> from datetime import UTC
-    >>> at = lambda second: datetime.fromtimestamp(second, UTC)
-    >>> states_s([
-    ...     {"type": "TaskStateEntered", "timestamp": at(10), "stateEnteredEventDetails": {"name": "CloneBlue"}},
-    ...     {"type": "TaskStateExited", "timestamp": at(12), "stateExitedEventDetails": {"name": "CloneBlue"}},
-    ... ])
-    {'CloneBlue': 2.0}
-    """
-    entered: dict[str, list[datetime]] = defaultdict(list)
-    seconds: dict[str, float] = defaultdict(float)
-    for event in events:
-        if event["type"].endswith("StateEntered"):
-            entered[event["stateEnteredEventDetails"]["name"]].append(event["timestamp"])
-        elif event["type"].endswith("StateExited"):
-            name = event["stateExitedEventDetails"]["name"]
-            seconds[name] += (event["timestamp"] - entered[name].pop()).total_seconds()
-    return {name: round(spent, 3) for name, spent in seconds.items()}
-
-
-def summary(
-    plan: Plan, state: State, events: Iterable[Mapping[str, Any]], started_at: datetime, now: datetime
-) -> Figures:
+def summary(plan: Plan, state: State, states_s: Mapping[str, float], started_at: datetime, now: datetime) -> Figures:
     """What a rehearsal has shown, as it is kept for the next release."""
     return {
         "elapsed_s": round((now - started_at).total_seconds(), 1),
@@ -73,7 +48,7 @@ def summary(
         "switchover": state["rehearsal"]["switchover"],
         "dns_s": state["rehearsal"]["dns"]["dns_s"],
         "rows": sum(state["compared"]["rows"].values()),
-        "states_s": states_s(events),
+        "states_s": dict(states_s),
     }
 
 

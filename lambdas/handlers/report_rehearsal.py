@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from bluegreen.model import Plan, State
 from bluegreen.records import keep_rehearsal
 from bluegreen.rehearsal import report, summary
+from bluegreen.report import timeline
+from bluegreen.report.reading import own_history
 
 from .entry import Result, client, entry, setting
 
@@ -14,11 +16,9 @@ from .entry import Result, client, entry, setting
 @entry
 def handler(state: State) -> Result:
     plan = Plan.of(state)
-    pages = client("stepfunctions").get_paginator("get_execution_history")
-    history = pages.paginate(executionArn=plan.execution_arn, includeExecutionData=False)
-    events = (event for page in history for event in page["events"])
+    course = timeline.of(own_history(client("stepfunctions"), plan.execution_arn))
     started_at = datetime.fromisoformat(state["started_at"])
-    figures = summary(plan, state, events, started_at, datetime.now(UTC))
+    figures = summary(plan, state, course.states_s, started_at, datetime.now(UTC))
     keep_rehearsal(client("dynamodb"), setting("LOCK_TABLE"), plan.cluster_name, figures)
     subject = f"Rehearsed: release {plan.release_id} of {plan.cluster_name[:40]}"
     return {"subject": subject, "text": "\n".join(report(plan, state, figures)), "figures": figures}

@@ -138,6 +138,19 @@ def records_at(server: Server, ttl_s: int, secondary: Server | None = None) -> d
     }
 
 
+def reports(running: World) -> dict[str, tuple[dict[str, Any], str]]:
+    """The document and the page of each execution that has left a report, by its ARN."""
+    s3, bucket = running.emulator.client("s3"), running.stack.outputs["ReportBucketName"]
+
+    def text(key: str) -> str:
+        return str(s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
+
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="releases/")
+    keys = [each["Key"] for page in pages for each in page.get("Contents", []) if each["Key"].endswith("/release.json")]
+    found = [(json.loads(text(key)), text(key.replace("release.json", "report.html"))) for key in keys]
+    return {document["execution_arn"]: (document, page) for document, page in found}
+
+
 def everything_written(running: World, releases: list[Release]) -> str:
     """All texts in which a secret could have ended up: state data, mails, logs of functions, emulator and servers."""
     texts = [json.dumps(release._history(), default=str) for release in releases]

@@ -12,7 +12,7 @@ from local.postgres.roles import create_role
 from local.postgres.servers import Server
 from local.release import Release
 from local.world import World
-from tests.e2e.conftest import break_function, records_at, start, traces
+from tests.e2e.conftest import break_function, records_at, reports, start, traces
 from tests.waiting import eventually
 
 DATABASES = ("app", "crm")
@@ -108,6 +108,11 @@ def test_a_release_that_is_stopped_while_it_waits_for_approval_leaves_nothing(ru
     assert undone.subject == "Release undone after its execution had ended"
     assert "Stopped: in the console" in undone.body
     assert "Blue had not been frozen." in undone.body
+    document, page = reports(running)[release.execution_arn]
+    assert document["outcome"]["kind"] == "undone_by_recovery"
+    assert {"RequestApproval", "DeleteGreen"} <= {span["state"] for span in document["timeline"]}
+    assert "Stopped: in the console" in page
+    assert "/report.html" in undone.body
     assert recover(running, release.execution_arn)["action"] == "nothing", "it was undone"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from local.postgres.binaries import full_version
 from local.postgres.servers import reader_address
 from local.release import Release
 from local.world import World
-from tests.e2e.conftest import break_function, everything_written, next_request, records_at, start, traces
+from tests.e2e.conftest import break_function, everything_written, next_request, records_at, reports, start, traces
+from tests.pages import read
 from tests.waiting import eventually
 
 DATABASES = ("app", "crm")
@@ -213,6 +215,34 @@ def test_no_secret_is_in_state_data_mails_or_logs(running: World) -> None:
     written = everything_written(running, RELEASES)
     assert "bluegreen_replication" in written, "the right places are searched"
     assert [secret for secret in SECRETS if secret in written] == []
+
+
+def test_every_execution_left_a_report_of_all_its_states_in_which_no_secret_is(running: World) -> None:
+    left = reports(running)
+    machine = running.stack.outputs["StateMachineArn"]
+    listed = running.emulator.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+    assert set(left) == {each["executionArn"] for each in listed}
+    kinds = {document["outcome"]["kind"] for document, _ in left.values()}
+    assert kinds == {"completed", "rejected", "not_answered", "failed"}
+    for release in RELEASES:
+        document, page = left[release.execution_arn]
+        names = [
+            event["stateEnteredEventDetails"]["name"]
+            for event in release._history()
+            if event["type"].endswith("StateEntered")
+        ]
+        shown = [span["state"] for span in document["timeline"]]
+        assert shown == names[: len(shown)]
+        assert names[len(shown) :][:1] == ["DecideOnEnd"], "what comes afterwards only tells of it"
+        assert {name for name in names[: len(shown)] if name not in page} == set()
+        read(page)
+        for text in (json.dumps(document), page):
+            assert [secret for secret in SECRETS if secret in text] == []
+            assert re.search(r"[A-Za-z0-9+/=]{120}", text) is None, "a task token is as long"
+    winner, _ = left[RELEASES[-1].execution_arn]
+    assert winner["switchover"]["attempts"] == 2
+    assert winner["requests"][-1]["answer"]["approver"] == "local"
+    assert winner["costs"]["total_usd"] < 0.05
 
 
 def test_the_name_servers_answer_with_green_and_its_ttl(running: World) -> None:

@@ -331,6 +331,7 @@ def test_the_outputs_are_what_an_operator_needs(assembly: Assembly) -> None:
         "RecoveryStateMachineArn",
         "DecommissionStateMachineArn",
         "ReleaseTableName",
+        "ReportBucketName",
         "ApprovalTopicArn",
         "ReleaseSecretArn",
         "LockTableName",

@@ -58,6 +58,12 @@ RESULTS: dict[str, Any] = {
     "OpenGreen": {"outcome": "open", "decided_at": "2026-11-23T04:05:06+00:00", "roles": 1},
     "ReleaseLock": {"explanation": "because the test wants it"},
     "CompleteRelease": {"release_id": "20261123-0405-abcdef", "freeze_to_open_ms": 41.5},
+    "WriteReport": {
+        "bucket": "reports",
+        "key": "k",
+        "url": "https://console/k",
+        "sentence": "Report: https://console/k",
+    },
 }
 
 

@@ -41,6 +41,7 @@ OTHERS = {
     "VerificationTimeLeft",
     "DescribeExecution",
     "LockTableName",
+    "ReportBucketName",
     "InvalidChangeBatch",
     "SnapshotQuotaExceeded",
     "InvalidGlobalClusterStateFault",

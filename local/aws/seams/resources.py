@@ -96,3 +96,21 @@ class TopicPolicy(_Physical, CloudFormationModel):
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_kwargs: Any
     ) -> TopicPolicy:
         return cls(cloudformation_json["Properties"]["Topics"][0])
+
+
+class BucketPolicy(_Physical, CloudFormationModel):
+    """Who may read and write: nothing here checks permissions."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "AWS::S3::BucketPolicy"
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return ""
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_kwargs: Any
+    ) -> BucketPolicy:
+        return cls(cloudformation_json["Properties"]["Bucket"])
