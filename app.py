@@ -32,8 +32,12 @@ def main() -> None:
     blocks = app.node.try_get_context("clusters")
     if not isinstance(blocks, dict) or not blocks:
         raise ConfigError(f"clusters: expected a block for each database that is released, found {blocks!r}")
-    for name, block in blocks.items():
-        ReleaseStack(app, ClusterConfig.from_context(name, block))
+    configs = [ClusterConfig.from_context(name, block) for name, block in blocks.items()]
+    released: dict[tuple[str, str], list[str]] = {}
+    for config in configs:
+        released.setdefault((config.region, config.event_source), []).append(config.name)
+    for config in configs:
+        ReleaseStack(app, config, released.pop((config.region, config.event_source), []))
     app.synth()
 
 

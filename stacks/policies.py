@@ -23,6 +23,7 @@ class Shared:
     lock_table: dynamodb.ITable
     release_table: dynamodb.ITable
     parser: lambda_.ILayerVersion
+    sample_table: dynamodb.ITable
 
 
 Grant = Callable[[lambda_.Function, Shared], None]
@@ -35,6 +36,10 @@ def resource_name(config: ClusterConfig) -> str:
 
 def function_name(config: ClusterConfig, state: str) -> str:
     return f"{resource_name(config)}-{state}"
+
+
+def monitor_rule_name(config: ClusterConfig) -> str:
+    return f"{resource_name(config)}-monitor"
 
 
 def allow(
