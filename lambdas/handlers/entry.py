@@ -99,7 +99,7 @@ def entry(work: Callable[[State], Result], warm: Callable[[State], None] = prime
     @wraps(work)
     def handler(event: Event, context: LambdaContext) -> Result:
         started = time.monotonic()
-        release = _release(event)
+        release = release_of(event)
         logger.append_keys(release_id=release, state=context.function_name.split("-")[-1])
         tracer.put_annotation("release_id", release)
         metrics.add_metadata("release_id", release)
@@ -119,7 +119,7 @@ def entry(work: Callable[[State], Result], warm: Callable[[State], None] = prime
     return cast(Handler, handler)
 
 
-def _release(event: Event) -> str:
+def release_of(event: State) -> str:
     """The release that a call is about; the execution when it is yet to be found out which release it made."""
     if "plan" in event:
         return str(event["plan"]["release_id"])

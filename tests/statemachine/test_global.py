@@ -9,7 +9,7 @@ import pytest
 
 from local.aws.environment import Answer, Function
 from tests.statemachine.conftest import PLAN, RESULTS, Machine
-from tests.statemachine.test_paths import ABORT, CLEAN_UP, GLOBAL, HAPPY, IN_EACH_REGION, SIDE_BY_SIDE
+from tests.statemachine.test_paths import ABORT, CLEAN_UP, GLOBAL, HAPPY, IN_EACH_REGION, SIDE_BY_SIDE, UNFINISHED
 
 REGIONS = [{"region": "eu-west-1", "identifier": "shop-ireland"}, {"region": "us-east-2", "identifier": "shop-ohio"}]
 BEFORE_CUTOVER = {"globalize": "before_cutover", "blue_global_cluster": "shop-global", "secondaries": REGIONS[:1]}
@@ -67,7 +67,7 @@ def test_a_failure_before_the_cutover_ends_the_release_and_one_after_it_calls_fo
     assert states[-len(CLEAN_UP) - 4 :] == ["DecideOnGlobalFailure", *ABORT[2:], *CLEAN_UP]
     machine.faults[failing] = ["SomethingIsWrong"]
     states = walked(machine, AFTER_CUTOVER)
-    assert states[-3:] == ["DecideOnGlobalFailure", "NotifyUnfinished", "ReleaseUnfinished"]
+    assert states[-4:] == ["DecideOnGlobalFailure", *UNFINISHED]
 
 
 def test_what_is_not_there_yet_is_asked_for_again(machine: Machine) -> None:

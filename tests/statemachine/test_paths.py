@@ -28,6 +28,7 @@ FUNCTIONS = [name for name, state in TASKS.items() if "FunctionArn" in state["Re
 
 HAPPY = [
     "PlanRelease",
+    "TellPlanned",
     "CheckBlue",
     "DecideOnScripts",
     "CheckChanges",
@@ -42,10 +43,12 @@ HAPPY = [
     "UpgradeGreen",
     "WaitForUpgrade",
     "CreateSubscriptions",
+    "MonitorLag",
     "CheckDrift",
     "DecideOnChanges",
     "ApplyChanges",
     "WaitForCatchUp",
+    "TellInStep",
     "DecideOnGlobalize",
     "BeginVerification",
     "CompareTables",
@@ -55,8 +58,10 @@ HAPPY = [
     "LowerTtl",
     "GatherEvidence",
     "DecideOnRehearsal",
+    "TellApprovalRequested",
     "RequestApproval",
     "DecideOnAnswer",
+    "TellApproved",
     "WaitForOldTtl",
     "RecheckReadiness",
     "WarmFunctions",
@@ -65,12 +70,14 @@ HAPPY = [
     "Switchover",
     "OpenGreen",
     "DecideOnStart",
+    "TellOpened",
     "WaitForDns",
     "RestoreTtl",
     "DropSubscriptions",
     "DecideOnLateGlobalize",
     "CompleteRelease",
     "NotifyCompletion",
+    "TellCompleted",
     "ReleaseCompleted",
 ]
 WITH_HOOK = {"NoteStop", "StopApplication", "StartApplication"}
@@ -79,8 +86,11 @@ GLOBAL = ["CreateGlobalCluster", "CreateSecondaries", "WaitForGlobalLag", "Decid
 """What a blue with secondaries in other Regions adds to it, before or after the cutover (``test_global``)."""
 IN_EACH_REGION = {"CreateSecondary", "WaitForSecondary"}
 SIDE_BY_SIDE = {"FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "CompareChunks"}
+AGAIN = ["TellCalledOff", "StartNextAttempt", "CheckDrift"]
 ABORT = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "DecideOnNextAttempt"]
-CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", "DecideOnEnd", "NotifyFailure", "ReleaseFailed"]
+CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", "DecideOnEnd", "NotifyFailure", "TellFailed"]
+CLEAN_UP += ["ReleaseFailed"]
+UNFINISHED = ["NotifyUnfinished", "TellUnfinished", "ReleaseUnfinished"]
 NOT_YET = ("GreenNotReady", "ReplicationLagging", "DnsNotInSync")
 BEFORE_THE_FREEZE = ["RecheckReadiness", "WarmFunctions"]
 IN_THE_FREEZE = ["FreezeBlue", "FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "OpenGreen"]
@@ -96,7 +106,7 @@ def way_out(failing: str) -> list[str]:
     if failing in BEFORE_THE_FREEZE + IN_THE_FREEZE:
         return [*ABORT, *CLEAN_UP]
     if failing in AFTER_THE_OPENING:
-        return ["NotifyUnfinished", "ReleaseUnfinished"]
+        return UNFINISHED
     before_drift = HAPPY[: HAPPY.index("CheckDrift")]  # what comes after it is gone through again, with TTLs lowered
     return CLEAN_UP if failing in before_drift else [*ABORT[2:], *CLEAN_UP]
 
@@ -167,7 +177,7 @@ def test_a_check_looks_at_blue_reports_and_ends(machine: Machine) -> None:
     machine.results["CheckBlue"] = {"is_fit": False, "subject": "Check of shop: not fit", "text": 'BLOCKER "it\'s" {}'}
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
-    assert states == [*HAPPY[: HAPPY.index("DecideOnMode") + 1], "NotifyFindings", "BlueChecked"]
+    assert states == [*HAPPY[: HAPPY.index("DecideOnMode") + 1], "NotifyFindings", "TellChecked", "BlueChecked"]
     assert json.loads(release.describe()["output"]) == machine.results["CheckBlue"]
     (mail,) = release.mails()
     assert mail.subject == "Check of shop: not fit"
@@ -232,7 +242,17 @@ def test_an_unanswered_request_ends_the_release_and_cleans_up(machine: Machine) 
     ]
 
 
-@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name in HAPPY or name in SIDE_BY_SIDE])
+def test_a_release_is_not_kept_by_its_monitor(machine: Machine) -> None:
+    machine.faults["MonitorLag"] = ["SomethingIsWrong"]
+    release, states = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    assert [state for state in states if state not in SIDE_BY_SIDE] == HAPPY
+
+
+NEEDED = [name for name in FUNCTIONS if name in {*HAPPY, *SIDE_BY_SIDE} - {"MonitorLag"}]
+
+
+@pytest.mark.parametrize("name", NEEDED)
 def test_a_failure_for_good_takes_the_way_out_that_its_place_demands(machine: Machine, name: str) -> None:
     machine.faults[name] = ["SomethingIsWrong"]
     release, states = machine.run()
@@ -291,7 +311,7 @@ def test_after_an_abort_the_approval_is_asked_for_again_and_the_next_attempt_may
     machine.results["AbortSwitchover"] = RESULTS["AbortSwitchover"] | {"next_attempt": 2}
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
-    assert states[states.index("AbortSwitchover") :][: len(ABORT) + 2] == [*ABORT, "StartNextAttempt", "CheckDrift"]
+    assert states[states.index("AbortSwitchover") :][: len(ABORT) + len(AGAIN)] == [*ABORT, *AGAIN]
     assert states.count("RequestApproval") == 2
     assert machine.events["GatherEvidence"]["failure"]["Error"] == "SomethingIsWrong"
     assert machine.events["OpenGreen"]["plan"]["attempt"] == 2
@@ -351,7 +371,7 @@ def test_an_opening_whose_answer_was_lost_goes_on_forward(machine: Machine) -> N
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
     after = states[states.index("AbortSwitchover") :]
-    assert after[:5] == ["AbortSwitchover", "DecideOnAbort", "ResumeOpening", "DecideOnStart", "WaitForDns"]
+    assert after[:5] == ["AbortSwitchover", "DecideOnAbort", "ResumeOpening", "DecideOnStart", "TellOpened"]
     assert "RestoreDns" not in states
     assert "CleanUpReplication" not in states
 
@@ -361,7 +381,7 @@ def test_a_way_out_that_fails_calls_for_a_person_and_keeps_the_lock(machine: Mac
     machine.faults = {"OpenGreen": ["SomethingIsWrong"], name: ["ThisAsWell"]}
     release, states = machine.run()
     assert release.describe()["error"] == "ReleaseUnfinished"
-    assert states[-2:] == ["NotifyUnfinished", "ReleaseUnfinished"]
+    assert states[-3:] == UNFINISHED
     assert ("ReleaseLock" in states) == (name == "ReleaseLock")
     assert any("act now" in mail.subject for mail in release.mails())
 
@@ -498,7 +518,7 @@ def test_an_application_that_cannot_be_started_calls_for_a_person(
     monkeypatch.setattr(machine.emulator.functions, "invoke", answer)
     release, states = machine.run()
     assert release.describe()["error"] == "ReleaseUnfinished"
-    assert states[-2:] == ["NotifyUnfinished", "ReleaseUnfinished"]
+    assert states[-3:] == UNFINISHED
     assert machine.calls[HOOK] == 1 + 6, "it was tried again and again"
     assert any("NoNodes" in mail.body and "act now" in mail.subject for mail in release.mails())
 
