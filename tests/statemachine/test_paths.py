@@ -189,7 +189,7 @@ def test_a_check_that_fails_ends_as_a_release_that_does(machine: Machine) -> Non
     machine.faults["CheckBlue"] = ["SomethingIsWrong"]
     release, states = machine.run()
     assert release.failure().startswith("SomethingIsWrong")
-    assert states == ["PlanRelease", "CheckBlue", *way_out("CheckBlue")]
+    assert states == ["PlanRelease", "TellPlanned", "CheckBlue", *way_out("CheckBlue")]
 
 
 def test_the_request_tells_what_was_found_and_how_to_answer(machine: Machine) -> None:
