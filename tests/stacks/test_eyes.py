@@ -55,7 +55,7 @@ def test_the_monitor_is_called_every_minute_once_its_rule_is_enabled_which_nothi
     variables = assembly.functions["MonitorLag"]["Environment"]["Variables"]
     assert variables["MONITOR_RULE"] == rule["Name"]
     (switching,) = (each for each in assembly.allowed("MonitorLag") if "events:EnableRule" in each["Action"])
-    assert switching["Action"] == ["events:EnableRule", "events:DisableRule"]
+    assert sorted(switching["Action"]) == ["events:DisableRule", "events:EnableRule"]
     assert switching["Resource"] == [f"arn:aws:events:eu-west-2:<AWS::AccountId>:rule/{rule['Name']}"]
     for role in assembly.of_type("AWS::IAM::Role"):
         if role != assembly.functions["MonitorLag"]["Role"]["Fn::GetAtt"][0]:

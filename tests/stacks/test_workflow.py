@@ -345,6 +345,9 @@ def test_the_outputs_are_what_an_operator_needs(assembly: Assembly) -> None:
         "ApprovalTopicArn",
         "ReleaseSecretArn",
         "LockTableName",
+        "SampleTableName",
+        "OperationsTopicArn",
+        "UndeliveredEventsUrl",
     }
 
 
