@@ -33,9 +33,12 @@ def main() -> None:
     blocks = app.node.try_get_context("clusters")
     if not isinstance(blocks, dict) or not blocks:
         raise ConfigError(f"clusters: expected a block for each database that is released, found {blocks!r}")
-    for name, block in blocks.items():
-        config = ClusterConfig.from_context(name, block)
-        ReleaseStack(app, config)
+    configs = [ClusterConfig.from_context(name, block) for name, block in blocks.items()]
+    released: dict[tuple[str, str], list[str]] = {}
+    for config in configs:
+        released.setdefault((config.region, config.event_source), []).append(config.name)
+    for config in configs:
+        ReleaseStack(app, config, released.pop((config.region, config.event_source), []))
         if config.green_account:
             GreenAccountStack(app, config, config.green_account)
     app.synth()

@@ -82,6 +82,17 @@ class ClusterConfig:
     approver_emails: tuple[str, ...] = _setting(
         "a list of different e-mail addresses", _different(_text(r"[^@\s]+@[^@\s]+\.[^@\s]+"))
     )
+    # Those whom alarms reach; the approvers if there are none.
+    operator_emails: tuple[str, ...] = _setting(
+        "a list of different e-mail addresses",
+        lambda value: value == [] or _different(_text(r"[^@\s]+@[^@\s]+\.[^@\s]+"))(value),
+        (),
+    )
+    # What is too much for a release that goes on by itself or waits for its approval.
+    alarm_lag_s: int = _setting("seconds, from 60 to 86400", _whole(60, 86_400), 900)
+    alarm_retained_bytes: int = _setting(
+        "bytes, from 1073741824 (1 GiB) to 140737488355328 (128 TiB)", _whole(2**30, 2**47), 50 * 2**30
+    )
     # Those that move with the writer record.
     more_records: tuple[RecordConfig, ...] = _setting(
         "a list of at most 49 records", lambda value: isinstance(value, list) and len(value) <= 49, ()

@@ -10,7 +10,16 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
 from stacks.config import RecordConfig
-from stacks.policies import Grant, Shared, allow, arn, function_name, global_arn, resource_name
+from stacks.policies import (
+    Grant,
+    Shared,
+    allow,
+    arn,
+    function_name,
+    global_arn,
+    monitor_rule_name,
+    resource_name,
+)
 
 
 def database(function: lambda_.Function, shared: Shared) -> None:
@@ -65,6 +74,16 @@ def releases(*actions: str) -> Grant:
         function.add_environment("RELEASE_TABLE", shared.release_table.table_name)
 
     return grant
+
+
+def monitoring(function: lambda_.Function, shared: Shared) -> None:
+    """Keep samples, and turn the rule on and off that calls the function; it is known by its name, since it calls."""
+    allow(function, ["dynamodb:PutItem"], shared.sample_table.table_arn)
+    function.add_environment("SAMPLE_TABLE", shared.sample_table.table_name)
+    name = monitor_rule_name(shared.config)
+    rule = cdk.Stack.of(function).format_arn(service="events", resource="rule", resource_name=name)
+    allow(function, ["events:EnableRule", "events:DisableRule"], rule)
+    function.add_environment("MONITOR_RULE", name)
 
 
 def order_end(function: lambda_.Function, shared: Shared) -> None:

@@ -1,10 +1,17 @@
-"""Where the samples of the lag monitor lie."""
+"""What calls the lag monitor, and where its samples go."""
 
 from __future__ import annotations
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from stacks.config import ClusterConfig
+from stacks.policies import monitor_rule_name
 
 
 def sample_table(scope: Construct) -> dynamodb.Table:
@@ -21,4 +28,28 @@ def sample_table(scope: Construct) -> dynamodb.Table:
             point_in_time_recovery_enabled=True
         ),
         removal_policy=cdk.RemovalPolicy.RETAIN,
+    )
+
+
+def call_every_minute(
+    scope: Construct, config: ClusterConfig, monitor: lambda_.Function, dead_letters: sqs.IQueue
+) -> None:
+    """Disabled but while a release is under way: the monitor itself sees to that. A deployment leaves the state as it
+    is unless the rule's own properties change."""
+    events.Rule(
+        scope,
+        "EveryMinute",
+        rule_name=monitor_rule_name(config),
+        description=f"Measures the replication of the release of {config.name} that is under way",
+        schedule=events.Schedule.rate(cdk.Duration.minutes(1)),
+        enabled=False,
+        targets=[
+            targets.LambdaFunction(
+                monitor,
+                event=events.RuleTargetInput.from_object({}),
+                max_event_age=cdk.Duration.minutes(1),  # the next call is due by then
+                retry_attempts=0,
+                dead_letter_queue=dead_letters,
+            )
+        ],
     )

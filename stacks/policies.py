@@ -40,6 +40,10 @@ def function_name(config: ClusterConfig, state: str) -> str:
     return f"{resource_name(config)}-{state}"
 
 
+def monitor_rule_name(config: ClusterConfig) -> str:
+    return f"{resource_name(config)}-monitor"
+
+
 def allow(
     function: lambda_.Function, actions: list[str], *resources: str, conditions: dict[str, object] | None = None
 ) -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from stacks.alarms import make_alarms, operations_topic
 from stacks.approval import approval_topic
 from stacks.config import ClusterConfig
+from stacks.dashboard import make_dashboard
 from stacks.encryption import encrypt_all
 from stacks.functions import make_functions
-from stacks.monitor import sample_table
+from stacks.monitor import call_every_minute, sample_table
 from stacks.network import Network
 from stacks.packaging import parser_layer
 from stacks.policies import Shared
 from stacks.reports import report_bucket
+from stacks.requests import keep_requests_for_nobody, undelivered_events
 from stacks.workflow import (
     decommission_machine,
     decommission_on_request,
@@ -30,7 +34,10 @@ from stacks.workflow import (
 
 
 class ReleaseStack(cdk.Stack):
-    def __init__(self, scope: Construct, config: ClusterConfig) -> None:
+    """``released`` names all clusters of the application whose requests come to the same bus with the same source, in
+    the one stack of them that looks after requests for clusters which none of them releases; it is empty elsewhere."""
+
+    def __init__(self, scope: Construct, config: ClusterConfig, released: Sequence[str]) -> None:
         super().__init__(
             scope,
             f"BlueGreen-{config.name}",
@@ -46,13 +53,20 @@ class ReleaseStack(cdk.Stack):
         reports = report_bucket(self, config)
         shared = Shared(config, secret, locks, releases, parser_layer(self, config), samples, reports)
         functions = make_functions(self, shared, network)
+        dead_letters = undelivered_events(self)
         machine = release_machine(self, config, functions, topic)
-        start_on_request(self, config, machine)
+        start_on_request(self, config, machine, dead_letters)
         recovery = recovery_machine(self, config, functions, topic)
-        recover_the_dead(self, config, machine, recovery)
+        recover_the_dead(self, config, machine, recovery, dead_letters)
         decommission = decommission_machine(self, config, functions, topic)
-        decommission_on_request(self, config, decommission)
-        keep_stopped(self, config, decommission)
+        decommission_on_request(self, config, decommission, dead_letters)
+        keep_stopped(self, config, decommission, dead_letters)
+        keep_requests_for_nobody(self, config, released, dead_letters)
+        monitor = functions["MonitorLagFunctionArn"]
+        call_every_minute(self, config, monitor, dead_letters)
+        operations = operations_topic(self, config)
+        alarms = make_alarms(self, config, operations, monitor, recovery, dead_letters)
+        make_dashboard(self, config, alarms, functions, (machine, recovery, decommission))
         encrypt_all(self, config)
 
         cdk.CfnOutput(self, "StateMachineArn", value=machine.state_machine_arn)
@@ -63,6 +77,9 @@ class ReleaseStack(cdk.Stack):
         cdk.CfnOutput(self, "LockTableName", value=locks.table_name)
         cdk.CfnOutput(self, "ReleaseTableName", value=releases.table_name)
         cdk.CfnOutput(self, "ReportBucketName", value=reports.bucket_name)
+        cdk.CfnOutput(self, "SampleTableName", value=samples.table_name)
+        cdk.CfnOutput(self, "OperationsTopicArn", value=operations.topic_arn)
+        cdk.CfnOutput(self, "UndeliveredEventsUrl", value=dead_letters.queue_url)
 
 
 def _release_secret(scope: Construct, config: ClusterConfig) -> secretsmanager.Secret:

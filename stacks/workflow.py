@@ -1,4 +1,4 @@
-"""The three state machines, and the events that start them."""
+"""The three state machines, and the events that start them and that they send."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
@@ -20,6 +21,9 @@ from stacks.packaging import ROOT
 from stacks.policies import resource_name
 
 STATE_MACHINES = ROOT / "statemachine"
+
+EVENT_SOURCE = "bluegreen.release"
+"""Of the events by which the state machines tell of their phases and outcomes (docs/events.md)."""
 
 
 class DefinitionError(Exception):
@@ -61,7 +65,7 @@ def _machine(
     """
     definition = (STATE_MACHINES / f"{identifier.lower()}.asl.json").read_text()
     arns = {placeholder: function.function_arn for placeholder, function in functions.items()}
-    values = {**arns, "ApprovalTopicArn": topic.topic_arn, "Region": config.region}
+    values = {**arns, "ApprovalTopicArn": topic.topic_arn, "Region": config.region, "ClusterName": config.name}
     machine = stepfunctions.StateMachine(
         scope,
         identifier,
@@ -79,7 +83,15 @@ def _machine(
     called += filter(None, [config.freeze_hook_function_arn])
     machine.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=called))
     topic.grant_publish(machine)
+    _tell(machine)
     return machine
+
+
+def _tell(machine: stepfunctions.StateMachine) -> None:
+    """The machine sends events of our own source to the account's default bus, and no others."""
+    bus = cdk.Stack.of(machine).format_arn(service="events", resource="event-bus", resource_name="default")
+    only = {"StringEquals": {"events:source": EVENT_SOURCE}}
+    machine.add_to_role_policy(iam.PolicyStatement(actions=["events:PutEvents"], resources=[bus], conditions=only))
 
 
 def fill_in(definition: str, values: Mapping[str, str]) -> str:
@@ -99,18 +111,29 @@ def fill_in(definition: str, values: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}", value, definition)
 
 
-def start_on_request(scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine) -> None:
+def start_on_request(
+    scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine, dead_letters: sqs.IQueue
+) -> None:
     """A pipeline starts a release by an event on the account's default bus; its detail is the execution's input."""
-    _on_request(scope, config, machine, "Release", f"Starts a release of {config.name}")
+    _on_request(scope, config, machine, dead_letters, "Release", f"Starts a release of {config.name}")
 
 
-def decommission_on_request(scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine) -> None:
+def decommission_on_request(
+    scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine, dead_letters: sqs.IQueue
+) -> None:
     """A pipeline ends a cluster in the same way."""
-    _on_request(scope, config, machine, "Decommission", f"Starts a decommission of a cluster of {config.name}")
+    _on_request(
+        scope, config, machine, dead_letters, "Decommission", f"Starts a decommission of a cluster of {config.name}"
+    )
 
 
 def _on_request(
-    scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine, asked: str, description: str
+    scope: Construct,
+    config: ClusterConfig,
+    machine: stepfunctions.StateMachine,
+    dead_letters: sqs.IQueue,
+    asked: str,
+    description: str,
 ) -> None:
     events.Rule(
         scope,
@@ -125,12 +148,15 @@ def _on_request(
                 input=events.RuleTargetInput.from_event_path("$.detail"),
                 # A request that could not be delivered for so long is a surprise to whoever sent it.
                 max_event_age=cdk.Duration.minutes(15),
+                dead_letter_queue=dead_letters,
             )
         ],
     )
 
 
-def keep_stopped(scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine) -> None:
+def keep_stopped(
+    scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine, dead_letters: sqs.IQueue
+) -> None:
     """AWS starts a cluster that has been stopped for seven days, and says so by this event (Aurora User Guide, "Amazon
     RDS event categories and event messages for Aurora"); the decommission sees whether it was one of its own."""
     prefix = config.cluster_pattern.removesuffix("*")
@@ -153,13 +179,18 @@ def keep_stopped(scope: Construct, config: ClusterConfig, machine: stepfunctions
                         "restarted_at": events.EventField.time,
                     }
                 ),
+                dead_letter_queue=dead_letters,
             )
         ],
     )
 
 
 def recover_the_dead(
-    scope: Construct, config: ClusterConfig, machine: stepfunctions.StateMachine, recovery: stepfunctions.StateMachine
+    scope: Construct,
+    config: ClusterConfig,
+    machine: stepfunctions.StateMachine,
+    recovery: stepfunctions.StateMachine,
+    dead_letters: sqs.IQueue,
 ) -> None:
     """An execution of `machine` that ended badly starts the recovery, which sees whether that one had cleaned up."""
     events.Rule(
@@ -180,6 +211,7 @@ def recover_the_dead(
                         "status": events.EventField.from_path("$.detail.status"),
                     }
                 ),
+                dead_letter_queue=dead_letters,
             )
         ],
     )

@@ -57,14 +57,21 @@ def health_problems(on_blue: Session, on_green: Session, plan: Plan, database: s
     return problems
 
 
-def sentinel_round_trip_s(on_blue: Session, on_green: Session, release_id: str) -> float | None:
+def sentinel_round_trip_s(
+    on_blue: Session,
+    on_green: Session,
+    release_id: str,
+    timeout_s: float | None = None,
+    poll_interval_s: float = POLL_INTERVAL_S,
+) -> float | None:
     """Seconds from the commit of a row on blue to its sight on green; None if it did not arrive in time."""
+    patience_s = SENTINEL_TIMEOUT_S if timeout_s is None else timeout_s
     beat = on_blue.one("write_sentinel", release_id=release_id)["beat"]
     committed = time.monotonic()
     while not arrived(on_green, release_id, beat):
-        if time.monotonic() - committed > SENTINEL_TIMEOUT_S:
+        if time.monotonic() - committed > patience_s:
             return None
-        time.sleep(POLL_INTERVAL_S)
+        time.sleep(poll_interval_s)
     return time.monotonic() - committed
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from .errors import ReleaseInProgress
-from .model import Plan
+from .model import Cluster, Plan
 
 
 def acquire_lock(dynamodb: Any, table: str, plan: Plan) -> None:
@@ -65,6 +66,32 @@ def plan_under_way(dynamodb: Any, table: str, cluster_name: str) -> Plan | None:
     """The plan of the release that has the lock of a cluster, whoever makes it; a deployment has none."""
     item = dynamodb.get_item(TableName=table, Key={"cluster": {"S": cluster_name}}, ConsistentRead=True).get("Item")
     return Plan.of({"plan": json.loads(item["plan"]["S"])}) if item and "plan" in item else None
+
+
+def note_green(dynamodb: Any, table: str, plan: Plan, green: Cluster) -> bool:
+    """Notes in the lock where green is reached, for the monitor; False when this release does not hold the lock."""
+    try:
+        dynamodb.update_item(
+            TableName=table,
+            Key={"cluster": {"S": plan.cluster_name}},
+            UpdateExpression="SET green = :green",
+            ConditionExpression="execution_arn = :ours",
+            ExpressionAttributeValues={
+                ":ours": {"S": plan.execution_arn},
+                ":green": {"S": json.dumps(asdict(green))},
+            },
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
+
+
+def watched_release(dynamodb: Any, table: str, cluster_name: str) -> tuple[Plan, Cluster] | None:
+    """The plan of the release that has the lock of a cluster, and its green; None before green follows blue."""
+    item = dynamodb.get_item(TableName=table, Key={"cluster": {"S": cluster_name}}, ConsistentRead=True).get("Item")
+    if item is None or "green" not in item:
+        return None
+    return Plan.of({"plan": json.loads(item["plan"]["S"])}), Cluster(**json.loads(item["green"]["S"]))
 
 
 def keep_rehearsal(dynamodb: Any, table: str, cluster_name: str, figures: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from bluegreen.model import Plan, State, green
 from bluegreen.records import release_lock
 from bluegreen.secrets import delete_replication_login
 
-from .entry import Result, client, databases, entry, setting
+from .entry import Result, client, databases, entry, measure, setting
 
 
 @entry
@@ -21,4 +21,6 @@ def handler(state: State) -> Result:
     completed = history.note(client("dynamodb"), setting("RELEASE_TABLE"), plan, datetime.now(UTC))
     order_end(client("stepfunctions"), setting("DECOMMISSION_ARN"), completed)
     release_lock(client("dynamodb"), setting("LOCK_TABLE"), plan.cluster_name, plan.execution_arn)
-    return summary(completed, state, record)
+    figures = summary(completed, state, record)
+    measure(figures)
+    return figures

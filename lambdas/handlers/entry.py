@@ -12,14 +12,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, wraps
 from typing import Any, cast
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
@@ -125,7 +125,7 @@ def entry(work: Callable[[State], Result], warm: Callable[[State], None] = prime
     @wraps(work)
     def handler(event: Event, context: LambdaContext) -> Result:
         started = time.monotonic()
-        release = _release(event)
+        release = release_of(event)
         logger.append_keys(release_id=release, state=context.function_name.split("-")[-1])
         tracer.put_annotation("release_id", release)
         metrics.add_metadata("release_id", release)
@@ -145,13 +145,13 @@ def entry(work: Callable[[State], Result], warm: Callable[[State], None] = prime
     return cast(Handler, handler)
 
 
-def _release(event: Event) -> str:
+def release_of(event: State) -> str:
     """The release that a call is about; the execution when it is yet to be found out which release it made."""
     if "plan" in event:
         return str(event["plan"]["release_id"])
     if "started_at" in event:
         return release_id(event["execution_arn"], event["started_at"])
-    return str(event.get("execution_arn"))
+    return str(event.get("execution_arn", "none"))
 
 
 _FIGURES = {
@@ -160,6 +160,8 @@ _FIGURES = {
     "left_s": ("VerificationTimeLeft", MetricUnit.Seconds),
     "rows": ("RowsCompared", MetricUnit.Count),
     "stood_back_s": ("StoodBack", MetricUnit.Seconds),
+    "freeze_to_open_ms": ("FreezeDuration", MetricUnit.Milliseconds),
+    "attempts": ("Attempts", MetricUnit.Count),
 }
 
 
@@ -168,8 +170,24 @@ def tell(what: str, **figures: Any) -> None:
     logger.info(what, extra=figures)
 
 
+def about(release: str) -> None:
+    """The release that a call turns out to be about, which did not say so itself."""
+    logger.append_keys(release_id=release)
+    metrics.add_metadata("release_id", release)
+
+
+def publish(figures: Mapping[str, float], units: Mapping[str, str], database: str) -> None:
+    """Figures of one database as metrics, of the database and of the whole cluster, whose maximum is the worst."""
+    told = EphemeralMetrics()
+    told.add_dimension("cluster", setting("CLUSTER_NAME"))
+    told.add_dimensions(cluster=setting("CLUSTER_NAME"), database=database, service=setting("POWERTOOLS_SERVICE_NAME"))
+    for name, value in figures.items():
+        told.add_metric(name=name, unit=units[name], value=value)
+    told.flush_metrics()
+
+
 def measure(figures: Result) -> None:
-    """Figures of the comparison as metrics, as far as they are known."""
+    """Figures of the comparison, or of a whole release, as metrics, as far as they are known."""
     for name, (metric, unit) in _FIGURES.items():
         if isinstance(value := figures.get(name), int | float):
             metrics.add_metric(name=metric, unit=unit, value=value)

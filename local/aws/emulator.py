@@ -46,6 +46,7 @@ class Emulator:
                         `InvalidChangeBatch`; after `PriorRequestNotComplete` boto3 tries again by itself
     deliver_twice       EventBridge delivers each event twice, as it may
     retry_scale         factor on the intervals of Retry in state machines: what waits minutes for AWS need not here
+    minute_s            how long a minute is for rules of EventBridge that go by the clock
     """
 
     def __init__(self, folder: Path, region: str, port: int = 0) -> None:
@@ -55,6 +56,7 @@ class Emulator:
         self.refuse_next_change: str | None = None
         self.deliver_twice = False
         self.retry_scale = 1.0
+        self.minute_s = 60.0
         self.folder = folder
         self.region = region
         self.closing = threading.Event()
@@ -93,6 +95,8 @@ class Emulator:
         mail.install(self._seams, self.folder / "mail")
         tables.install(self._seams)
         self._zones.install(self._seams)
+        self._clock = events.Clock(self.region, self, self._deliver)
+        self._clock.start()
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client of this emulator, with credentials of its own; shared, and safe to share among threads."""
@@ -150,6 +154,7 @@ class Emulator:
         self.closing.set()
         atexit.unregister(self.close)
         try:
+            self._clock.join()
             self.functions.close()
             states.stop_all(timeout_s=5)
             request = Request(f"{self.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310 — our own server
@@ -166,8 +171,9 @@ class Emulator:
         except RuntimeClosedError:
             return Answer.failed("Lambda.ServiceException", "the emulator is closing")
 
-    def _deliver(self, arn: str, text: str) -> None:
-        """What EventBridge does with a target; it would try again for a day, here a failure is logged."""
+    def _deliver(self, target: events.Target, text: str) -> None:
+        """What EventBridge does with a target; it would try again for a day, here a failure is final."""
+        arn = target["Arn"]
         try:
             for _ in range(2 if self.deliver_twice else 1):
                 if ":states:" in arn:
@@ -177,6 +183,9 @@ class Emulator:
                     self.client("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=text)
         except (BotoCoreError, ClientError):
             logging.getLogger("moto").exception("an event for %s was not delivered", arn)
+            if dead_letters := target.get("DeadLetterConfig"):
+                queue = self.client("sqs").get_queue_url(QueueName=dead_letters["Arn"].rsplit(":", 1)[1])
+                self.client("sqs").send_message(QueueUrl=queue["QueueUrl"], MessageBody=text)
 
     def _start_server(self, port: int) -> int:
         with socket.socket() as probe:  # moto's server would hang on a port that is taken

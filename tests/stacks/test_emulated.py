@@ -92,14 +92,21 @@ def test_the_releases_secret_holds_a_login(deployed: Deployed) -> None:
 
 
 def test_the_approver_is_subscribed(deployed: Deployed, block: dict[str, Any]) -> None:
-    (subscription,) = deployed.client("sns").list_subscriptions()["Subscriptions"]
-    assert subscription["TopicArn"] == deployed.outputs["ApprovalTopicArn"]
-    assert [subscription["Endpoint"]] == block["approver_emails"]
+    subscriptions = deployed.client("sns").list_subscriptions()["Subscriptions"]
+    by_topic = {subscription["TopicArn"]: [subscription["Endpoint"]] for subscription in subscriptions}
+    assert by_topic == {
+        deployed.outputs[output]: block["approver_emails"] for output in ("ApprovalTopicArn", "OperationsTopicArn")
+    }
 
 
 def test_the_rules_point_at_their_state_machines(deployed: Deployed) -> None:
     events = deployed.client("events")
-    rules = {json.loads(rule["EventPattern"])["detail-type"][0]: rule for rule in events.list_rules()["Rules"]}
+    patterns = {rule["Name"]: json.loads(rule.get("EventPattern", "{}")) for rule in events.list_rules()["Rules"]}
+    rules = {
+        patterns[rule["Name"]]["detail-type"][0]: rule
+        for rule in events.list_rules()["Rules"]
+        if len(patterns[rule["Name"]].get("detail-type", [])) == 1
+    }
     (target,) = events.list_targets_by_rule(Rule=rules["Release Requested"]["Name"])["Targets"]
     assert target["Arn"] == deployed.outputs["StateMachineArn"]
     assert target["InputPath"] == "$.detail"

@@ -50,6 +50,13 @@ def of_functions(machines: Machines) -> list[tuple[str, Machine]]:
     return [(name, state) for name, state in all_states(machines) if "FunctionArn}" in str(state.get("Resource"))]
 
 
+def approval_topic(assembly: Assembly) -> str:
+    """The logical id of the topic that the state machines publish to."""
+    topics = assembly.of_type("AWS::SNS::Topic").items()
+    (found,) = (each for each, properties in topics if properties["DisplayName"].startswith("Releases of "))
+    return found
+
+
 def logical_id(assembly: Assembly, name: str) -> str:
     """The logical id of the state machine of this name."""
     machines = assembly.of_type("AWS::StepFunctions::StateMachine").items()
@@ -91,7 +98,7 @@ def test_a_state_waits_longer_than_its_function_may_run(definitions: Machines, a
 
 
 def test_messages_go_to_the_topic(deployed: Machines, assembly: Assembly) -> None:
-    (topic,) = assembly.of_type("AWS::SNS::Topic")
+    topic = approval_topic(assembly)
     publishing = [state for _, state in all_states(deployed) if "sns:publish" in str(state.get("Resource"))]
     assert publishing
     assert {state["Parameters"]["TopicArn"] for state in publishing} == {f"<{topic}>"}
@@ -117,7 +124,7 @@ def test_state_machines_are_traced_and_log_without_the_data_that_tokens_are_in(t
 def test_a_state_machine_may_call_its_own_functions_and_publish_and_no_more(
     assembly: Assembly, deployed: Machines
 ) -> None:
-    (topic,) = assembly.of_type("AWS::SNS::Topic")
+    topic = approval_topic(assembly)
     function_ids = {f"<{name}>" for name in assembly.of_type("AWS::Lambda::Function")}
     for machine in assembly.of_type("AWS::StepFunctions::StateMachine").values():
         called = {str(state.get("Resource")) for _, state in states_of(deployed[machine["StateMachineName"]])}
@@ -126,7 +133,10 @@ def test_a_state_machine_may_call_its_own_functions_and_publish_and_no_more(
         assert {tuple(statement["Action"]): set(statement["Resource"]) for statement in named} == {
             ("lambda:InvokeFunction",): called & function_ids,
             ("sns:Publish",): {f"<{topic}>"},
+            ("events:PutEvents",): {"arn:aws:events:eu-west-2:<AWS::AccountId>:event-bus/default"},
         }
+        (telling,) = (statement for statement in named if statement["Action"] == ["events:PutEvents"])
+        assert telling["Condition"] == {"StringEquals": {"events:source": "bluegreen.release"}}
 
 
 @pytest.mark.parametrize("arn", ["", "arn:aws:lambda:eu-west-2:123456789012:function:pause-the-shop"])
@@ -260,7 +270,7 @@ def test_a_release_orders_the_end_of_blue_from_the_machine_that_ends_clusters(as
 def test_the_topic_is_encrypted_takes_only_tls_and_mails_every_approver(
     template: Template, assembly: Assembly, block: dict[str, Any]
 ) -> None:
-    (topic,) = assembly.of_type("AWS::SNS::Topic").values()
+    topic = assembly.of_type("AWS::SNS::Topic")[approval_topic(assembly)]
     assert text(topic["KmsMasterKeyId"]).endswith(":alias/aws/sns")
     template.has_resource_properties(
         "AWS::SNS::TopicPolicy",
@@ -279,7 +289,8 @@ def test_the_topic_is_encrypted_takes_only_tls_and_mails_every_approver(
             }
         },
     )
-    subscriptions = assembly.of_type("AWS::SNS::Subscription").values()
+    ours = {"Ref": approval_topic(assembly)}
+    subscriptions = [each for each in assembly.of_type("AWS::SNS::Subscription").values() if each["TopicArn"] == ours]
     assert [(each["Protocol"], each["Endpoint"]) for each in subscriptions] == [
         ("email", address) for address in block["approver_emails"]
     ]
@@ -335,6 +346,9 @@ def test_the_outputs_are_what_an_operator_needs(assembly: Assembly) -> None:
         "ApprovalTopicArn",
         "ReleaseSecretArn",
         "LockTableName",
+        "SampleTableName",
+        "OperationsTopicArn",
+        "UndeliveredEventsUrl",
     }
 
 

@@ -26,6 +26,10 @@ TOPIC_MAIL = "release-lead@example.com"
 
 PLAN = {
     "release_id": "20261123-0405-abcdef",
+    "mode": "release",
+    "requested_by": "a test",
+    "reason": "to see it work",
+    "green_identifier": "shop-green",
     "approval_timeout_s": 60,
     "freeze_budget_s": 30,
     "attempt": 1,
@@ -41,13 +45,14 @@ HOOK = "pause-the-shop"
 """The customer's function of the freeze method hook."""
 RESULTS: dict[str, Any] = {
     "PlanRelease": PLAN,
-    "CheckBlue": {"inventory": {}, "modifies_green": True},
+    "CheckBlue": {"inventory": {}, "modifies_green": True, "is_fit": True},
     "WaitForGreen": {"identifier": "shop-green", "host": "127.0.1.2", "port": 5432},
     "LowerTtl": {"old_ttl_ends_at": "2026-01-01T00:00:00Z"},
     "GatherEvidence": {
         "subject": "Approve release 20261123-0405-abcdef of shop?",
         "text": 'It\'s {ready} — \\ "really".',
         "answer": """'{"decision": "approve", "approver": "YOUR NAME"}'""",
+        "expected_freeze_s": 0.4,
     },
     "FreezeBlue": {"frozen_at": "2026-11-23T04:05:05+00:00", "left_s": 30},
     "WaitForDrain": {"drain_s": {"app": 0.01}, "left_s": 29},
@@ -56,7 +61,7 @@ RESULTS: dict[str, Any] = {
     "VerifyCutover": {"compared": {}, "left_s": 28},
     "AbortSwitchover": {"outcome": "abort", "decided_at": "", "roles": 1, "next_attempt": 1},
     "OpenGreen": {"outcome": "open", "decided_at": "2026-11-23T04:05:06+00:00", "roles": 1},
-    "ReleaseLock": {"explanation": "because the test wants it"},
+    "ReleaseLock": {"explanation": "because the test wants it", "release_id": "20261123-0405-abcdef"},
     "CompleteRelease": {"release_id": "20261123-0405-abcdef", "freeze_to_open_ms": 41.5},
     "WriteReport": {
         "bucket": "reports",
@@ -65,6 +70,18 @@ RESULTS: dict[str, Any] = {
         "sentence": "Report: https://console/k",
     },
 }
+
+
+def listen(emulator: Emulator) -> str:
+    """A queue that gets every event of the state machines."""
+    url = str(emulator.client("sqs").create_queue(QueueName=f"told-{uuid.uuid4()}")["QueueUrl"])
+    wanted = {"source": ["bluegreen.release"]}
+    emulator.client("events").put_rule(Name=url.rsplit("/", 1)[1], EventPattern=json.dumps(wanted))
+    arn = emulator.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    emulator.client("events").put_targets(
+        Rule=url.rsplit("/", 1)[1], Targets=[{"Id": "told", "Arn": arn["Attributes"]["QueueArn"]}]
+    )
+    return url
 
 
 class Machine:
@@ -77,6 +94,8 @@ class Machine:
         self.calls: Counter[str] = Counter()
         self.events: dict[str, dict[str, Any]] = {}
         self.asked_hook: list[dict[str, Any]] = []
+        self.told = listen(emulator)
+        self._events: list[dict[str, Any]] = []
         iam = emulator.client("iam")
         self.role = iam.create_role(RoleName="test", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         iam.put_role_policy(RoleName="test", PolicyName="anything", PolicyDocument=ANYTHING)
@@ -87,10 +106,20 @@ class Machine:
         for name in sorted(set(re.findall(r"\$\{(\w+)FunctionArn\}", text))):
             text = text.replace(f"${{{name}FunctionArn}}", self._create_function(name))
         text = text.replace("${ApprovalTopicArn}", topic).replace("${Region}", emulator.region)
+        text = text.replace("${ClusterName}", "shop")
         assert "${" not in text
         self.arn = emulator.client("stepfunctions").create_state_machine(
             name="bluegreen-shop", definition=text, roleArn=self.role
         )["stateMachineArn"]
+
+    def events_of(self, release: Release) -> list[dict[str, Any]]:
+        """The events that an execution has sent, oldest first."""
+        sqs = self.emulator.client("sqs")
+        while messages := sqs.receive_message(QueueUrl=self.told, MaxNumberOfMessages=10).get("Messages"):
+            self._events += [json.loads(message["Body"]) for message in messages]
+            for message in messages:
+                sqs.delete_message(QueueUrl=self.told, ReceiptHandle=message["ReceiptHandle"])
+        return [event for event in self._events if event["detail"]["execution_arn"] == release.execution_arn]
 
     def _create_function(self, name: str) -> str:
         code = io.BytesIO()

@@ -26,10 +26,10 @@ PLAN = {
 PLANNED = ["DecideOnRetention", "PlanDecommission", "DecideOnPlan"]
 SNAPSHOT = ["TakeFinalSnapshot", "WaitForSnapshot"]
 OUT = ["RetireCluster", "RemoveSecondaries", "RemoveFromGlobalCluster", "DeleteGlobalCluster", "DecideOnEnd"]
-TOLD = ["NotifyEnd", "ClusterEnded"]
+TOLD = ["NotifyEnd", "TellEnded", "ClusterEnded"]
 DELETED = [*PLANNED, *SNAPSHOT, *OUT, "DeleteCluster", *TOLD]
 ASKED = {"release_id": PLAN["release_id"]}
-FAILED = ["DecideOnCause", "ReadCause", "ExplainCause", "NotifyUnended", "DecommissionFailed"]
+FAILED = ["DecideOnCause", "ReadCause", "ExplainCause", "NotifyUnended", "TellUnended", "DecommissionFailed"]
 
 
 @pytest.fixture(scope="module")

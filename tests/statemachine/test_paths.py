@@ -28,6 +28,7 @@ FUNCTIONS = [name for name, state in TASKS.items() if "FunctionArn" in state["Re
 
 HAPPY = [
     "PlanRelease",
+    "TellPlanned",
     "CheckBlue",
     "DecideOnScripts",
     "CheckChanges",
@@ -43,10 +44,12 @@ HAPPY = [
     "WaitForUpgrade",
     "UpdateExtensions",
     "CreateSubscriptions",
+    "MonitorLag",
     "CheckDrift",
     "DecideOnChanges",
     "ApplyChanges",
     "WaitForCatchUp",
+    "TellInStep",
     "DecideOnGlobalize",
     "BeginVerification",
     "CompareTables",
@@ -56,8 +59,10 @@ HAPPY = [
     "LowerTtl",
     "GatherEvidence",
     "DecideOnRehearsal",
+    "TellApprovalRequested",
     "RequestApproval",
     "DecideOnAnswer",
+    "TellApproved",
     "WaitForOldTtl",
     "RecheckReadiness",
     "WarmFunctions",
@@ -66,6 +71,7 @@ HAPPY = [
     "Switchover",
     "OpenGreen",
     "DecideOnStart",
+    "TellOpened",
     "WaitForDns",
     "RestoreTtl",
     "DropSubscriptions",
@@ -74,6 +80,7 @@ HAPPY = [
     "WriteReport",
     "DecideOnEnd",
     "NotifyCompletion",
+    "TellCompleted",
     "ReleaseCompleted",
 ]
 WITH_HOOK = {"NoteStop", "StopApplication", "StartApplication"}
@@ -82,10 +89,11 @@ GLOBAL = ["CreateGlobalCluster", "CreateSecondaries", "WaitForGlobalLag", "Decid
 """What a blue with secondaries in other Regions adds to it, before or after the cutover (``test_global``)."""
 IN_EACH_REGION = {"CreateSecondary", "WaitForSecondary"}
 SIDE_BY_SIDE = {"FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "CompareChunks"}
+AGAIN = ["TellCalledOff", "StartNextAttempt", "CheckDrift"]
 ABORT = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "DecideOnNextAttempt"]
 TOLD = ["WriteReport", "DecideOnEnd"]
-CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", *TOLD, "NotifyFailure", "ReleaseFailed"]
-UNFINISHED = ["NotifyUnfinished", *TOLD, "ReleaseUnfinished"]
+CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", *TOLD, "NotifyFailure", "TellFailed", "ReleaseFailed"]
+UNFINISHED = ["NotifyUnfinished", *TOLD, "TellUnfinished", "ReleaseUnfinished"]
 """A person is called first, and then the report is written."""
 NOT_YET = ("GreenNotReady", "ReplicationLagging", "DnsNotInSync")
 BEFORE_THE_FREEZE = ["RecheckReadiness", "WarmFunctions"]
@@ -173,7 +181,7 @@ def test_a_check_looks_at_blue_reports_and_ends(machine: Machine) -> None:
     machine.results["CheckBlue"] = {"is_fit": False, "subject": "Check of shop: not fit", "text": 'BLOCKER "it\'s" {}'}
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
-    assert states == [*HAPPY[: HAPPY.index("DecideOnMode") + 1], *TOLD, "NotifyFindings", "BlueChecked"]
+    assert states == [*HAPPY[: HAPPY.index("DecideOnMode") + 1], *TOLD, "NotifyFindings", "TellChecked", "BlueChecked"]
     assert json.loads(release.describe()["output"]) == machine.results["CheckBlue"]
     (mail,) = release.mails()
     assert mail.subject == "Check of shop: not fit"
@@ -185,7 +193,7 @@ def test_a_check_that_fails_ends_as_a_release_that_does(machine: Machine) -> Non
     machine.faults["CheckBlue"] = ["SomethingIsWrong"]
     release, states = machine.run()
     assert release.failure().startswith("SomethingIsWrong")
-    assert states == ["PlanRelease", "CheckBlue", *way_out("CheckBlue")]
+    assert states == ["PlanRelease", "TellPlanned", "CheckBlue", *way_out("CheckBlue")]
 
 
 def test_the_request_tells_what_was_found_and_how_to_answer(machine: Machine) -> None:
@@ -238,7 +246,17 @@ def test_an_unanswered_request_ends_the_release_and_cleans_up(machine: Machine) 
     ]
 
 
-@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name in {*HAPPY, *SIDE_BY_SIDE} - {"WriteReport"}])
+def test_a_release_is_not_kept_by_its_monitor(machine: Machine) -> None:
+    machine.faults["MonitorLag"] = ["SomethingIsWrong"]
+    release, states = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    assert [state for state in states if state not in SIDE_BY_SIDE] == HAPPY
+
+
+NEEDED = [name for name in FUNCTIONS if name in {*HAPPY, *SIDE_BY_SIDE} - {"MonitorLag", "WriteReport"}]
+
+
+@pytest.mark.parametrize("name", NEEDED)
 def test_a_failure_for_good_takes_the_way_out_that_its_place_demands(machine: Machine, name: str) -> None:
     machine.faults[name] = ["SomethingIsWrong"]
     release, states = machine.run()
@@ -297,7 +315,7 @@ def test_after_an_abort_the_approval_is_asked_for_again_and_the_next_attempt_may
     machine.results["AbortSwitchover"] = RESULTS["AbortSwitchover"] | {"next_attempt": 2}
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
-    assert states[states.index("AbortSwitchover") :][: len(ABORT) + 2] == [*ABORT, "StartNextAttempt", "CheckDrift"]
+    assert states[states.index("AbortSwitchover") :][: len(ABORT) + len(AGAIN)] == [*ABORT, *AGAIN]
     assert states.count("RequestApproval") == 2
     assert machine.events["GatherEvidence"]["failure"]["Error"] == "SomethingIsWrong"
     assert machine.events["OpenGreen"]["plan"]["attempt"] == 2
@@ -357,7 +375,7 @@ def test_an_opening_whose_answer_was_lost_goes_on_forward(machine: Machine) -> N
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
     after = states[states.index("AbortSwitchover") :]
-    assert after[:5] == ["AbortSwitchover", "DecideOnAbort", "ResumeOpening", "DecideOnStart", "WaitForDns"]
+    assert after[:5] == ["AbortSwitchover", "DecideOnAbort", "ResumeOpening", "DecideOnStart", "TellOpened"]
     assert "RestoreDns" not in states
     assert "CleanUpReplication" not in states
 

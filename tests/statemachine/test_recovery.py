@@ -35,9 +35,10 @@ LATE = FINISH | {"plan": FOUND["plan"] | AFTER_CUTOVER}
 NOTHING = {"execution_arn": DEAD, "decision": {"action": "nothing", "reason": "It runs."}}
 
 WAY_BACK = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "CanAFunctionStillRun"]
-UNDONE = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", *TOLD, "NotifyUndone", "ReleaseUndone"]
+UNDONE = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", *TOLD, "NotifyUndone", "TellUndone", "ReleaseUndone"]
 FINISHED = ["DecideOnStart", "RestoreTtl", "DropSubscriptions", "DecideOnLateGlobalize", "CompleteRelease"]
-FINISHED += [*TOLD, "NotifyFinished", "ReleaseFinished"]
+FINISHED += [*TOLD, "NotifyFinished", "TellFinished", "ReleaseFinished"]
+UNRECOVERED = ["NotifyUnrecovered", "TellUnrecovered", "RecoveryFailed"]
 GLOBAL = ["CreateGlobalCluster", "CreateSecondaries", "CreateSecondary", "WaitForSecondary", "WaitForGlobalLag"]
 LOOK = ["InspectRelease", "DecideOnFindings"]
 
@@ -188,7 +189,7 @@ def test_a_failure_for_good_calls_for_a_person_and_keeps_the_lock(machine: Machi
     machine.faults[name] = ["SomethingIsWrong"]
     recovery, states = recover(machine, LATE if name in (*FINISHED, *GLOBAL) else UNDO)
     passed_on = ["DecideOnRestart", "CanAFunctionStillRun"] if name == "RestoreDns" else []
-    assert states[states.index(name) + 1 :] == [*passed_on, "NotifyUnrecovered", "RecoveryFailed"]
+    assert states[states.index(name) + 1 :] == [*passed_on, *UNRECOVERED]
     assert recovery.describe()["error"] == "RecoveryFailed"
     assert ("ReleaseLock" in states) == (name == "ReleaseLock")
     mail = recovery.mails()[-1]

@@ -27,7 +27,7 @@ def test_a_rehearsal_is_played_and_leaves_nothing(machine: Machine) -> None:
     walked = [state for state in states if state not in SIDE_BY_SIDE]
     prepared = HAPPY[: HAPPY.index("DecideOnRehearsal") + 1]
     assert walked[: len(prepared)] == prepared
-    way = [*PLAYED, "RehearsalPlayed", *ABORT[2:], *CLEAN_UP[:-2], "NotifyRehearsed", "Rehearsed"]
+    way = [*PLAYED, "RehearsalPlayed", *ABORT[2:], *CLEAN_UP[:-3], "NotifyRehearsed", "TellRehearsed", "Rehearsed"]
     assert walked[len(prepared) :] == way
     (mail,) = release.mails()
     assert mail.subject == REPORT["subject"]

@@ -67,7 +67,7 @@ def test_every_log_line_carries_release_and_state(entry: Any, plan: Plan, monkey
     [
         ({"execution_arn": "arn:e", "started_at": "2026-11-23T04:05:06Z"}, "20261123-0405-"),
         ({"execution_arn": "arn:e"}, "arn:e"),
-        ({}, "None"),
+        ({}, "none"),
     ],
 )
 def test_a_call_that_holds_no_plan_is_logged_with_what_it_holds(

@@ -26,7 +26,7 @@ DEFAULT_CRON_DATABASE = "postgres"
 LONG_TRANSACTION_S = 60
 """A slot is not waited for as long as that; a transaction that is older already will hardly end in time."""
 
-SESSIONS_PER_DATABASE = 21
+SESSIONS_PER_DATABASE = 22
 """That many functions, besides those that compare chunks, may keep one open on every database of blue."""
 
 TEXT_LIMIT = 16_000

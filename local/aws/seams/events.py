@@ -1,10 +1,13 @@
-"""EventBridge: rules whose target is a state machine or a function, which moto raises NotImplementedError for."""
+"""EventBridge: rules whose target is a state machine or a function, for which moto raises NotImplementedError,
+and rules that go by the clock, which it never runs."""
 
 from __future__ import annotations
 
 import json
 import logging
 import re
+import threading
+import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,26 +19,32 @@ from moto.events.models import Rule, events_backends
 from local.aws.permissions.calls import asked_for
 from local.aws.permissions.guard import Guard
 
+from .knobs import Knobs
 from .patching import Seams
 from .permissions import caller_name, caller_with
 
-Deliver = Callable[[str, str], None]
+_TICK_S = 0.1
+_MINUTES = {"minute": 1, "hour": 60, "day": 1440}
+
+Target = dict[str, Any]
+Deliver = Callable[[Target, str], None]
 
 
 def install(seams: Seams, deliver: Deliver, guard: Guard) -> None:
-    """`deliver` gets the ARN of a target that is a state machine or a function, and its input as JSON.
+    """`deliver` gets a target that is a state machine or a function, and its input as JSON.
 
     A state machine is started as the target's role, if that is allowed to; a function lets EventBridge in by itself.
     """
 
     def send_to_targets(original: Any, rule: Any, event: Any, *args: Any, **kwargs: Any) -> None:
-        if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
+        goes_by_the_clock = not rule.event_pattern.get_pattern()  # of which moto thinks that everything matches
+        if rule.state != "ENABLED" or goes_by_the_clock or not rule.event_pattern.matches_event(event):
             return
         everything = rule.targets
         ours = [target for target in everything if re.match(r"arn:aws:(states|lambda):", target["Arn"])]
         for target in ours:
             if ":lambda:" in target["Arn"] or _may_start(guard, target):
-                deliver(target["Arn"], target_input(target, public_form(event)))
+                deliver(target, target_input(target, public_form(event)))
         if others := [target for target in everything if target not in ours]:
             try:
                 rule.targets = others
@@ -56,6 +65,36 @@ def _may_start(guard: Guard, target: dict[str, Any]) -> bool:
     return not reason
 
 
+class Clock(threading.Thread):
+    """Runs the enabled rules of a Region that have a rate, the first time a period after it has seen them enabled."""
+
+    def __init__(self, region: str, knobs: Knobs, deliver: Deliver) -> None:
+        super().__init__(daemon=True)
+        self._region = region
+        self._knobs = knobs
+        self._deliver = deliver
+        self._ran_at: dict[str, float] = {}
+
+    def run(self) -> None:
+        while not self._knobs.closing.wait(_TICK_S):
+            rules = self._rules()
+            self._ran_at = {name: at for name, at in self._ran_at.items() if name in rules}
+            for name, rule in rules.items():
+                if time.monotonic() - self._ran_at.setdefault(name, time.monotonic()) >= self._period_s(rule):
+                    self._ran_at[name] = time.monotonic()
+                    for target in list(rule.targets):
+                        self._deliver(target, target_input(target, {"detail-type": "Scheduled Event"}))
+
+    def _rules(self) -> dict[str, Any]:
+        buses = events_backends[DEFAULT_ACCOUNT_ID][self._region].event_buses
+        rules = list(buses["default"].rules.items()) if "default" in buses else []
+        return {name: rule for name, rule in rules if rule.scheduled_expression and rule.state == "ENABLED"}
+
+    def _period_s(self, rule: Any) -> float:
+        number, unit = re.findall(r"rate\((\d+) (\w+?)s?\)", rule.scheduled_expression)[0]
+        return int(number) * _MINUTES[unit] * self._knobs.minute_s
+
+
 def put(region: str, source: str, detail_type: str, detail: dict[str, Any]) -> None:
     """An event of AWS's own: PutEvents refuses the sources `aws.…` there, not in moto's backend."""
     event = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
@@ -64,8 +103,8 @@ def put(region: str, source: str, detail_type: str, detail: dict[str, Any]) -> N
 
 def public_form(event: dict[str, Any]) -> dict[str, Any]:
     """The event as targets see it; moto keeps the time as a number and an inner key besides."""
-    time = datetime.fromtimestamp(float(event["time"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {key: value for key, value in event.items() if key != "ingestion-time"} | {"time": time}
+    at = datetime.fromtimestamp(float(event["time"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {key: value for key, value in event.items() if key != "ingestion-time"} | {"time": at}
 
 
 def target_input(target: dict[str, Any], event: dict[str, Any]) -> str:

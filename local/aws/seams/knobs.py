@@ -17,6 +17,7 @@ class Knobs(Protocol):
     propagation_s: float
     refuse_next_change: str | None
     retry_scale: float
+    minute_s: float
     closing: threading.Event
     session_lock: threading.Lock
     guard: Guard

@@ -114,3 +114,51 @@ class BucketPolicy(_Physical, CloudFormationModel):
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_kwargs: Any
     ) -> BucketPolicy:
         return cls(cloudformation_json["Properties"]["Bucket"])
+
+
+class QueuePolicy(_Physical, CloudFormationModel):
+    """Who may send: nothing here checks permissions."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "AWS::SQS::QueuePolicy"
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return ""
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_kwargs: Any
+    ) -> QueuePolicy:
+        return cls(cloudformation_json["Properties"]["Queues"][0])
+
+
+class Alarm(_Physical, CloudFormationModel):
+    """An alarm: nothing here evaluates it, since metrics are only lines in the logs of functions."""
+
+    def __init__(self, name: str, arn: str) -> None:
+        super().__init__(name)
+        self._arn = arn
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "AWS::CloudWatch::Alarm"
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return "AlarmName"
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        return attr == "Arn"
+
+    def get_cfn_attribute(self, attribute_name: str) -> str:
+        """The only one that there is."""
+        return {"Arn": self._arn}[attribute_name]
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_kwargs: Any
+    ) -> Alarm:
+        return cls(resource_name, f"arn:aws:cloudwatch:{region_name}:{account_id}:alarm:{resource_name}")

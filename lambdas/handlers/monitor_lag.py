@@ -1,0 +1,34 @@
+"""MonitorLag: lag, errors, slots and retained log of the release that is under way; it calls it once, then a rule."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from bluegreen.model import Plan, State, green
+from bluegreen.monitor.measuring import METRICS, measure
+from bluegreen.monitor.schedule import Schedule
+
+from .entry import Result, about, client, databases, entry, publish, setting, tell
+
+PATIENCE_S = 10
+"""How long a sentinel is waited for; not at all in the call that the release waits for."""
+
+
+@entry
+def handler(state: State) -> Result:
+    tables = (setting("LOCK_TABLE"), setting("SAMPLE_TABLE"), setting("CLUSTER_NAME"))
+    schedule = Schedule(client("dynamodb"), client("events"), setting("MONITOR_RULE"), *tables)
+    if "plan" in state:
+        schedule.begin(Plan.of(state), green(state))
+    if (watched := schedule.watched()) is None:
+        databases().close()
+        return {"watched": None}
+    plan, target = watched
+    about(plan.release_id)
+    found = measure(databases(), plan, target, 0 if "plan" in state else PATIENCE_S)
+    for figures in found:
+        tell("measured", database=figures.database, failure=figures.failure or None, **figures.sample())
+        publish(figures.metrics(), METRICS, figures.database)
+    if samples := {figures.database: figures.sample() for figures in found if not figures.failure}:
+        schedule.keep(plan, samples, datetime.now(UTC))
+    return {"watched": plan.release_id, "databases": len(found)}
