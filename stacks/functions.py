@@ -13,6 +13,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from stacks.approval_grants import answer_release, identity, mail_leads, requests, sign_links
 from stacks.config import ClusterConfig
 from stacks.grants import (
     change_record,
@@ -71,6 +72,8 @@ class Row:
     state: str
     timeout_s: int
     grants: tuple[Grant, ...]
+    in_vpc: bool = True
+    """Not where people's answers come in: a function that the internet can reach does not reach the databases."""
 
     @property
     def module(self) -> str:
@@ -136,6 +139,12 @@ _OF_A_RELEASE = (
     Row("RehearseSwitchover", 840, (database,)),
     Row("RehearseDns", 150, (change_rehearsal_record, read_dns_change)),
     Row("ReportRehearsal", 60, (own_history, lock("PutItem"))),
+    Row(
+        "RequestApproval",
+        30,
+        (requests("UpdateItem", "GetItem"), sign_links, mail_leads, answer_release),
+        in_vpc=False,
+    ),
     Row("RecheckReadiness", 840, (database,)),
     Row("WarmFunctions", 60, (warming(*_IN_THE_FREEZE),)),
     Row("FreezeBlue", 60, (database,)),
@@ -185,10 +194,17 @@ _OF_A_DECOMMISSION = (
     ),
 )
 
+BESIDE_THE_STATES = (
+    Row("ApprovalPage", 25, (requests("GetItem", "UpdateItem"), sign_links, identity, answer_release), in_vpc=False),
+    Row("DecideApproval", 25, (requests("GetItem", "UpdateItem"), answer_release), in_vpc=False),
+)
+"""Functions that no state calls, but API Gateway and people do."""
+
 FUNCTIONS = (
     *_OF_A_RELEASE,
     *_OF_A_DECOMMISSION,
     Row("InspectRelease", 60, (database, look_at_clusters, lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S))),
+    *BESIDE_THE_STATES,
 )
 
 
@@ -212,8 +228,8 @@ def _make(scope: Construct, row: Row, code: lambda_.Code, shared: Shared, networ
         memory_size=ONE_CPU_MB if row.state in _IN_THE_FREEZE + _PARSING else 512,  # processor time comes with it
         timeout=cdk.Duration.seconds(row.timeout_s),
         environment=_environment(shared.config),
-        vpc=network.vpc,
-        security_groups=[network.functions],
+        vpc=network.vpc if row.in_vpc else None,
+        security_groups=[network.functions] if row.in_vpc else None,
         tracing=lambda_.Tracing.ACTIVE,
         log_group=log_group(scope, f"{row.state}Logs", f"/aws/lambda/{name}"),
     )

@@ -10,8 +10,19 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 
 from stacks.config import ClusterConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalDesk:
+    """Where people are asked, and answer: the topic, the table of requests, the key of links, the page's address."""
+
+    topic: sns.ITopic
+    table: dynamodb.ITable
+    key: secretsmanager.ISecret
+    page_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,7 @@ class Shared:
     lock_table: dynamodb.ITable
     release_table: dynamodb.ITable
     parser: lambda_.ILayerVersion
+    desk: ApprovalDesk
 
 
 Grant = Callable[[lambda_.Function, Shared], None]

@@ -9,7 +9,8 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from stacks.approval import approval_topic
+from stacks.approval import approval_desk, approval_topic
+from stacks.approval_page import ApprovalPage
 from stacks.config import ClusterConfig
 from stacks.functions import make_functions
 from stacks.network import Network
@@ -39,7 +40,11 @@ class ReleaseStack(cdk.Stack):
         locks = _table(self, "Locks")
         releases = _table(self, "Releases", sort_key="release_id")
         topic = approval_topic(self, config)
-        functions = make_functions(self, Shared(config, secret, locks, releases, parser_layer(self, config)), network)
+        page = ApprovalPage(self, "ApprovalApi", config)
+        desk = approval_desk(self, config, topic, page)
+        shared = Shared(config, secret, locks, releases, parser_layer(self, config), desk)
+        functions = make_functions(self, shared, network)
+        page.serve(functions["ApprovalPageFunctionArn"])
         machine = release_machine(self, config, functions, topic)
         start_on_request(self, config, machine)
         recovery = recovery_machine(self, config, functions, topic)
@@ -52,6 +57,9 @@ class ReleaseStack(cdk.Stack):
         cdk.CfnOutput(self, "RecoveryStateMachineArn", value=recovery.state_machine_arn)
         cdk.CfnOutput(self, "DecommissionStateMachineArn", value=decommission.state_machine_arn)
         cdk.CfnOutput(self, "ApprovalTopicArn", value=topic.topic_arn)
+        cdk.CfnOutput(self, "ApprovalPageUrl", value=page.url)
+        cdk.CfnOutput(self, "ApprovalTableName", value=desk.table.table_name)
+        cdk.CfnOutput(self, "DecideFunctionName", value=functions["DecideApprovalFunctionArn"].function_name)
         cdk.CfnOutput(self, "ReleaseSecretArn", value=secret.secret_arn)
         cdk.CfnOutput(self, "LockTableName", value=locks.table_name)
         cdk.CfnOutput(self, "ReleaseTableName", value=releases.table_name)

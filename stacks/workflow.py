@@ -61,7 +61,7 @@ def _machine(
     """
     definition = (STATE_MACHINES / f"{identifier.lower()}.asl.json").read_text()
     arns = {placeholder: function.function_arn for placeholder, function in functions.items()}
-    values = {**arns, "ApprovalTopicArn": topic.topic_arn, "Region": config.region}
+    values = {**arns, "ApprovalTopicArn": topic.topic_arn}
     machine = stepfunctions.StateMachine(
         scope,
         identifier,

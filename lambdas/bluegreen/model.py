@@ -163,6 +163,8 @@ class Plan:
     """What becomes of blue when it has been kept for ``retain_blue_h``."""
     retain_blue_h: int = 0
     """Hours from the end of the release until blue's end; it is fenced meanwhile."""
+    approvers_needed: int = 1
+    """How many different people have to approve, none of them ``requested_by``."""
     attempt: int = 1
     """Which try at the switchover this is, from 1; each has its own freeze record and its own verdict."""
 

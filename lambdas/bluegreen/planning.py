@@ -43,6 +43,7 @@ class Defaults:
     freeze_hook_function_arn: str = ""
     freeze_hook_in_budget: bool = True
     changes_bucket: str = ""
+    approvers_needed: int = 1
 
 
 def plan_release(
@@ -93,6 +94,7 @@ def plan_release(
         records=moved,
         switchover_ttl_s=asked.get("switchover_ttl_s", defaults.switchover_ttl_s),
         approval_timeout_s=asked.get("approval_timeout_s", defaults.approval_timeout_s),
+        approvers_needed=_approvers_needed(asked, defaults),
         freeze_budget_s=freeze_budget_s,
         max_attempts=asked.get("max_attempts", defaults.max_attempts),
         max_lag_bytes=asked.get("max_lag_bytes", defaults.max_lag_bytes),
@@ -148,6 +150,21 @@ _OF_REPLICATION = frozenset(
     {"rds.logical_replication", "max_logical_replication_workers", "max_replication_slots", "max_wal_senders"}
     | {"max_worker_processes", "max_sync_workers_per_subscription", "wal_level"}
 )
+
+
+def _approvers_needed(asked: Mapping[str, Any], defaults: Defaults) -> int:
+    """An input may demand more than the configuration. Two are others than the one who asks, so that has to be said."""
+    needed = int(asked.get("approvers_needed", defaults.approvers_needed))
+    if needed < defaults.approvers_needed:
+        raise InputInvalid(
+            f"input.approvers_needed: clusters.{defaults.cluster_name}.approvers_needed in cdk.json demands"
+            f" {defaults.approvers_needed}."
+        )
+    if needed > 1 and not asked.get("requested_by", "").strip() and asked.get("mode", "release") == "release":
+        raise InputInvalid(
+            f"input.requested_by: say who asks for the release: {needed} others than that one have to approve it."
+        )
+    return needed
 
 
 def _parameters(asked: Mapping[str, str]) -> dict[str, str]:
