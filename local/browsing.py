@@ -30,10 +30,14 @@ def fetch(link: str, fields: dict[str, str] | None = None, headers: dict[str, st
     except HTTPError as refused:
         with refused:
             status, received, text = refused.code, refused.headers, refused.read().decode()
+    return read(status, {name.lower(): value for name, value in received.items()}, text)
+
+
+def read(status: int, headers: dict[str, str], text: str) -> Page:
+    """A response as a page."""
     reader = _Reader()
     reader.feed(text)
-    lowered = {name.lower(): value for name, value in received.items()}
-    return Page(status, lowered, text, reader.forms, "".join(reader.said).strip())
+    return Page(status, headers, text, reader.forms, "".join(reader.said).strip())
 
 
 def answer(link: str, decision: str, approver: str, comment: str = "") -> Page:

@@ -80,8 +80,14 @@ def test_all_functions_run_alike(assembly: Assembly) -> None:
 def test_every_function_is_in_the_private_subnets_with_the_functions_security_group(
     assembly: Assembly, block: dict[str, Any]
 ) -> None:
+    """But those that take people's answers, which the internet can reach: they are kept away from the databases."""
     (group,) = assembly.of_type("AWS::EC2::SecurityGroup")
-    for properties in assembly.functions.values():
+    outside = {"RequestApproval", "ApprovalPage", "DecideApproval"}
+    assert {state for state, properties in assembly.functions.items() if "VpcConfig" not in properties} == outside
+    for state, properties in assembly.functions.items():
+        if state in outside:
+            assert not any("RELEASE_SECRET" in name for name in properties["Environment"]["Variables"])
+            continue
         assert properties["VpcConfig"]["SubnetIds"] == block["subnet_ids"]
         assert list(map(text, properties["VpcConfig"]["SecurityGroupIds"])) == [f"<{group}>"]
 
@@ -121,6 +127,7 @@ def test_logs_are_kept_for_a_limited_time(assembly: Assembly) -> None:
     groups = assembly.of_type("AWS::Logs::LogGroup").values()
     assert {group["LogGroupName"] for group in groups} == {
         *(f"/aws/lambda/bluegreen-shop-{state}" for state in STATES),
+        "/aws/vendedlogs/bluegreen-shop-approval",
         "/aws/vendedlogs/states/bluegreen-shop",
         "/aws/vendedlogs/states/bluegreen-shop-recovery",
         "/aws/vendedlogs/states/bluegreen-shop-decommission",

@@ -4,7 +4,7 @@ STYLE = """
 :root { color-scheme: light dark; --page: #f4f6f8; --card: #fff; --text: #17212b; --quiet: #4d5b69; --line: #d3dae1;
   --yes: #0b6b3a; --no: #a3262a; --focus: #0b5fd0; --said: #e6f1fb; --bad: #fdecea; }
 @media (prefers-color-scheme: dark) { :root { --page: #10161c; --card: #19222b; --text: #e9eef3; --quiet: #a9b6c3;
-  --line: #35424f; --yes: #1f8a50; --no: #c4474b; --focus: #7db4ff; --said: #16304a; --bad: #45201f; } }
+  --line: #35424f; --yes: #17753f; --no: #b83a3f; --focus: #7db4ff; --said: #16304a; --bad: #45201f; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); overflow-wrap: anywhere;
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; }
