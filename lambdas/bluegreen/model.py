@@ -17,6 +17,9 @@ RELEASE_TAG = "bluegreen:release"
 LAMBDA_LIMIT_S = 900
 """The longest that any function may run on Lambda."""
 
+NOT_SAID = "not said"
+"""What an input leaves out that only people read."""
+
 SCHEMA = "bluegreen"
 """The schema on blue, and so on its clone, that holds sentinel, freeze record and opening."""
 

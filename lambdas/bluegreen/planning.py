@@ -12,7 +12,7 @@ from . import dns, records
 from .errors import BlueNotFound, BlueUnfit, InputInvalid
 from .hosted_zones import read
 from .inputs import validated
-from .model import LAMBDA_LIMIT_S, Change, Plan, Record, RecordKey, release_id
+from .model import LAMBDA_LIMIT_S, NOT_SAID, Change, Plan, Record, RecordKey, release_id
 from .preflight.catalogue import BY_ID
 from .rds import aurora, global_database
 
@@ -83,8 +83,8 @@ def plan_release(
         release_id=identifier,
         cluster_name=defaults.cluster_name,
         execution_arn=execution_arn,
-        requested_by=asked.get("requested_by", "not said"),
-        reason=asked.get("reason", "not said"),
+        requested_by=asked.get("requested_by", NOT_SAID),
+        reason=asked.get("reason", NOT_SAID),
         blue=replace(
             aurora.endpoint(blue),
             secondary_readers=global_database.blues_readers(rds, secondaries, found),

@@ -1,4 +1,4 @@
-"""Headless Chromium, driven by the W3C WebDriver protocol: somebody who clicks and types, and has scripts turned off."""
+"""Headless Chromium, driven by the W3C WebDriver protocol: somebody clicks and types, and has scripts turned off."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
+from ..model import NOT_SAID
 from .deciding import COMMENT_CHARACTERS, NAME_CHARACTERS, REJECT, YES, Answer, Request, said, timestamp
 from .style import STYLE
 from .telling import consequence
@@ -47,7 +48,7 @@ def page(request: Request, forms: Forms, told: str = "", *, is_alert: bool = Fal
         below=_state(request),
         told=_told(told, is_alert=is_alert),
         main=main,
-        skip="Skip to the answer" if request.is_open else "",
+        skip="Go to the answer" if request.is_open else "",
     )
 
 
@@ -63,8 +64,8 @@ def _document(*, title: str, above: str, heading: str, below: str, told: str, ma
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>{link}"
-        f'<header><p class="quiet">{escape(above)}</p><h1>{escape(heading)}</h1>{below}</header>'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
+        f'<header><p class="quiet">{escape(above)}</p><h1>{escape(heading)}</h1>{below}{link}</header>'
         f"<main>{told}{main}</main>"
         "<footer><p>Times are in UTC. This page loads nothing, sets no cookie, and changes nothing until a form is"
         " sent.</p></footer></body></html>"
@@ -89,10 +90,10 @@ def _state(request: Request) -> str:
 def _forms(request: Request, forms: Forms) -> str:
     yes = YES[request.question]
     approves = yes == "approve"
-    rule = ""
-    if approves:
-        others = "Whoever approves is not the one who asked for the release."
-        rule = f'<p class="quiet">{others if request.approvers_needed == 1 else f"Two people approve. {others}"}</p>'
+    who = request.requested_by
+    rule = "" if who == NOT_SAID or not approves else f"{who} asked for the release, so somebody else approves it."
+    if request.approvers_needed > 1:
+        rule = f"Two people approve it, neither of them {who}, who asked for the release."
     effect = (
         "Blue stops taking writes; green takes over once it is proven to hold everything."
         if approves
@@ -107,6 +108,7 @@ def _forms(request: Request, forms: Forms) -> str:
 
 def _form(forms: Forms, decision: str, verb: str, effect: str, rule: str) -> str:
     name = f"{decision}-name"
+    rule = f'<p class="quiet">{escape(rule)}</p>' if rule else ""
     who = (
         f'<p>Signed in as <strong id="{name}">{escape(forms.identity)}</strong></p>'
         if forms.identity

@@ -10,8 +10,8 @@ body { margin: 0; background: var(--page); color: var(--text); overflow-wrap: an
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; }
 a { color: inherit; }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
-.skip { position: absolute; left: -100rem; padding: .5rem 1rem; background: var(--card); }
-.skip:focus { left: 0; top: 0; z-index: 1; }
+.skip { display: inline-block; margin-top: .6rem; padding: .55rem 1rem; border: 1px solid var(--line);
+  border-radius: .4rem; background: var(--card); font-weight: 600; }
 header, main, footer { max-width: 72rem; margin: 0 auto; padding: 0 1rem; }
 header { padding-top: 1.25rem; }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .35rem; }
@@ -25,8 +25,8 @@ header .quiet { margin: 0 0 .2rem; }
   margin: 1rem 0 0; font-weight: 600; }
 .bad { background: var(--bad); border-color: var(--no); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: .5rem 0; }
-dt { color: var(--quiet); }
-dd { margin: 0; }
+dt { grid-column: 1; color: var(--quiet); }
+dd { grid-column: 2; margin: 0; }
 ul { margin: .25rem 0 .75rem; padding-left: 1.2rem; }
 li { margin: .2rem 0; }
 .more { display: block; color: var(--quiet); }
@@ -42,8 +42,10 @@ button { width: 100%; min-height: 2.9rem; margin-top: .9rem; padding: .6rem 1rem
 button.no { background: var(--no); }
 .one { max-width: 40rem; }
 footer { padding-bottom: 1.5rem; }
-@media (max-width: 30rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .45rem; } }
+@media (max-width: 30rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { grid-column: 1; }
+  dt { margin-top: .45rem; } }
 @media (min-width: 60rem) { .grid { grid-template-columns: minmax(0, 1fr) 22rem; }
-  .forms { position: sticky; top: 1rem; } h1 { font-size: 1.9rem; } }
+  .forms { position: sticky; top: 1rem; } h1 { font-size: 1.9rem; }
+  .skip:not(:focus) { position: absolute; left: -100rem; } }
 @media print { .forms, .skip { display: none; } body { background: none; } }
 """
