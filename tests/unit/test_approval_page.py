@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bluegreen.approval import markup
 from bluegreen.approval.links import ASKED_AGAIN_S
+from bluegreen.approval.style import STYLE
 from bluegreen.model import Plan
 from tests.unit.asking import HEADERS, NOW_S, PAGE_URL, Desk, event, link_of
 
@@ -299,7 +299,7 @@ def _luminance(colour: str) -> float:
 )
 def test_everything_can_be_read_by_weak_eyes(scheme: str, front: str, back: str) -> None:
     """A contrast of 4.5 to 1 at least (WCAG 2.2, 1.4.3)."""
-    light, dark = markup.STYLE.split("@media (prefers-color-scheme: dark)")
+    light, dark = STYLE.split("@media (prefers-color-scheme: dark)")
     rules: dict[str, Any] = dict(re.findall(r"--(\w+): (#\w+)", light if scheme == "light" else dark.split("} }")[0]))
     lighter, darker = sorted((_luminance(rules.get(name, name)) for name in (front, back)), reverse=True)
     assert (lighter + 0.05) / (darker + 0.05) >= 4.5

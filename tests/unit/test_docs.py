@@ -48,6 +48,10 @@ OTHERS = {
     "EventID",
     "SourceIdentifier",
     "BlueGreen",
+    "TaskTimedOut",
+    "TaskDoesNotExist",
+    "InvalidToken",
+    "DecideApproval",
 } | {
     "ReleaseRejected",
     "ApprovalTimedOut",
