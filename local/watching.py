@@ -62,7 +62,7 @@ def _answer(console: Console, status: Status, mail: Mail, *, approve_unasked: bo
         status.stop()
         decision = _asked(console)
         status.start()
-    approver = "whoever watches (--yes)" if approve_unasked else "you"
+    approver = "whoever watches" if approve_unasked else "you"
     opened = fetch(mail.link)
     if decision in opened.forms:
         opened = fetch(mail.link, opened.forms[decision] | {"approver": approver, "comment": ""})

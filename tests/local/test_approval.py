@@ -17,6 +17,7 @@ import pytest
 from local import browsing
 from local.aws.deploy import Stack, deploy, synthesize
 from local.aws.emulator import Emulator
+from local.aws.seams.http_apis import APIS
 from local.host import working_folder
 from local.release import Release, ReleaseEnded
 from tests.local.browser import Browser, browser
@@ -265,3 +266,19 @@ def test_neither_tokens_nor_signatures_are_in_mails_or_logs(asking: Asking, emul
     assert not [text for text in texts["logs"] if signature in text]
     log = (folders["logs"] / "aws-vendedlogs-bluegreen-shop-approval.log").read_text()
     assert '"routeKey":"POST /{release_id}"' in log.replace('": "', '":"')
+
+
+def test_what_is_no_route_is_not_found_and_a_route_that_wants_a_token_refuses(
+    asking: Asking, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the listener in API Gateway's place does by itself: no function is called."""
+    release = asking.ask()
+    url = stack.outputs["ApprovalPageUrl"]
+    assert [browsing.fetch(f"{url}{path}").status for path in ("/", "/a/b", "/a/")] == [404] * 3
+    (api,) = APIS.values()
+    for route in api.routes.values():
+        monkeypatch.setitem(route, "AuthorizationType", "JWT")
+    assert browsing.fetch(link(release)).status == 401
+    monkeypatch.undo()
+    assert browsing.fetch(link(release)).status == 200
+    release.answer("reject")

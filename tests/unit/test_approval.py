@@ -125,7 +125,7 @@ def test_the_release_gets_decision_names_and_comments(desk: Desk) -> None:
     given = desk.releases.heard["token-1"]
     assert given["decision"] == "approve"
     assert given["approver"] == "Ann"
-    assert given["said"] == "Approved by Ann (name not verified). Ann: looks\nfine"
+    assert given["said"] == "Approved by Ann (name not verified). Ann: looks fine"
     assert given["answers"] == [
         {
             "decision": "approve",

@@ -123,9 +123,9 @@ def cleaned(text: str, characters: int, *, lines: bool = False) -> str | None:
 
 
 def said(request: Request) -> str:
-    """The decision in a sentence: who, and why."""
+    """The decision in a sentence, and on one line: who, and why."""
     how = {"approve": "Approved", "try_again": "Tried again", REJECT: "Rejected"}[str(request.decision)]
-    comments = [f"{answer.name}: {answer.comment}" for answer in request.deciding if answer.comment]
+    comments = [f"{answer.name}: {' '.join(answer.comment.split())}" for answer in request.deciding if answer.comment]
     return f"{how} by {', '.join(map(str, request.deciding))}.{' ' if comments else ''}{' '.join(comments)}"
 
 
