@@ -5,18 +5,24 @@ from __future__ import annotations
 import email.policy
 import json
 import re
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.parser import BytesParser
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import boto3
 
 from local.postgres.binaries import full_version
 
 POLL_S = 0.05
-_TOKEN = re.compile(r"--task-token (\S+)")
+_COMMAND = re.compile(r"aws lambda invoke .*--function-name (\S+) .*--payload (.+) /dev/stdout")
+_WAYS = re.compile(r"\n\nTo (?:approve|try again) or to reject, ")
+_LINK = re.compile(r"^https?://\S+\?request=\S+$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +39,28 @@ class Mail:
         return cls(str(message["Subject"]), str(message.get_content()))
 
     @property
-    def task_token(self) -> str | None:
-        """The token of an approval request."""
-        found = _TOKEN.search(self.body)
-        return found.group(1) if found else None
+    def request(self) -> str | None:
+        """Which request for an answer it is; None for a mail that asks for none."""
+        return str(self.command[1]["request"]) if self.command else None
+
+    @property
+    def command(self) -> tuple[str, dict[str, str]] | None:
+        """The function that takes the answer, and the payload, as the command line in a request has them."""
+        found = _COMMAND.search(self.body)
+        return (found[1], json.loads(shlex.split(found[2])[0])) if found else None
+
+    @property
+    def question(self) -> str:
+        """What a request asks, without the ways to answer it."""
+        return _WAYS.split(self.body)[0]
+
+    @property
+    def link(self) -> str:
+        """The page on which a request is answered."""
+        found = _LINK.search(self.body)
+        if found is None:
+            raise LookupError(f"no link to the page is in the mail: {self.subject}")
+        return found[0]
 
 
 @dataclass(slots=True)
@@ -128,16 +152,28 @@ class Release:
 
     def approval_request(self) -> Mail | None:
         """The mail that asks for approval, once it was sent."""
-        return next((mail for mail in reversed(self.mails()) if mail.task_token), None)
+        return next((mail for mail in reversed(self.mails()) if mail.request), None)
 
-    def answer(self, decision: str, approver: str = "local") -> None:
-        """Answers the approval request: ``approve`` or ``reject``."""
+    def answer(self, decision: str, approver: str = "local", comment: str = "") -> dict[str, Any]:
+        """Answers the newest request as its command line does: ``approve``, ``try_again`` or ``reject``.
+
+        Returns what the function said. Raises ``ReleaseEnded`` when the release does not wait for it any more.
+        """
         request = self.approval_request()
-        if request is None:
+        if request is None or request.command is None:
             raise LookupError("no approval request was sent yet")
-        self._client.send_task_success(
-            taskToken=request.task_token, output=json.dumps({"decision": decision, "approver": approver})
+        function, payload = request.command
+        payload |= {"decision": decision, "approver": approver, "comment": comment}
+        meta = self._client.meta
+        invoked = _functions_at(meta.endpoint_url, meta.region_name).invoke(
+            FunctionName=function, Payload=json.dumps(payload)
         )
+        said: dict[str, Any] = json.loads(invoked["Payload"].read())
+        if "outcome" not in said:
+            raise LookupError(f"{function}: {said}")
+        if said["heard"] == "gone":
+            raise ReleaseEnded(said["message"])
+        return said
 
     def wait_for_approval_request(self, timeout_s: float = 180.0) -> Mail:
         """The approval request, as soon as it is there. Raises ``ReleaseEnded`` when the release ends before it."""
@@ -170,6 +206,18 @@ class Release:
 def upgrade_input(blue_version: int, green_version: int | None) -> dict[str, str]:
     """What the input of a release says of the engine: nothing when green is to be as blue is."""
     return {} if green_version in (None, blue_version) else {"engine_version": full_version(green_version)}
+
+
+@cache
+def _functions_at(endpoint_url: str, region: str) -> Any:
+    """A client of Lambda; in a session of its own, as boto3's default one must not make two clients at a time."""
+    return boto3.session.Session().client(
+        "lambda",
+        region_name=region,
+        endpoint_url=endpoint_url,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - nothing checks it
+    )
 
 
 class ReleaseEnded(Exception):

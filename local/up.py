@@ -59,6 +59,7 @@ def description(running: World, databases: tuple[str, ...]) -> dict[str, object]
         "recovery_state_machine_arn": running.stack.outputs["RecoveryStateMachineArn"],
         "decommission_state_machine_arn": running.stack.outputs["DecommissionStateMachineArn"],
         "topic_arn": running.stack.outputs["ApprovalTopicArn"],
+        "approval_page_url": running.stack.outputs["ApprovalPageUrl"],
         "event_bus": "default",
         "event_source": running.stack.config["event_source"],
         "blue": {

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.status import Status
 
+from local.browsing import answer, fetch
 from local.clients.workload import Workload
 from local.release import POLL_S, Mail, Release, Step
 
@@ -32,12 +33,11 @@ def watch(
             return
         if current == "AskForCorrection" and not is_asked and (mail := release.approval_request()):
             is_asked = True
-            show_mail(console, mail.subject, mail.body.split("\n\nTo try again:")[0])
-            release.answer("reject")
+            show_mail(console, mail.subject, mail.question)
+            answer(mail.link, "reject", "the demo")
         if current == "RequestApproval" and not is_asked and (mail := release.approval_request()):
             is_asked = True
-            decision = _decide(console, status, mail, approve_unasked=approve_unasked)
-            release.answer(decision, approver="the demo" if approve_unasked else "you")
+            _answer(console, status, mail, approve_unasked=approve_unasked)
         status.update(_live(current, release, workload))
         time.sleep(POLL_S)
 
@@ -53,21 +53,30 @@ def _live(current: str, release: Release, workload: Workload | None) -> str:
     return " · ".join(parts)
 
 
-def _decide(console: Console, status: Status, mail: Mail, *, approve_unasked: bool) -> str:
-    text = mail.body.split("\n\nTo approve:")[0]
-    show_mail(console, mail.subject, text)
-    if approve_unasked:
-        console.print("Approved (--yes).\n")
-        return "approve"
-    status.stop()
-    answer = ""
-    while answer not in ("y", "n"):
+def _answer(console: Console, status: Status, mail: Mail, *, approve_unasked: bool) -> None:
+    """Shows the request, and answers on its page; somebody else may have done that in a browser meanwhile."""
+    show_mail(console, mail.subject, mail.question)
+    console.print(f"The page on which it is answered: {mail.link}\n", soft_wrap=True, markup=False)
+    decision = "approve"
+    if not approve_unasked:
+        status.stop()
+        decision = _asked(console)
+        status.start()
+    approver = "whoever watches" if approve_unasked else "you"
+    opened = fetch(mail.link)
+    if decision in opened.forms:
+        opened = fetch(mail.link, opened.forms[decision] | {"approver": approver, "comment": ""})
+    console.print(f"{escape(opened.said or 'It was answered on the page.')}\n")
+
+
+def _asked(console: Console) -> str:
+    said = ""
+    while said not in ("y", "n"):
         try:
-            answer = console.input("Approve? [y/n] ", markup=False).strip().lower()
+            said = console.input("Approve? [y/n], or answer on the page and press y ", markup=False).strip().lower()
         except EOFError:  # nobody is there: that is no approval
-            answer = "n"
-    status.start()
-    return "approve" if answer == "y" else "reject"
+            said = "n"
+    return "approve" if said == "y" else "reject"
 
 
 def show_mail(console: Console, subject: str, text: str) -> None:

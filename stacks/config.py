@@ -109,6 +109,27 @@ class ClusterConfig:
     )
     database_port: int = _setting("a port from 1150 to 65535, the range of Aurora", _whole(1150, 65_535), 5432)
     approval_timeout_s: int = _setting("seconds, from 1 to 2592000 (30 days)", _whole(1, 30 * 86_400), 86_400)
+    # None of them may be the one who asked for the release.
+    approvers_needed: int = _setting("1 or 2", _whole(1, 2), 1)
+    # Where release leads reach the page: a proxy that signs them in, or a domain of one's own.
+    approval_page_url: str = _setting(
+        'an address such as "https://approvals.shop.example", or "" for that of the HTTP API itself',
+        _text(rf"|https://{_HOST}(:\d{{1,5}})?"),
+        "",
+    )
+    # The OpenID Connect provider whose tokens the page then demands.
+    approval_jwt_issuer: str = _setting(
+        'the issuer of JSON web tokens, "https://…", or "" for none', _text(r"|https://[^\s?#]{1,500}"), ""
+    )
+    approval_jwt_audience: tuple[str, ...] = _setting(
+        "a list of different audiences of the tokens, of which one has to fit",
+        lambda value: value == [] or _different(_text(r"\S{1,200}"))(value),
+        (),
+    )
+    # What of the token is the approver's name.
+    approval_identity_claim: str = _setting(
+        'the name of a claim, such as "email"', _text(r"[A-Za-z0-9:/._-]{1,100}"), "email"
+    )
     freeze_budget_s: int = _setting("seconds, from 1 to 600", _whole(1, 600), 30)
     max_attempts: int = _setting("a number from 1 to 10", _whole(1, 10), 3)
     freeze_method: str = _setting(
@@ -258,6 +279,11 @@ class ClusterConfig:
             )
         if self.kms_key_arn and self.kms_key_arn.split(":")[3] != self.region:
             raise ConfigError(f"{where}.kms_key_arn: expected a key of {self.region}, found {self.kms_key_arn!r}")
+        if bool(self.approval_jwt_issuer) != bool(self.approval_jwt_audience):
+            raise ConfigError(
+                f"{where}.approval_jwt_audience: expected with approval_jwt_issuer and not without it, found "
+                f"{list(self.approval_jwt_audience)!r}"
+            )
         if self.freeze_method == "hook" and not self.freeze_hook_function_arn:
             raise ConfigError(f'{where}.freeze_hook_function_arn: missing; freeze_method is "hook"')
         if self.freeze_hook_function_arn and self.freeze_hook_function_arn.split(":")[3] != self.region:

@@ -14,6 +14,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from stacks.account_grants import assume, if_elsewhere, to_green
+from stacks.approval_grants import answer_release, identity, mail_leads, requests, sign_links
 from stacks.config import ClusterConfig
 from stacks.grants import (
     change_record,
@@ -149,6 +150,11 @@ _OF_A_RELEASE = (
     Row("RehearseSwitchover", 840, (database,)),
     Row("RehearseDns", 150, (change_rehearsal_record, read_dns_change)),
     Row("ReportRehearsal", 60, (own_history, lock("PutItem"))),
+    Row(
+        "RequestApproval",
+        30,
+        (requests("UpdateItem", "GetItem"), sign_links, mail_leads, answer_release),
+    ),
     Row("RecheckReadiness", 840, (database,)),
     Row("WarmFunctions", 60, (warming(*_IN_THE_FREEZE),)),
     Row("FreezeBlue", 60, (database,)),
@@ -199,6 +205,12 @@ _OF_A_DECOMMISSION = (
     ),
 )
 
+BESIDE_THE_STATES = (
+    Row("ApprovalPage", 25, (requests("GetItem", "UpdateItem"), sign_links, identity, answer_release)),
+    Row("DecideApproval", 25, (requests("GetItem", "UpdateItem"), answer_release)),
+)
+"""Functions that no state calls, but API Gateway and people do."""
+
 FUNCTIONS = (
     *_OF_A_RELEASE,
     *_OF_A_DECOMMISSION,
@@ -207,6 +219,7 @@ FUNCTIONS = (
         60,
         (database, to_green(look_at_clusters), lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S)),
     ),
+    *BESIDE_THE_STATES,
 )
 
 

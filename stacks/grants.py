@@ -38,6 +38,7 @@ def plan(function: lambda_.Function, shared: Shared) -> None:
         "REHEARSAL_RECORDS": json.dumps([asdict(record) for record in config.rehearsal_records]),
         "CLUSTER_PATTERN": config.cluster_pattern,
         "APPROVAL_TIMEOUT_S": str(config.approval_timeout_s),
+        "APPROVERS_NEEDED": str(config.approvers_needed),
         "FREEZE_BUDGET_S": str(config.freeze_budget_s),
         "MAX_ATTEMPTS": str(config.max_attempts),
         "FREEZE_METHOD": config.freeze_method,

@@ -11,8 +11,19 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 
 from stacks.config import ClusterConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalDesk:
+    """Where people are asked, and answer: the topic, the table of requests, the key of links, the page's address."""
+
+    topic: sns.ITopic
+    table: dynamodb.ITable
+    key: secretsmanager.ISecret
+    page_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,7 @@ class Shared:
     parser: lambda_.ILayerVersion
     sample_table: dynamodb.ITable
     reports: s3.IBucket
+    desk: ApprovalDesk
 
 
 Grant = Callable[[lambda_.Function, Shared], None]

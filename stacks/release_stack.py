@@ -11,7 +11,8 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from stacks.alarms import make_alarms, operations_topic
-from stacks.approval import approval_topic
+from stacks.approval import approval_desk, approval_topic
+from stacks.approval_page import ApprovalPage
 from stacks.config import ClusterConfig
 from stacks.dashboard import make_dashboard
 from stacks.encryption import encrypt_all
@@ -51,8 +52,11 @@ class ReleaseStack(cdk.Stack):
         topic = approval_topic(self, config)
         samples = sample_table(self)
         reports = report_bucket(self, config)
-        shared = Shared(config, secret, locks, releases, parser_layer(self, config), samples, reports)
+        page = ApprovalPage(self, "ApprovalApi", config)
+        desk = approval_desk(self, config, topic, page)
+        shared = Shared(config, secret, locks, releases, parser_layer(self, config), samples, reports, desk)
         functions = make_functions(self, shared, network)
+        page.serve(functions["ApprovalPageFunctionArn"])
         dead_letters = undelivered_events(self)
         machine = release_machine(self, config, functions, topic)
         start_on_request(self, config, machine, dead_letters)
@@ -73,6 +77,9 @@ class ReleaseStack(cdk.Stack):
         cdk.CfnOutput(self, "RecoveryStateMachineArn", value=recovery.state_machine_arn)
         cdk.CfnOutput(self, "DecommissionStateMachineArn", value=decommission.state_machine_arn)
         cdk.CfnOutput(self, "ApprovalTopicArn", value=topic.topic_arn)
+        cdk.CfnOutput(self, "ApprovalPageUrl", value=page.url)
+        cdk.CfnOutput(self, "ApprovalTableName", value=desk.table.table_name)
+        cdk.CfnOutput(self, "DecideFunctionName", value=functions["DecideApprovalFunctionArn"].function_name)
         cdk.CfnOutput(self, "ReleaseSecretArn", value=secret.secret_arn)
         cdk.CfnOutput(self, "LockTableName", value=locks.table_name)
         cdk.CfnOutput(self, "ReleaseTableName", value=releases.table_name)

@@ -49,7 +49,8 @@ def order_end(stepfunctions: Any, state_machine_arn: str, completed: Completed) 
 
 
 def explanation(failure: State) -> str:
-    """Why a release failed, from what a Catch caught: a function's error is JSON with a stack trace, others are text.
+    """Why a release failed, from what a Catch caught: a function's error is JSON with a stack trace, others are text;
+    a rejection is the answer of the one who rejected.
 
     >>> explanation({"Error": "BlueUnfit", "Cause": '{"errorMessage": "No.", "stackTrace": []}'})
     'No.'
@@ -61,7 +62,9 @@ def explanation(failure: State) -> str:
         parsed = json.loads(cause)
     except ValueError:
         return cause or "It gave no reason."
-    return str(parsed.get("errorMessage", cause)) if isinstance(parsed, dict) else cause
+    if not isinstance(parsed, dict):
+        return cause
+    return str(parsed.get("errorMessage") or parsed.get("said") or cause)
 
 
 def summary(completed: Completed, state: State, record: Row) -> dict[str, Any]:
@@ -80,6 +83,7 @@ def summary(completed: Completed, state: State, record: Row) -> dict[str, Any]:
         "blue_ends_at": completed.blue_ends_at,
         "attempts": plan.attempt,
         "freeze_to_open_ms": round((opened - frozen).total_seconds() * 1000, 1),
+        "approval": state.get("approval"),
         "accepted_by": plan.requested_by if plan.accept else None,
         "accepted": state["check"]["accepted"] if "check" in state else None,
         "roles": len(record["roles"]),

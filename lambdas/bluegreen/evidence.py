@@ -31,8 +31,6 @@ class Evidence:
 
     subject: str
     text: str
-    answer: str
-    """The task output that approves, for the command line in the mail."""
     lag: list[dict[str, Any]]
     expected_freeze_s: float
 
@@ -48,7 +46,6 @@ def gather(databases: Databases, plan: Plan, green: Cluster, state: State) -> Ev
     return Evidence(
         subject=f"Approve release {plan.release_id} of {plan.cluster_name[:40]}?",
         text=request_text(plan, green, state, lags, changed, freeze_s, told),
-        answer="""'{"decision": "approve", "approver": "YOUR NAME"}'""",
         lag=[asdict(measured) for measured in lags],
         expected_freeze_s=round(freeze_s, 3),
     )

@@ -19,6 +19,9 @@ RELEASE_TAG = "bluegreen:release"
 LAMBDA_LIMIT_S = 900
 """The longest that any function may run on Lambda."""
 
+NOT_SAID = "not said"
+"""What an input leaves out that only people read."""
+
 SCHEMA = "bluegreen"
 """The schema on blue, and so on its clone, that holds sentinel, freeze record and opening."""
 
@@ -167,6 +170,8 @@ class Plan:
     """Hours from the end of the release until blue's end; it is fenced meanwhile."""
     green_account: GreenAccount | None = None
     """Where green is made when that is not blue's account."""
+    approvers_needed: int = 1
+    """How many different people have to approve, none of them ``requested_by``."""
     attempt: int = 1
     """Which try at the switchover this is, from 1; each has its own freeze record and its own verdict."""
 

@@ -13,7 +13,7 @@ from .accounts import GreenAccount
 from .errors import BlueNotFound, BlueUnfit, InputInvalid
 from .hosted_zones import read
 from .inputs import validated
-from .model import LAMBDA_LIMIT_S, Change, Plan, Record, RecordKey, release_id
+from .model import LAMBDA_LIMIT_S, NOT_SAID, Change, Plan, Record, RecordKey, release_id
 from .preflight.catalogue import BY_ID
 from .rds import aurora, global_database
 
@@ -45,6 +45,7 @@ class Defaults:
     freeze_hook_in_budget: bool = True
     changes_bucket: str = ""
     green_account: GreenAccount | None = None
+    approvers_needed: int = 1
 
 
 def plan_release(
@@ -85,8 +86,8 @@ def plan_release(
         release_id=identifier,
         cluster_name=defaults.cluster_name,
         execution_arn=execution_arn,
-        requested_by=asked.get("requested_by", "not said"),
-        reason=asked.get("reason", "not said"),
+        requested_by=asked.get("requested_by", NOT_SAID),
+        reason=asked.get("reason", NOT_SAID),
         blue=replace(
             aurora.endpoint(blue),
             secondary_readers=global_database.blues_readers(rds, secondaries, found),
@@ -96,6 +97,7 @@ def plan_release(
         records=moved,
         switchover_ttl_s=asked.get("switchover_ttl_s", defaults.switchover_ttl_s),
         approval_timeout_s=asked.get("approval_timeout_s", defaults.approval_timeout_s),
+        approvers_needed=_approvers_needed(asked, defaults),
         freeze_budget_s=freeze_budget_s,
         max_attempts=asked.get("max_attempts", defaults.max_attempts),
         max_lag_bytes=asked.get("max_lag_bytes", defaults.max_lag_bytes),
@@ -152,6 +154,21 @@ _OF_REPLICATION = frozenset(
     {"rds.logical_replication", "max_logical_replication_workers", "max_replication_slots", "max_wal_senders"}
     | {"max_worker_processes", "max_sync_workers_per_subscription", "wal_level"}
 )
+
+
+def _approvers_needed(asked: Mapping[str, Any], defaults: Defaults) -> int:
+    """An input may demand more than the configuration. Two are others than the one who asks, so that has to be said."""
+    needed = int(asked.get("approvers_needed", defaults.approvers_needed))
+    if needed < defaults.approvers_needed:
+        raise InputInvalid(
+            f"input.approvers_needed: clusters.{defaults.cluster_name}.approvers_needed in cdk.json demands"
+            f" {defaults.approvers_needed}."
+        )
+    if needed > 1 and not asked.get("requested_by", "").strip() and asked.get("mode", "release") == "release":
+        raise InputInvalid(
+            f"input.requested_by: say who asks for the release: {needed} others than that one have to approve it."
+        )
+    return needed
 
 
 def _parameters(asked: Mapping[str, str]) -> dict[str, str]:

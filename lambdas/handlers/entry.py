@@ -149,6 +149,8 @@ def release_of(event: State) -> str:
     """The release that a call is about; the execution when it is yet to be found out which release it made."""
     if "plan" in event:
         return str(event["plan"]["release_id"])
+    if "release_id" in event:
+        return str(event["release_id"])
     if "started_at" in event:
         return release_id(event["execution_arn"], event["started_at"])
     return str(event.get("execution_arn", "none"))

@@ -27,6 +27,7 @@ from moto.server import ThreadedMotoServer
 
 from local.aws.environment import ADMINISTRATOR, Answer, Function
 from local.aws.functions import FunctionRuntime, RuntimeClosedError
+from local.aws.http_apis import HttpApis
 from local.aws.permissions.guard import Guard
 from local.aws.seams import events, functions, mail, network, permissions, resources, states, tables
 from local.aws.seams.patching import Seams
@@ -94,6 +95,7 @@ class Emulator:
         events.install(self._seams, self._deliver, self.guard)
         mail.install(self._seams, self.folder / "mail")
         tables.install(self._seams)
+        HttpApis(self._invoke_by_arn, self.folder / "logs").install(self._seams)
         self._zones.install(self._seams)
         self._clock = events.Clock(self.region, self, self._deliver)
         self._clock.start()
@@ -170,6 +172,9 @@ class Emulator:
             return self.functions.invoke(function, event)
         except RuntimeClosedError:
             return Answer.failed("Lambda.ServiceException", "the emulator is closing")
+
+    def _invoke_by_arn(self, arn: str, event: bytes) -> Answer:
+        return self._invoke(functions.find(self.region, arn), event)
 
     def _deliver(self, target: events.Target, text: str) -> None:
         """What EventBridge does with a target; it would try again for a day, here a failure is final."""

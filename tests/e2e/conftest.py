@@ -51,7 +51,7 @@ def next_request(release: Release) -> Mail:
     def another() -> Mail | None:
         assert release.running, release.failure()
         request = release.approval_request()
-        return request if request and request.task_token != first.task_token else None
+        return request if request and request.request != first.request else None
 
     eventually(another)
     request = another()

@@ -45,7 +45,8 @@ def workload(running: World, sample: Sample) -> Iterator[Workload]:
 def remember_secrets(running: World) -> None:
     client = running.emulator.client("secretsmanager")
     for secret in client.list_secrets()["SecretList"]:
-        SECRETS.add(json.loads(client.get_secret_value(SecretId=secret["ARN"])["SecretString"])["password"])
+        fields = json.loads(client.get_secret_value(SecretId=secret["ARN"])["SecretString"])
+        SECRETS.add(fields.get("password") or fields["key"])
 
 
 def test_wrong_input_fails_in_the_first_state_and_touches_nothing(running: World, sample: Sample) -> None:
@@ -177,7 +178,7 @@ def test_an_event_that_is_delivered_twice_makes_one_release_that_upgrades_and_no
     assert after["publications"] == {"app": [], "crm": []}
     assert not any("bluegreen" in row[0] for rows in after["schemas"].values() for row in rows)
     assert not any(row[0].startswith("bluegreen_replication") for row in after["roles"])
-    assert after["secrets"] == ["bluegreen/shop/release-role"]
+    assert after["secrets"] == ["bluegreen/shop/approval-key", "bluegreen/shop/release-role"]
     assert after["records"] == records_at(running.server(summary["green"]), ttl_s=2)
 
 

@@ -32,9 +32,12 @@ def _functions(states: dict[str, Any], within: str = "", caught: str = "") -> It
         after = next((c["Next"] for c in state.get("Catch", []) if "States.ALL" in c["ErrorEquals"]), caught)
         for branch in (*state.get("Branches", []), *filter(None, [state.get("ItemProcessor")])):
             yield from _functions(branch["States"], top, after)
-        if str(state.get("Resource", "")).startswith("${"):
+        waits = str(state.get("Resource", "")).endswith(".waitForTaskToken")
+        called = state["Parameters"]["FunctionName"] if waits else state.get("Resource", "")
+        if called == f"${{{name}FunctionArn}}":
             errors = [error for retry in state.get("Retry", []) for error in retry["ErrorEquals"]]
-            yield State(name, top, after, "States.Timeout" in errors)
+            # The time of a state that waits for people is theirs; that of its function is Lambda's alone.
+            yield State(name, top, after, ("Sandbox.Timedout" if waits else "States.Timeout") in errors)
 
 
 _ALL = list(_functions(DEFINITION["States"]))

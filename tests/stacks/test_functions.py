@@ -80,6 +80,7 @@ def test_all_functions_run_alike(assembly: Assembly) -> None:
 def test_functions_that_sign_in_to_a_database_are_in_the_private_subnets_and_no_others(
     assembly: Assembly, block: dict[str, Any]
 ) -> None:
+    """But those that take people's answers, which the internet can reach: they are kept away from the databases."""
     (group,) = assembly.of_type("AWS::EC2::SecurityGroup")
     for properties in assembly.functions.values():
         signs_in = "RELEASE_SECRET_ARN" in properties["Environment"]["Variables"]
@@ -124,6 +125,7 @@ def test_logs_are_kept_for_a_limited_time(assembly: Assembly) -> None:
     groups = assembly.of_type("AWS::Logs::LogGroup").values()
     assert {group["LogGroupName"] for group in groups} == {
         *(f"/aws/lambda/bluegreen-shop-{state}" for state in STATES),
+        "/aws/vendedlogs/bluegreen-shop-approval",
         "/aws/vendedlogs/states/bluegreen-shop",
         "/aws/vendedlogs/states/bluegreen-shop-recovery",
         "/aws/vendedlogs/states/bluegreen-shop-decommission",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import time
 import uuid
 import zipfile
@@ -51,7 +52,6 @@ RESULTS: dict[str, Any] = {
     "GatherEvidence": {
         "subject": "Approve release 20261123-0405-abcdef of shop?",
         "text": 'It\'s {ready} — \\ "really".',
-        "answer": """'{"decision": "approve", "approver": "YOUR NAME"}'""",
         "expected_freeze_s": 0.4,
     },
     "FreezeBlue": {"frozen_at": "2026-11-23T04:05:05+00:00", "left_s": 30},
@@ -105,6 +105,10 @@ class Machine:
         emulator.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=TOPIC_MAIL)
         for name in sorted(set(re.findall(r"\$\{(\w+)FunctionArn\}", text))):
             text = text.replace(f"${{{name}FunctionArn}}", self._create_function(name))
+        self._create_function("DecideApproval")
+        self.topic_arn = topic
+        self.tokens: dict[str, str] = {}
+        """Of the requests, as the table of the application keeps them."""
         text = text.replace("${ApprovalTopicArn}", topic).replace("${Region}", emulator.region)
         text = text.replace("${ClusterName}", "shop")
         assert "${" not in text
@@ -143,7 +147,28 @@ class Machine:
         if self.faults.get(function.name):
             return Answer.failed(self.faults[function.name].pop(0), "as the test wants it")
         result = self.results.get(function.name, RESULTS.get(function.name, {"done": function.name}))
+        if function.name == "PlanRelease":
+            result = result | {"execution_arn": self.events[function.name]["execution_arn"]}
+        elif function.name == "RequestApproval":
+            self._ask(self.events[function.name])
+        elif function.name == "DecideApproval":
+            result = self._decide(self.events[function.name])
         return Answer(json.dumps(result).encode())
+
+    def _ask(self, event: dict[str, Any]) -> None:
+        """A mail with what `Release.answer` needs of it."""
+        self.tokens[event["asked_at"]] = event["task_token"]
+        payload = shlex.quote(json.dumps({"request": event["asked_at"]}))
+        command = f"aws lambda invoke --function-name DecideApproval --payload {payload} /dev/stdout"
+        text = f"{event['text']}\n\n{command}\n\n{event['plan']['execution_arn']}\n"
+        self.emulator.client("sns").publish(TopicArn=self.topic_arn, Subject=event["subject"], Message=text)
+
+    def _decide(self, event: dict[str, Any]) -> dict[str, Any]:
+        output = {"decision": event["decision"], "approver": event["approver"], "said": "As the test wants it."}
+        self.emulator.client("stepfunctions").send_task_success(
+            taskToken=self.tokens[event["request"]], output=json.dumps(output)
+        )
+        return {"outcome": "decided", "heard": "yes", "message": output["said"]}
 
     def start(self, release_input: Any = None, *, as_it_is: bool = False) -> Release:
         return Release.start(
@@ -162,8 +187,8 @@ class Machine:
         """A release to its end, all its requests answered alike, and the states it went through."""
         release = self.start()
         while release.running:
-            if (request := release.approval_request()) and request.task_token not in self.events:
-                self.events[str(request.task_token)] = {}
+            if (request := release.approval_request()) and request.request not in self.events:
+                self.events[str(request.request)] = {}
                 release.answer(decision)
             time.sleep(POLL_S)
         return release, [step.name for step in release.new_steps() if step.duration_s is None]

@@ -201,7 +201,11 @@ def test_the_request_tells_what_was_found_and_how_to_answer(machine: Machine) ->
     request = release.wait_for_approval_request()
     assert request.subject == RESULTS["GatherEvidence"]["subject"]
     assert RESULTS["GatherEvidence"]["text"] in request.body
-    assert f"--task-token {request.task_token}" in request.body
+    asked = machine.events["RequestApproval"]
+    assert asked["question"] == "approval"
+    assert asked["retry"] == 0
+    assert asked["plan"]["execution_arn"] == release.execution_arn
+    assert asked["task_token"] not in request.body, "it goes no further than the function and the table"
     assert "FreezeBlue" not in machine.calls
     release.answer("approve")
     assert release.wait()["status"] == "SUCCEEDED"
@@ -217,7 +221,9 @@ def test_a_rejected_release_is_cleaned_up_without_a_freeze(machine: Machine) -> 
 def test_an_answer_that_is_neither_is_no_approval(machine: Machine) -> None:
     release = machine.start()
     request = release.wait_for_approval_request()
-    machine.emulator.client("stepfunctions").send_task_success(taskToken=request.task_token, output="{}")
+    machine.emulator.client("stepfunctions").send_task_success(
+        taskToken=machine.tokens[str(request.request)], output="{}"
+    )
     assert release.wait()["error"] == "ReleaseRejected"
     assert "FreezeBlue" not in machine.calls
 
@@ -226,7 +232,7 @@ def test_an_answer_by_task_failure_ends_the_release_with_its_error(machine: Mach
     release = machine.start()
     request = release.wait_for_approval_request()
     machine.emulator.client("stepfunctions").send_task_failure(
-        taskToken=request.task_token, error="NotTonight", cause="the stock exchange is open"
+        taskToken=machine.tokens[str(request.request)], error="NotTonight", cause="the stock exchange is open"
     )
     described = release.wait()
     assert described["error"] == "NotTonight"
@@ -251,6 +257,32 @@ def test_a_release_is_not_kept_by_its_monitor(machine: Machine) -> None:
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
     assert [state for state in states if state not in SIDE_BY_SIDE] == HAPPY
+
+
+@pytest.mark.parametrize("name", ["RequestApproval", "AskForCorrection"])
+def test_a_state_that_waits_for_people_is_tried_again_when_its_function_dies_and_not_when_nobody_answers(
+    name: str,
+) -> None:
+    retried = {error for retry in TASKS[name]["Retry"] for error in retry["ErrorEquals"]}
+    assert {"AwsUnavailable", "Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"} <= retried
+    assert "States.Timeout" not in retried
+
+
+def test_a_request_that_is_tried_again_has_a_new_token_and_says_that_it_is_a_later_try(machine: Machine) -> None:
+    machine.faults["RequestApproval"] = ["Runtime.ExitError", "AwsUnavailable"]
+    release, states = machine.run()
+    assert release.describe()["status"] == "SUCCEEDED"
+    assert machine.calls["RequestApproval"] == 3
+    assert machine.events["RequestApproval"]["retry"] == 2
+    assert len(release.mails()) == 1
+    assert states.count("RequestApproval") == 1
+
+
+def test_a_request_that_cannot_be_made_gives_the_release_up(machine: Machine) -> None:
+    machine.faults["RequestApproval"] = ["AwsRefused"]
+    release, states = machine.run()
+    assert release.failure().startswith("AwsRefused")
+    assert states[-len(way_out("RequestApproval")) :] == way_out("RequestApproval")
 
 
 NEEDED = [name for name in FUNCTIONS if name in {*HAPPY, *SIDE_BY_SIDE} - {"MonitorLag", "WriteReport"}]
@@ -359,7 +391,7 @@ def test_a_second_request_that_is_rejected_ends_the_release(machine: Machine) ->
     release = machine.start()
     first = release.wait_for_approval_request()
     release.answer("approve")
-    eventually(lambda: (asked := release.approval_request()) and asked.task_token != first.task_token)
+    eventually(lambda: (asked := release.approval_request()) and asked.request != first.request)
     release.answer("reject")
     assert release.wait()["error"] == "ReleaseRejected"
     assert machine.calls["CleanUpReplication"] == 1

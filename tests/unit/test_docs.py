@@ -64,6 +64,10 @@ OTHERS = {
     "EventID",
     "SourceIdentifier",
     "BlueGreen",
+    "TaskTimedOut",
+    "TaskDoesNotExist",
+    "InvalidToken",
+    "DecideApproval",
 } | {
     "ReleaseRejected",
     "ApprovalTimedOut",

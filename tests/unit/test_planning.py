@@ -95,6 +95,22 @@ def test_an_empty_input_is_enough(stack: Stack) -> None:
     assert Plan.of({"plan": json.loads(json.dumps(plan.to_state()))}) == plan
 
 
+def test_an_input_may_demand_more_approvers_and_not_fewer(stack: Stack) -> None:
+    assert stack.plan({}).approvers_needed == 1
+    assert stack.plan({"approvers_needed": 2, "requested_by": "Rita"}).approvers_needed == 2
+    stack.defaults = dataclasses.replace(stack.defaults, approvers_needed=2)
+    assert stack.plan({"requested_by": "Rita"}).approvers_needed == 2
+    with pytest.raises(InputInvalid, match=r"input\.approvers_needed: clusters\.shop\.approvers_needed"):
+        stack.plan({"requested_by": "Rita", "approvers_needed": 1})
+
+
+@pytest.mark.parametrize("said", [{}, {"requested_by": "  "}])
+def test_where_two_others_have_to_approve_it_is_said_who_asks(stack: Stack, said: dict[str, str]) -> None:
+    with pytest.raises(InputInvalid, match=r"input\.requested_by: say who asks"):
+        stack.plan(said | {"approvers_needed": 2})
+    assert stack.plan(said | {"approvers_needed": 2, "mode": "check"}).mode == "check", "which nobody approves"
+
+
 def test_a_rehearsal_moves_records_of_its_own_and_the_next_release_knows_its_figures(stack: Stack) -> None:
     put(stack.route53, stack.zone_id, "elsewhere.example", Name="rehearsal.shop.internal", TTL=0)
     key = RecordKey(stack.zone_id, "rehearsal.shop.internal", "CNAME", "writer")
@@ -145,6 +161,7 @@ def test_planning_twice_is_the_same_plan(stack: Stack) -> None:
         ({"databases": [1]}, "input.databases[0]"),
         ({"approval_timeout_s": 0}, "input.approval_timeout_s"),
         ({"approval_timeout_s": "1"}, "input.approval_timeout_s"),
+        ({"approvers_needed": 3}, "input.approvers_needed"),
         ({"freeze_budget_s": 601}, "input.freeze_budget_s"),
         ({"freeze_method": "readonly"}, "input.freeze_method"),
         ({"freeze_method": "hook"}, "clusters.shop.freeze_hook_function_arn"),

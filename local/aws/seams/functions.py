@@ -107,6 +107,11 @@ def described(function: LambdaFunction) -> Function:
     )
 
 
+def find(region: str, name: str) -> Function:
+    """A deployed function by its name or ARN."""
+    return described(lambda_backends[DEFAULT_ACCOUNT_ID][region].get_function(name, None))
+
+
 def deployed(region: str) -> list[Function]:
     """All functions of the Region."""
     return [described(function) for function in lambda_backends[DEFAULT_ACCOUNT_ID][region].list_functions()]

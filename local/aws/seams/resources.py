@@ -12,6 +12,8 @@ from moto.core.common_models import CloudFormationModel
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 
+from . import http_apis as http_apis
+
 
 def install() -> None:
     """moto finds the classes below by itself, but remembers what it found before they were there."""

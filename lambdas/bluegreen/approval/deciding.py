@@ -1,0 +1,147 @@
+"""What an answer amounts to. Pure: a request and an answer in, a verdict out.
+
+The invariant: a request gets one decision. ``reject`` takes one person, whoever it is. ``approve`` takes as many people
+as the release demands, all different, none of them the one who asked for the release.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+REJECT = "reject"
+YES: Mapping[str, str] = {"approval": "approve", "correction": "try_again"}
+"""The decision with which the release goes on, by the question that was asked."""
+
+NAME_CHARACTERS, COMMENT_CHARACTERS = 100, 1000
+
+Outcome = Literal["decided", "noted", "already decided", "expired", "unknown decision", "requester", "same person"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody said. ``way`` is how it came: ``page`` or ``command line``."""
+
+    decision: str
+    name: str
+    is_verified: bool
+    comment: str
+    at: str
+    way: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({'verified' if self.is_verified else 'name not verified'})"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question that a release waits for the answer to, and what was answered so far."""
+
+    release_id: str
+    request: str
+    """When the state was entered, ISO 8601: a release may ask more than once."""
+    question: str
+    """``approval``, or ``correction`` of a script that failed."""
+    cluster_name: str
+    requested_by: str
+    subject: str
+    text: str
+    approvers_needed: int
+    expires_at_s: int
+    """Seconds since the epoch."""
+    task_token: str = field(repr=False)
+    answers: tuple[Answer, ...] = ()
+    decision: str | None = None
+    heard: str | None = None
+    """Whether the release took the decision: ``yes``, ``gone`` when it did not wait any more, None as long as nobody
+    knows."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be answered, as far as time is not concerned."""
+        return self.decision is None
+
+    @property
+    def missing(self) -> int:
+        """How many more people have to agree."""
+        return self.approvers_needed - sum(answer.decision == YES[self.question] for answer in self.answers)
+
+    @property
+    def deciding(self) -> list[Answer]:
+        """The answers that made the decision."""
+        return [answer for answer in self.answers if answer.decision == self.decision]
+
+
+def judge(request: Request, answer: Answer, now_s: float) -> Outcome:
+    """What becomes of an answer."""
+    yes = YES[request.question]
+    if not request.is_open:
+        return "already decided"
+    if now_s >= request.expires_at_s:
+        return "expired"
+    if answer.decision == REJECT:
+        return "decided"
+    if answer.decision != yes:
+        return "unknown decision"
+    if request.question == "approval" and same_person(answer.name, request.requested_by):
+        return "requester"
+    if any(given.decision == yes and same_person(given.name, answer.name) for given in request.answers):
+        return "same person"
+    return "decided" if request.missing <= 1 else "noted"
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are meant to be one person's, as far as that can be told.
+
+    >>> same_person(" Ann  Example ", "ann example"), same_person("Ann", "Anna")
+    (True, False)
+    """
+    return _bare(one) == _bare(other)
+
+
+def _bare(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def cleaned(text: str, characters: int, *, lines: bool = False) -> str | None:
+    r"""What somebody typed, trimmed; None when it is too long, or holds characters that nobody types.
+
+    >>> cleaned("  Ann ", 100), cleaned("a\nb", 100), cleaned("a\r\nb", 100, lines=True), cleaned("\u202etxt", 9)
+    ('Ann', None, 'a\nb', None)
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if len(text) > characters:
+        return None
+    for character in text:
+        # Cc, Cf, Cs: control characters, invisible ones that turn the direction of writing, and halves of surrogates.
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs") and not (lines and character == "\n"):
+            return None
+    return text
+
+
+def said(request: Request) -> str:
+    """The decision in a sentence, and on one line: who, and why."""
+    how = {"approve": "Approved", "try_again": "Tried again", REJECT: "Rejected"}[str(request.decision)]
+    comments = [f"{answer.name}: {' '.join(answer.comment.split())}" for answer in request.deciding if answer.comment]
+    return f"{how} by {', '.join(map(str, request.deciding))}.{' ' if comments else ''}{' '.join(comments)}"
+
+
+def output(request: Request) -> dict[str, Any]:
+    """What the state machine gets as the state's result, and keeps."""
+    return {
+        "decision": request.decision,
+        "approver": ", ".join(answer.name for answer in request.deciding),
+        "answers": [asdict(answer) for answer in request.answers],
+        "said": said(request),
+    }
+
+
+def timestamp(now_s: float) -> str:
+    """
+    >>> timestamp(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

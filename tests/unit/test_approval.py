@@ -1,0 +1,210 @@
+"""Asking and answering: what is mailed, who may decide, what becomes of it when functions die or people hurry."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from bluegreen.approval.deciding import Answer, Request, judge, output
+from bluegreen.approval.store import KEPT_AFTER_EXPIRY_S
+from bluegreen.errors import InputInvalid
+from bluegreen.model import Plan
+from tests.unit.asking import ASKED_AT, NOW_S, Desk
+
+
+@pytest.fixture
+def desk(plan: Plan) -> Desk:
+    return Desk(plan)
+
+
+@pytest.fixture
+def desk_of_two(plan: Plan) -> Desk:
+    return Desk(dataclasses.replace(plan, approvers_needed=2, requested_by="Rita Requester"))
+
+
+def answer(decision: str = "approve", name: str = "Ann") -> Answer:
+    return Answer(decision, name, False, "", "2026-11-23T22:06:00Z", "page")
+
+
+def asked(needed: int = 1, *answers: Answer, **more: Any) -> Request:
+    request = Request(
+        "20261123-0405-abcdef", ASKED_AT, "approval", "shop", "Rita", "Approve?", "", needed, 100, "token", answers
+    )
+    return dataclasses.replace(request, **more)
+
+
+@pytest.mark.parametrize(
+    ("request_", "answered", "now_s", "outcome"),
+    [
+        (asked(), answer(), 99.9, "decided"),
+        (asked(), answer("reject"), 0, "decided"),
+        (asked(), answer(), 100.0, "expired"),
+        (asked(), answer("reject"), 100.0, "expired"),
+        (asked(decision="reject"), answer(), 0, "already decided"),
+        (asked(decision="reject"), answer(), 200, "already decided"),
+        (asked(), answer("try_again"), 0, "unknown decision"),
+        (asked(), answer(""), 0, "unknown decision"),
+        (asked(), answer(name="  rITA "), 0, "requester"),
+        (asked(), answer("reject", "Rita"), 0, "decided"),
+        (asked(question="correction"), answer("try_again", "Rita"), 0, "decided"),
+        (asked(question="correction"), answer(), 0, "unknown decision"),
+        (asked(2), answer(), 0, "noted"),
+        (asked(2, answer()), answer(name=" ANN"), 0, "same person"),
+        (asked(2, answer()), answer("reject", "Ann"), 0, "decided"),
+        (asked(2, answer()), answer(name="Rita"), 0, "requester"),
+        (asked(2, answer()), answer(name="Bob"), 0, "decided"),
+    ],
+)
+def test_what_an_answer_amounts_to(request_: Request, answered: Answer, now_s: float, outcome: str) -> None:
+    assert judge(request_, answered, now_s) == outcome
+
+
+def test_the_mail_says_what_was_found_and_how_to_answer_and_holds_no_token(desk: Desk) -> None:
+    desk.ask()
+    (mail,) = desk.leads.mails
+    assert mail.subject == "Approve?"
+    assert mail.question == "Green is in step."
+    assert mail.link.startswith(f"https://approvals.example/{desk.plan.release_id}?request=2026")
+    assert "until 2026-11-23 22:06 UTC" in mail.body
+    assert "aws lambda invoke --region eu-west-2 --function-name shop-Decide" in mail.body
+    assert f"eu-west-2#/v2/executions/details/{desk.plan.execution_arn}\n{desk.plan.execution_arn}\n" in mail.body
+    assert "token-1" not in mail.body
+    assert "token-1" not in repr(desk.request)
+
+
+def test_a_request_is_kept_until_long_after_it_expires(desk: Desk) -> None:
+    desk.ask()
+    (row,) = desk.rows()
+    assert desk.request.expires_at_s == int(NOW_S) + desk.plan.approval_timeout_s
+    assert int(row["delete_after"]["N"]) == desk.request.expires_at_s + KEPT_AFTER_EXPIRY_S
+
+
+def test_a_request_made_twice_is_one_request_and_its_newest_token_counts(desk: Desk) -> None:
+    desk.ask("token-1")
+    desk.ask("token-1")
+    desk.ask("token-2", retry=1)
+    assert desk.ask("token-1", retry=0)["is_superseded"], "a call that was slow comes after the one that replaced it"
+    assert len(desk.rows()) == 1
+    assert len({mail.link for mail in desk.leads.mails}) == 1
+    assert desk.command("approve", "Ann")["heard"] == "yes"
+    assert set(desk.releases.heard) == {"token-2"}
+
+
+def test_a_decision_for_a_function_that_died_goes_to_the_try_that_follows_without_another_mail(desk: Desk) -> None:
+    desk.ask("token-1")
+    desk.releases.waiting.clear()
+    said = desk.command("approve", "Ann")
+    assert said["heard"] == "gone"
+    assert "no longer waiting" in said["message"]
+    desk.ask("token-2", retry=1)
+    assert desk.releases.heard["token-2"]["decision"] == "approve"
+    assert desk.request.heard == "yes"
+    assert len(desk.leads.mails) == 1
+
+
+def test_a_decision_that_could_not_be_handed_over_is_by_whoever_answers_next(desk: Desk) -> None:
+    desk.ask()
+    desk.releases.failure = ClientError({"Error": {"Code": "ThrottlingException"}}, "SendTaskSuccess")
+    with pytest.raises(ClientError):
+        desk.command("reject", "Ann")
+    assert desk.request.decision == "reject"
+    assert desk.request.heard is None
+    desk.releases.failure = None
+    said = desk.command("approve", "Bob")
+    assert (said["outcome"], said["heard"]) == ("already decided", "yes")
+    assert desk.releases.heard["token-1"]["decision"] == "reject"
+
+
+def test_the_release_gets_decision_names_and_comments(desk: Desk) -> None:
+    desk.ask()
+    desk.command("approve", " Ann ", comment="looks\r\nfine")
+    given = desk.releases.heard["token-1"]
+    assert given["decision"] == "approve"
+    assert given["approver"] == "Ann"
+    assert given["said"] == "Approved by Ann (name not verified). Ann: looks fine"
+    assert given["answers"] == [
+        {
+            "decision": "approve",
+            "name": "Ann",
+            "is_verified": False,
+            "comment": "looks\nfine",
+            "at": "2026-11-23T22:05:00Z",
+            "way": "command line",
+        }
+    ]
+
+
+def test_two_approvers_are_two_people_and_not_the_one_who_asked(desk_of_two: Desk) -> None:
+    desk_of_two.ask()
+    assert "2 people have to approve, all but Rita Requester." in desk_of_two.leads.mails[0].body
+    outcomes = [desk_of_two.command("approve", name)["outcome"] for name in ("rita requester", "Ann", "ann ")]
+    assert outcomes == ["requester", "noted", "same person"]
+    assert desk_of_two.releases.heard == {}
+    assert desk_of_two.command("approve", "Bob", comment="go")["outcome"] == "decided"
+    given = desk_of_two.releases.heard["token-1"]
+    assert given["approver"] == "Ann, Bob"
+    assert [each["name"] for each in given["answers"]] == ["Ann", "Bob"]
+
+
+def test_one_rejection_ends_what_another_has_approved(desk_of_two: Desk) -> None:
+    desk_of_two.ask()
+    desk_of_two.command("approve", "Ann")
+    desk_of_two.command("reject", "Rita Requester", comment="not tonight")
+    given = desk_of_two.releases.heard["token-1"]
+    assert (given["decision"], given["approver"]) == ("reject", "Rita Requester")
+    assert given["said"].endswith("Rita Requester: not tonight")
+
+
+def test_two_who_answer_at_once_come_one_after_the_other(desk_of_two: Desk) -> None:
+    """The second one judges again, knowing of the first."""
+    desk_of_two.ask()
+    record = desk_of_two.approvals.record
+    before = desk_of_two.request
+    assert record(before, answer(name="Ann"), None)
+    assert record(before, answer(name="Bob"), "approve") is None, "Bob has not seen Ann's"
+    assert desk_of_two.command("approve", "Bob")["outcome"] == "decided"
+    assert record(before, answer("reject", "Cy"), "reject") is None
+    assert len(desk_of_two.request.answers) == 2
+
+
+def test_a_correction_is_answered_by_try_again(desk_of_two: Desk) -> None:
+    desk_of_two.ask(question="correction", subject="Changes failed", text="line 2: no")
+    (mail,) = desk_of_two.leads.mails
+    assert mail.question == "line 2: no"
+    assert '"decision": "try_again"' in mail.body
+    assert desk_of_two.command("approve", "Ann")["outcome"] == "unknown decision"
+    assert desk_of_two.command("try_again", "Rita Requester")["outcome"] == "decided"
+    assert desk_of_two.releases.heard["token-1"]["decision"] == "try_again"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"approver": ""}, "payload.approver"),
+        ({"approver": "x" * 101}, "at most 100"),
+        ({"approver": "a\nb"}, "invisible"),
+        ({"comment": "x" * 1001}, "at most 100"),
+        ({"comment": None}, "payload.comment"),
+        ({"decision": "yes"}, "payload.decision"),
+        ({"request": "2026-11-23T22:05:00Z"}, "no release asks"),
+        ({"release_id": 5}, "payload.release_id"),
+        ({"task_token": "x"}, "payload.task_token"),
+    ],
+)
+def test_a_wrong_command_is_explained_and_changes_nothing(desk: Desk, changed: dict[str, Any], said: str) -> None:
+    desk.ask()
+    before = desk.rows()
+    with pytest.raises(InputInvalid, match=said):
+        desk.command("approve", "Ann", **changed)
+    assert desk.rows() == before
+
+
+def test_an_output_is_small_enough_for_a_state(desk_of_two: Desk) -> None:
+    desk_of_two.ask()
+    for name in ("A", "B"):
+        desk_of_two.command("approve", name * 100, comment="\u00e9" * 1000)
+    assert len(json.dumps(output(desk_of_two.request))) < 32_000
