@@ -9,6 +9,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from stacks.acknowledged import acknowledge
 from stacks.approval import approval_topic
 from stacks.config import ClusterConfig
 from stacks.functions import make_functions
@@ -47,6 +48,8 @@ class ReleaseStack(cdk.Stack):
         decommission = decommission_machine(self, config, functions, topic)
         decommission_on_request(self, config, decommission)
         keep_stopped(self, config, decommission)
+
+        acknowledge(self, config)
 
         cdk.CfnOutput(self, "StateMachineArn", value=machine.state_machine_arn)
         cdk.CfnOutput(self, "RecoveryStateMachineArn", value=recovery.state_machine_arn)
