@@ -2,6 +2,7 @@
 """Entry point of the CDK application: one stack for each database under `clusters` in cdk.json.
 
 The `cdk` command runs it; `python app.py` alone synthesizes as well, into cdk.out or the folder named by CDK_OUTDIR.
+With CDK_NAG=1 the AwsSolutions pack of cdk-nag has to be content as well; it comes with requirements.lock.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ def main() -> None:
         raise ConfigError(f"clusters: expected a block for each database that is released, found {blocks!r}")
     for name, block in blocks.items():
         ReleaseStack(app, ClusterConfig.from_context(name, block))
+    if os.environ.get("CDK_NAG"):
+        from cdk_nag import AwsSolutionsChecks
+
+        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
 
 

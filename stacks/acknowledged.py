@@ -32,7 +32,10 @@ def acknowledge(stack: cdk.Stack, config: ClusterConfig) -> None:
 def _of_the_pack() -> Iterator[tuple[str, str]]:
     for name in ("AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole"):
         yield f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/{name}]", _MANAGED
-    yield "IAM5[Resource::*]", "Actions that know no resource, held against the Service Authorization Reference by a test."
+    yield (
+        "IAM5[Resource::*]",
+        "Actions that know no resource, held against the Service Authorization Reference by a test.",
+    )
     yield "L1", "The functions' packages are compiled and tested for this runtime; a newer one is a change of its own."
     yield "SMG4", "The release's role is made by an administrator, who changes its password there and here at one time."
 
