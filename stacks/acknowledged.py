@@ -25,19 +25,17 @@ _OF_BLUE = "Groups and roles that production has by names of its own, which gree
 
 def acknowledge(stack: cdk.Stack, config: ClusterConfig) -> None:
     """Tells the CDK, whose report names the reason in the place of the finding."""
-    for finding, reason in (*_of_the_pack(), *_wildcards(config)):
-        cdk.Validations.of(stack).acknowledge(id=f"AwsSolutions-{finding}", reason=reason)
+    findings = (*_of_the_pack(), *_wildcards(config))
+    rules = [cdk.Acknowledgment(id=f"AwsSolutions-{finding}", reason=reason) for finding, reason in findings]
+    cdk.Validations.of(stack).acknowledge(*rules)
 
 
 def _of_the_pack() -> Iterator[tuple[str, str]]:
     for name in ("AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole"):
         yield f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/{name}]", _MANAGED
-    yield (
-        "IAM5[Resource::*]",
-        "Actions that know no resource, held against the Service Authorization Reference by a test.",
-    )
+    yield "IAM5[Resource::*]", "Actions that know no resource: a test looks in the Service Authorization Reference."
     yield "L1", "The functions' packages are compiled and tested for this runtime; a newer one is a change of its own."
-    yield "SMG4", "The release's role is made by an administrator, who changes its password there and here at one time."
+    yield "SMG4", "The release's role is made by an administrator, who changes its password in both places."
 
 
 def _wildcards(config: ClusterConfig) -> Iterator[tuple[str, str]]:
