@@ -1,7 +1,11 @@
 # make demo   watch a release run on this machine
 # make test   every test
 # make faults every fault in every state of a release (about an hour); the matrix is in build/faults/matrix.txt
-# make check  lint, types, tests
+# make check  lint, types, tests, templates, state machines
+# make templates  the CloudFormation templates against cfn-lint and cdk-nag
+# make asl    the state machines against statelint and asl-validator, which npm installs into build/asl
+# make snapshot   renew tests/stacks/snapshots, which shows in review how a template changes
+# make permissions  who calls what, and who may: from the last whole run of tests, or from one made for it
 # make synth  the CloudFormation templates, into cdk.out
 # make bootstrap  an account and Region for the CDK, once: ARGS="aws://123456789012/eu-west-2"
 # make diff       what a deployment would change
@@ -16,7 +20,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: bootstrap deploy destroy diff findings demo test faults check lint types synth lock clean bench-switchover bench-scaling bench-verify
+.PHONY: bootstrap deploy destroy diff findings demo test faults check lint types templates asl snapshot permissions synth lock clean bench-switchover bench-scaling bench-verify
 
 demo: .venv/.done
 	python -m local demo --yes
@@ -34,7 +38,22 @@ lint: .venv/.done
 types: .venv/.done
 	mypy
 
-check: lint types test
+check: lint types test templates asl
+
+templates: .venv/.done
+	python -m pytest -n0 --validators tests/validators
+
+asl: .venv/.done
+	@mkdir -p build/asl && cp asl/* build/asl
+	@python -m asl ci --prefix build/asl
+	@CDK_OUTDIR=build/validated python app.py
+	@python -m asl build/asl/check.mjs build/validated/*.template.json
+
+snapshot: .venv/.done
+	python -m pytest -n0 tests/stacks/test_snapshot.py --renew
+
+permissions: .venv/.done
+	python -m local.permissions
 
 synth: .venv/.done
 	python app.py

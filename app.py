@@ -2,6 +2,7 @@
 """Entry point of the CDK application: one stack for each database under `clusters` in cdk.json.
 
 The `cdk` command runs it; `python app.py` alone synthesizes as well, into cdk.out or the folder named by CDK_OUTDIR.
+With CDK_NAG=1 the AwsSolutions pack of cdk-nag has to be content as well; it comes with requirements.lock.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ def main() -> None:
         ReleaseStack(app, config, released.pop((config.region, config.event_source), []))
         if config.green_account:
             GreenAccountStack(app, config, config.green_account)
+    if os.environ.get("CDK_NAG"):
+        from cdk_nag import AwsSolutionsChecks
+
+        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
 
 

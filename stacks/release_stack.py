@@ -10,6 +10,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from stacks.acknowledged import acknowledge
 from stacks.alarms import make_alarms, operations_topic
 from stacks.approval import approval_desk, approval_topic
 from stacks.approval_page import ApprovalPage
@@ -72,6 +73,8 @@ class ReleaseStack(cdk.Stack):
         alarms = make_alarms(self, config, operations, monitor, recovery, dead_letters)
         make_dashboard(self, config, alarms, functions, (machine, recovery, decommission))
         encrypt_all(self, config)
+
+        acknowledge(self, config)
 
         cdk.CfnOutput(self, "StateMachineArn", value=machine.state_machine_arn)
         cdk.CfnOutput(self, "RecoveryStateMachineArn", value=recovery.state_machine_arn)

@@ -24,6 +24,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`make faults` runs every fault in every state, `make test` a choice of them."""
     parser.addoption("--whole", action="store_true", help="every fault in every state (half an hour)")
+    parser.addoption("--validators", action="store_true", help="the templates against cfn-lint and cdk-nag as well")
+    parser.addoption("--renew", action="store_true", help="write the templates' snapshots in the place of comparing")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What `make templates` runs takes longer than the tests of the stack, and finds less often something."""
+    return True if collection_path.name == "validators" and not config.option.validators else None
 
 
 @pytest.fixture(scope="session", autouse=True)

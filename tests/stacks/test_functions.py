@@ -274,13 +274,15 @@ def test_other_regions_are_open_as_far_as_they_are_configured(block: dict[str, A
     )
     make_secondary(function, shared)
     (policy,) = Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
-    (create,) = (
+    create, groups = (
         statement
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if "rds:CreateDBCluster" in statement["Action"]
     )
-    clusters = [arn.split(":rds:")[1] for arn in map(text, create["Resource"]) if ":cluster:" in arn]
-    assert clusters == [f"{region}:123456789012:cluster:shop-*" for region in regions]
+    clusters = [arn.split(":rds:")[1] for arn in map(text, create["Resource"])]
+    assert clusters == [f"{region}:123456789012:cluster:shop-*" for region in regions[1:]]
+    assert set(create["Condition"]["Null"]) == {"aws:RequestTag/bluegreen:release"}
+    assert not [arn for arn in map(text, groups["Resource"]) if ":cluster:" in arn]
 
 
 @pytest.mark.parametrize("action", ["rds:DeleteDBCluster", "rds:DeleteDBInstance"])
@@ -294,7 +296,8 @@ def test_only_what_a_release_has_made_or_a_decommission_has_marked_can_be_delete
         "DeleteCluster": {"Null": {"aws:ResourceTag/bluegreen:retired": "false"}},
     }
     for statement in deleting.values():
-        assert {resource.rsplit(":", 2)[1] for resource in statement["Resource"]} == {"cluster", "db"}
+        kind = {"rds:DeleteDBCluster": "cluster", "rds:DeleteDBInstance": "db"}[action]
+        assert {resource.rsplit(":", 2)[1] for resource in statement["Resource"]} == {kind}
         assert all(resource.endswith(":shop-*") for resource in statement["Resource"])
 
 

@@ -44,6 +44,14 @@ def condition_keys(action: str, resource_type: str = "") -> frozenset[str]:
     return frozenset(re.sub(r"/(\$\{.*\}|<.*>|tag-key)$", "", key) for key in keys)
 
 
+def access_level(action: str) -> str:
+    """
+    >>> access_level("rds:DescribeDBClusters"), access_level("rds:DeleteDBCluster")
+    ('List', 'Write')
+    """
+    return str(_details(action)["accessLevel"])
+
+
 @lru_cache(maxsize=512)
 def arn_pattern(service: str, resource_type: str) -> str:
     """The form of a resource's ARN, with placeholders in `${…}`."""

@@ -1,0 +1,1 @@
+"""Validators that others wrote: `make templates`."""
