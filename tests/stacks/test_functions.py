@@ -144,7 +144,7 @@ def test_a_function_may_use_the_services_that_its_handler_uses_and_no_other(asse
     uses = {PREFIXES.get(name, name) for name in re.findall(r'client(?:\(|, )"(\w+)"', source)}
     if "databases()" in source:
         uses.add("secretsmanager")
-    if "rds_in" in source:
+    if re.search(r"\b(rds_in|both_rds|greens_rds)\b", source):
         uses.add("rds")
     may = {action.split(":")[0] for statement in assembly.allowed(state) for action in statement["Action"]}
     assert may - {"xray", "iam"} == uses
@@ -354,7 +354,10 @@ def test_snapshots_are_never_deleted(assembly: Assembly) -> None:
 
 def test_the_tags_of_what_may_be_deleted_are_those_that_are_put_on() -> None:
     assert 'RELEASE_TAG = "bluegreen:release"' in (ROOT / "lambdas" / "bluegreen" / "model.py").read_text()
-    assert 'RETIRED_TAG = "bluegreen:retired"' in (ROOT / "lambdas" / "bluegreen" / "decommission.py").read_text()
+    assert (
+        'RETIRED_TAG = "bluegreen:retired"'
+        in (ROOT / "lambdas" / "bluegreen" / "ending" / "decommission.py").read_text()
+    )
 
 
 def test_replication_secrets_are_those_of_this_cluster(assembly: Assembly) -> None:
