@@ -31,7 +31,7 @@ OF_ACCOUNT = (
         "account-lacks-subnet-group",
         "blocker",
         "Green is to be in this group, and its account has none of that name.",
-        "aws rds create-db-subnet-group there, with subnets in the zones of blue's (by their ids, not their names)",
+        "make it there, with subnets in the zones of blue's, by the zones' ids and not their names",
         name="{name}",
     ),
     Check(
@@ -46,8 +46,8 @@ OF_ACCOUNT = (
         "cluster-not-shared",
         "warning",
         "Green's account does not list blue among the clusters that it may clone.",
-        "aws ram create-resource-share --name {name} --resource-arns {arn} --principals {account}, and accept the "
-        "invitation there",
+        "share it and accept the invitation there (docs/accounts.md): aws ram create-resource-share --name {name} "
+        "--resource-arns {arn} --principals {account}",
         name="{name}, with {account}",
     ),
     Check(
