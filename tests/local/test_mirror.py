@@ -136,6 +136,8 @@ def test_green_of_another_account_is_a_clone_with_what_is_that_accounts(
     expected = mirrored(CLUSTER, mirroring.as_there(CLUSTER, blue, ACCOUNT))
     seen = mirrored(CLUSTER, green)
     assert seen.pop("DBClusterParameterGroup") == "shop-there-clone"
+    assert [role["RoleArn"] for role in seen.pop("AssociatedRoles")] == [*ACCOUNT.associated_roles.values()]
+    del expected["AssociatedRoles"]  # of which RDS tells a status as well
     assert {name: seen[name] for name in expected} == expected
     assert "123456789012" not in str(seen), "nothing of blue's account is left"
     assert mirroring.lost(CLUSTER, blue, ACCOUNT) == ["DomainMemberships"]

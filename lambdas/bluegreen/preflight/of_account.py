@@ -153,7 +153,7 @@ def _shared(rds: Any, account: GreenAccount, blue: Description) -> Iterator[Foun
     parts = blue["DBClusterArn"].split(":")
     arns = {":".join([*parts[:6], name]) for name in (parts[6], blue["DbClusterResourceId"])}
     if not arns & {cluster["DBClusterArn"] for cluster in listed}:
-        row = {"name": parts[6], "arn": blue["DBClusterArn"], "account": account.role_arn.split(":")[4]}
+        row = {"name": parts[6], "arn": blue["DBClusterArn"], "account": account.account_id}
         yield _found("cluster-not-shared", parts[6], **row)
     group = blue.get("CloneGroupId")
     for cluster in listed:
