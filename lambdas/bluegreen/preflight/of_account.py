@@ -37,7 +37,8 @@ OF_ACCOUNT = (
     Check(
         "key-not-shared",
         "blocker",
-        "A clone in another account is made with the key of its source, which that account has to be allowed to use.",
+        "A clone is made by the key of its source, and gets that or the one that is configured: green's account has to "
+        "be allowed to use both.",
         "add the account to the key's policy (docs/accounts.md); AWS's own key aws/rds cannot be shared: restore a "
         "snapshot that was copied with a key of yours, and let that cluster be blue",
         name="{key}: {error}",
