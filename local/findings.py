@@ -6,6 +6,7 @@ import re
 
 from bluegreen.preflight.catalogue import BEFORE_ALL, OF_RDS, OF_THE_SERVER, TRIED
 from bluegreen.preflight.findings import SEVERITIES, Check
+from bluegreen.preflight.of_account import OF_ACCOUNT
 from bluegreen.preflight.of_databases import IN_EACH_DATABASE
 from bluegreen.preflight.of_topology import OF_TOPOLOGY
 
@@ -51,6 +52,7 @@ SECTIONS = {
     "By trying": TRIED,
     "At RDS and EC2": OF_RDS,
     "Topology": OF_TOPOLOGY,
+    "Another account": OF_ACCOUNT,
 }
 
 

@@ -40,9 +40,10 @@ def if_elsewhere(*grants: Grant) -> Grant:
 
 
 def assume(function: lambda_.Function, shared: Shared) -> None:
-    """The one role of green's account that makes green there."""
+    """The one role of green's account that makes green there, by STS of this Region: older SDKs ask another one."""
     if account := shared.config.green_account:
         allow(function, ["sts:AssumeRole"], account.role_arn)
+        function.add_environment("AWS_STS_REGIONAL_ENDPOINTS", "regional")
 
 
 # Of the role in green's account only

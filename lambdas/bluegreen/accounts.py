@@ -28,6 +28,11 @@ class GreenAccount:
     associated_roles: Mapping[str, str] = field(default_factory=dict)
     """By the name of the feature that uses the role, ``s3Import`` for instance."""
 
+    @property
+    def account_id(self) -> str:
+        """The number of the account."""
+        return self.role_arn.split(":")[4]
+
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Self:
         """The account as the plan's JSON has it."""

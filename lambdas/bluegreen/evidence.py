@@ -121,7 +121,7 @@ def request_text(
         f"Asked for by: {plan.requested_by}",
         f"Reason:       {plan.reason}",
         f"From (blue):  {plan.blue.identifier} at {plan.blue.host}:{plan.blue.port}",
-        f"To (green):   {green.identifier} at {green.host}:{green.port}",
+        *green_lines(plan, green),
         *_record_lines(plan),
         *upgrade_lines(plan, state),
         "",
@@ -175,6 +175,12 @@ def _rehearsal_lines(plan: Plan) -> list[str]:
         f"Rehearsed at {then['rehearsed_at']} ({then['release_id']}): a freeze of {then['expected_freeze_s']:.1f} s was"
         f" expected, {then['rows']:,} rows were compared, and it took {then['elapsed_s'] / 60:.1f} minutes until then."
     ]
+
+
+def green_lines(plan: Plan, green: Cluster) -> list[str]:
+    """Where green is."""
+    account = [f"              in account {plan.green_account.account_id}"] if plan.green_account else []
+    return [f"To (green):   {green.identifier} at {green.host}:{green.port}", *account]
 
 
 def _last_attempt(plan: Plan, state: State) -> list[str]:

@@ -88,7 +88,8 @@ def deploy(emulator: Emulator, assembly: Assembly, progress: Progress = lambda _
     for manifest in assembly.artifacts("cdk:asset-manifest"):
         progress("uploading the functions")
         _upload(emulator, assembly.folder, json.loads((assembly.folder / manifest["file"]).read_text())["files"])
-    (stack,) = assembly.artifacts("aws:cloudformation:stack")
+    stacks = assembly.artifacts("aws:cloudformation:stack")
+    (stack,) = (each for each in stacks if each["name"] == f"BlueGreen-{CLUSTER}")  # the other is for another account
     progress("creating the resources")
     name = stack.get("stackName", stack["name"])
     return Stack(name, config, _create_stack(emulator, name, (assembly.folder / stack["templateFile"]).read_text()))

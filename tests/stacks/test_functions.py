@@ -149,7 +149,7 @@ def test_a_function_may_use_the_services_that_its_handler_uses_and_no_other(asse
     uses = {PREFIXES.get(name, name) for name in re.findall(r'client(?:\(|, )"(\w+)"', source)}
     if "databases()" in source:
         uses.add("secretsmanager")
-    if "rds_in" in source:
+    if re.search(r"\b(rds_in|both_rds|greens_rds)\b", source):
         uses.add("rds")
     may = {action.split(":")[0] for statement in assembly.allowed(state) for action in statement["Action"]}
     assert may - {"xray", "iam"} == uses

@@ -14,6 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from bluegreen import evidence
 from bluegreen.accounts import GreenAccount
 from bluegreen.assumed_role import session_in
 from bluegreen.errors import GreenFailed, GreenNotGone, GreenNotReady
@@ -280,6 +281,13 @@ def test_a_handler_acts_on_green_by_the_role_and_on_blue_by_itself(
 
 def test_the_account_travels_in_the_plan(plan: Plan) -> None:
     assert Plan.of({"plan": json.loads(json.dumps(plan.to_state()))}) == plan
+
+
+def test_the_approver_is_told_of_the_account(plan: Plan) -> None:
+    green = Cluster("shop-green", "green.example", 5432)
+    line = "To (green):   shop-green at green.example:5432"
+    assert evidence.green_lines(plan, green) == [line, f"              in account {OTHER}"]
+    assert evidence.green_lines(dataclasses.replace(plan, green_account=None), green) == [line]
 
 
 def test_every_attribute_that_names_something_of_an_account_says_what_stands_for_it_elsewhere() -> None:

@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from bluegreen import inputs, planning, records
+from bluegreen.accounts import GreenAccount
 from bluegreen.errors import BlueNotFound, BlueUnfit, InputInvalid, ReleaseInProgress
 from bluegreen.model import Change, Plan, RecordKey
 from tests.unit.test_dns import put
@@ -128,6 +129,20 @@ def test_a_rehearsal_moves_records_of_its_own_and_the_next_release_knows_its_fig
     plan = stack.plan({})
     assert plan.last_rehearsal == figures
     assert [record.name for record in plan.records] == ["db.shop.internal"]
+
+
+def test_green_goes_to_the_account_that_is_configured_without_secondaries(stack: Stack) -> None:
+    role = "arn:aws:iam::210987654321:role/green"
+    account = GreenAccount(role, "green", ("sg-0f00",), ("10.1.0.0/24",))
+    assert stack.plan({}).green_account is None
+    stack.defaults = dataclasses.replace(stack.defaults, green_account=account)
+    assert stack.plan({}).green_account == account
+    arn = stack.rds.describe_db_clusters()["DBClusters"][0]["DBClusterArn"]
+    stack.rds.create_global_cluster(GlobalClusterIdentifier="shop-global", SourceDBClusterIdentifier=arn)
+    for globalize in ({}, {"globalize": "after_cutover"}):
+        with pytest.raises(InputInvalid, match=r"a green in another account gets none \(clusters\.shop\.green_account"):
+            stack.plan(globalize)
+    assert stack.plan({"globalize": "never"}).green_account == account
 
 
 def test_changes_are_for_released_databases(stack: Stack) -> None:

@@ -31,13 +31,14 @@ OF_ACCOUNT = (
         "account-lacks-subnet-group",
         "blocker",
         "Green is to be in this group, and its account has none of that name.",
-        "aws rds create-db-subnet-group there, with subnets in the zones of blue's (by their ids, not their names)",
+        "make it there, with subnets in the zones of blue's, by the zones' ids and not their names",
         name="{name}",
     ),
     Check(
         "key-not-shared",
         "blocker",
-        "A clone in another account is made with the key of its source, which that account has to be allowed to use.",
+        "A clone is made by the key of its source, and gets that or the one that is configured: green's account has to "
+        "be allowed to use both.",
         "add the account to the key's policy (docs/accounts.md); AWS's own key aws/rds cannot be shared: restore a "
         "snapshot that was copied with a key of yours, and let that cluster be blue",
         name="{key}: {error}",
@@ -46,8 +47,8 @@ OF_ACCOUNT = (
         "cluster-not-shared",
         "warning",
         "Green's account does not list blue among the clusters that it may clone.",
-        "aws ram create-resource-share --name {name} --resource-arns {arn} --principals {account}, and accept the "
-        "invitation there",
+        "share it and accept the invitation there (docs/accounts.md): aws ram create-resource-share --name {name} "
+        "--resource-arns {arn} --principals {account}",
         name="{name}, with {account}",
     ),
     Check(
@@ -153,7 +154,7 @@ def _shared(rds: Any, account: GreenAccount, blue: Description) -> Iterator[Foun
     parts = blue["DBClusterArn"].split(":")
     arns = {":".join([*parts[:6], name]) for name in (parts[6], blue["DbClusterResourceId"])}
     if not arns & {cluster["DBClusterArn"] for cluster in listed}:
-        row = {"name": parts[6], "arn": blue["DBClusterArn"], "account": account.role_arn.split(":")[4]}
+        row = {"name": parts[6], "arn": blue["DBClusterArn"], "account": account.account_id}
         yield _found("cluster-not-shared", parts[6], **row)
     group = blue.get("CloneGroupId")
     for cluster in listed:
