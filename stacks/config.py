@@ -173,6 +173,8 @@ class ClusterConfig:
         _text(r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+"),
         "",
     )
+    # How the release's role signs in: by the password in its secret, or by tokens of IAM.
+    database_auth: str = _setting('"password" or "iam"', _text("password|iam"), "password")
     database_tls: str = _setting('"verify-full" or "disable"', _text("verify-full|disable"), "verify-full")
     event_source: str = _setting(
         'the source of the events that start a release, such as "release.pipeline" and not one of AWS, "aws.…"',
@@ -250,6 +252,8 @@ class ClusterConfig:
                 f"{where}.isolated_subnets: expected false, since functions that talk to databases also look at RDS in "
                 "secondary_regions, to which no endpoint leads, found True"
             )
+        if self.database_auth == "iam" and self.database_tls != "verify-full":
+            raise ConfigError(f'{where}.database_tls: expected "verify-full": a token is sent as it is')
         if self.kms_key_arn and self.kms_key_arn.split(":")[3] != self.region:
             raise ConfigError(f"{where}.kms_key_arn: expected a key of {self.region}, found {self.kms_key_arn!r}")
         if self.freeze_method == "hook" and not self.freeze_hook_function_arn:

@@ -13,13 +13,17 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 
 from stacks.config import ClusterConfig
 
+RELEASE_ROLE = "bluegreen_release"
+"""The role in PostgreSQL that makes releases."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What the functions of one stack share."""
 
     config: ClusterConfig
-    release_secret: secretsmanager.ISecret
+    release_secret: secretsmanager.ISecret | None
+    """None where the release's role signs in by tokens."""
     lock_table: dynamodb.ITable
     release_table: dynamodb.ITable
     parser: lambda_.ILayerVersion

@@ -15,7 +15,7 @@ from stacks.encryption import encrypt_all
 from stacks.functions import make_functions
 from stacks.network import Network
 from stacks.packaging import parser_layer
-from stacks.policies import Shared
+from stacks.policies import RELEASE_ROLE, Shared
 from stacks.workflow import (
     decommission_machine,
     decommission_on_request,
@@ -36,7 +36,7 @@ class ReleaseStack(cdk.Stack):
             description=f"Blue/green releases of the Aurora PostgreSQL clusters {config.cluster_pattern}",
         )
         network = Network(self, "Network", config)
-        secret = _release_secret(self, config)
+        secret = _release_secret(self, config) if config.database_auth == "password" else None
         locks = _table(self, "Locks")
         releases = _table(self, "Releases", sort_key="release_id")
         topic = approval_topic(self, config)
@@ -54,7 +54,8 @@ class ReleaseStack(cdk.Stack):
         cdk.CfnOutput(self, "RecoveryStateMachineArn", value=recovery.state_machine_arn)
         cdk.CfnOutput(self, "DecommissionStateMachineArn", value=decommission.state_machine_arn)
         cdk.CfnOutput(self, "ApprovalTopicArn", value=topic.topic_arn)
-        cdk.CfnOutput(self, "ReleaseSecretArn", value=secret.secret_arn)
+        if secret:
+            cdk.CfnOutput(self, "ReleaseSecretArn", value=secret.secret_arn)
         cdk.CfnOutput(self, "LockTableName", value=locks.table_name)
         cdk.CfnOutput(self, "ReleaseTableName", value=releases.table_name)
 
@@ -67,7 +68,7 @@ def _release_secret(scope: Construct, config: ClusterConfig) -> secretsmanager.S
         secret_name=f"bluegreen/{config.name}/release-role",
         description=f"The role in PostgreSQL that makes releases of {config.name}",
         generate_secret_string=secretsmanager.SecretStringGenerator(
-            secret_string_template=json.dumps({"username": "bluegreen_release"}),
+            secret_string_template=json.dumps({"username": RELEASE_ROLE}),
             generate_string_key="password",
             password_length=40,
             exclude_punctuation=True,
