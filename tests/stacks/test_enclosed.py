@@ -165,14 +165,14 @@ def test_the_key_is_used_by_way_of_the_services_that_a_role_may_call_and_not_oth
         ),
     ],
 )
-def test_a_token_is_sent_over_verified_tls_alone(block: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=r"^clusters\.shop\.database_tls: expected .verify-full.: a token"):
-        ClusterConfig.from_context("shop", {**block, "database_auth": "iam", "database_tls": "disable"})
-
-
 def test_settings_that_do_not_go_together_are_refused(
     block: dict[str, Any], changes: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigError) as raised:
         ClusterConfig.from_context("shop", {**block, **ENCLOSED, **changes})
     assert str(raised.value).startswith(said)
+
+
+def test_a_token_is_sent_over_verified_tls_alone(block: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"^clusters\.shop\.database_tls: expected .verify-full.: a token"):
+        ClusterConfig.from_context("shop", {**block, "database_auth": "iam", "database_tls": "disable"})
