@@ -42,7 +42,7 @@ def _setting(expected: str, check: Check, default: Any = MISSING) -> Any:
     return field(default=default, metadata={"expected": expected, "check": check})
 
 
-INTERFACES = ("ec2", "rds", "secretsmanager", "states", "sts")
+INTERFACES = ("ec2", "events", "rds", "secretsmanager", "states", "sts")
 GATEWAYS = ("dynamodb", "s3")
 """What functions in the VPC may call; gateways are routes, and cost nothing."""
 
