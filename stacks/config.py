@@ -20,7 +20,7 @@ from stacks.settings import setting as _setting
 from stacks.settings import text as _text
 from stacks.settings import whole as _whole
 
-INTERFACES = ("ec2", "rds", "secretsmanager", "states", "sts")
+INTERFACES = ("ec2", "events", "rds", "secretsmanager", "states", "sts")
 GATEWAYS = ("dynamodb", "s3")
 """What functions in the VPC may call; gateways are routes, and cost nothing."""
 
@@ -192,6 +192,8 @@ class ClusterConfig:
         _text(r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+"),
         "",
     )
+    # How the release's role signs in: by the password in its secret, or by tokens of IAM.
+    database_auth: str = _setting('"password" or "iam"', _text("password|iam"), "password")
     database_tls: str = _setting('"verify-full" or "disable"', _text("verify-full|disable"), "verify-full")
     event_source: str = _setting(
         'the source of the events that start a release, such as "release.pipeline" and not one of AWS, "aws.…"',
@@ -277,6 +279,8 @@ class ClusterConfig:
                 f"{where}.isolated_subnets: expected false, since functions that talk to databases also look at RDS in "
                 "secondary_regions, to which no endpoint leads, found True"
             )
+        if self.database_auth == "iam" and self.database_tls != "verify-full":
+            raise ConfigError(f'{where}.database_tls: expected "verify-full": a token is sent as it is')
         if self.kms_key_arn and self.kms_key_arn.split(":")[3] != self.region:
             raise ConfigError(f"{where}.kms_key_arn: expected a key of {self.region}, found {self.kms_key_arn!r}")
         if bool(self.approval_jwt_issuer) != bool(self.approval_jwt_audience):

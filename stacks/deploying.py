@@ -1,4 +1,4 @@
-"""`python -m stacks.deploying deploy`, and `destroy`, `diff`, `bootstrap`: the AWS CDK's command, while nobody releases.
+"""`python -m stacks.deploying deploy`, and destroy, diff, bootstrap: the AWS CDK's command, while nobody releases.
 
 What follows `--` goes to `cdk`, such as `--require-approval never`. The stacks are those of cdk.json, one for each
 database; credentials come from the environment, as for every tool of AWS.

@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 
 from stacks.config import RecordConfig
 from stacks.policies import (
+    RELEASE_ROLE,
     Grant,
     Shared,
     allow,
@@ -23,9 +24,17 @@ from stacks.policies import (
 
 
 def database(function: lambda_.Function, shared: Shared) -> None:
-    """Sign in to PostgreSQL as the release's role."""
-    allow(function, ["secretsmanager:GetSecretValue"], shared.release_secret.secret_arn)
-    function.add_environment("RELEASE_SECRET_ARN", shared.release_secret.secret_arn)
+    """Sign in to PostgreSQL as the release's role, by its password or by a token.
+
+    A token is permitted for that role on any cluster: a cluster is named there by a resource id, which green has yet
+    to get. Others do not have the role.
+    """
+    if shared.release_secret:
+        allow(function, ["secretsmanager:GetSecretValue"], shared.release_secret.secret_arn)
+        function.add_environment("RELEASE_SECRET_ARN", shared.release_secret.secret_arn)
+    else:
+        allow(function, ["rds-db:connect"], arn(function, "rds-db", "dbuser", f"*/{RELEASE_ROLE}"))
+        function.add_environment("DATABASE_USER", RELEASE_ROLE)
     function.add_environment("DATABASE_TLS", shared.config.database_tls)
 
 

@@ -1,9 +1,9 @@
 """No deployment under a release: what is under way is looked for, and a release that would begin meanwhile is kept out.
 
 Functions are replaced in place, under an execution that goes on by the definition it began with. So a deployment takes
-the lock that releases take, for as long as it lasts, and is refused while a release has it, or while an execution of any
-of the three state machines is at work. A decommission that waits for its time does nothing and goes on with functions of
-whatever version; it is in the way of the stack's removal only.
+the lock that releases take, for as long as it lasts, and is refused while a release has it, or while an execution of
+any of the three state machines is at work. A decommission that waits for its time does nothing and goes on with
+functions of whatever version; it is in the way of the stack's removal only.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from stacks.config import GATEWAYS, ClusterConfig
 
 _INTERFACES = {
     "ec2": ec2.InterfaceVpcEndpointAwsService.EC2,
+    "events": ec2.InterfaceVpcEndpointAwsService.EVENTBRIDGE,
     "rds": ec2.InterfaceVpcEndpointAwsService.RDS,
     "secretsmanager": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
     "states": ec2.InterfaceVpcEndpointAwsService.STEP_FUNCTIONS,

@@ -15,6 +15,9 @@ from aws_cdk import aws_sns as sns
 
 from stacks.config import ClusterConfig
 
+RELEASE_ROLE = "bluegreen_release"
+"""The role in PostgreSQL that makes releases."""
+
 
 @dataclass(frozen=True, slots=True)
 class ApprovalDesk:
@@ -31,7 +34,8 @@ class Shared:
     """What the functions of one stack share."""
 
     config: ClusterConfig
-    release_secret: secretsmanager.ISecret
+    release_secret: secretsmanager.ISecret | None
+    """None where the release's role signs in by tokens."""
     lock_table: dynamodb.ITable
     release_table: dynamodb.ITable
     parser: lambda_.ILayerVersion

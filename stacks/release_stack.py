@@ -21,7 +21,7 @@ from stacks.functions import make_functions
 from stacks.monitor import call_every_minute, sample_table
 from stacks.network import Network
 from stacks.packaging import parser_layer
-from stacks.policies import Shared
+from stacks.policies import RELEASE_ROLE, Shared
 from stacks.reports import report_bucket
 from stacks.requests import keep_requests_for_nobody, undelivered_events
 from stacks.workflow import (
@@ -47,7 +47,7 @@ class ReleaseStack(cdk.Stack):
             description=f"Blue/green releases of the Aurora PostgreSQL clusters {config.cluster_pattern}",
         )
         network = Network(self, "Network", config)
-        secret = _release_secret(self, config)
+        secret = _release_secret(self, config) if config.database_auth == "password" else None
         locks = _table(self, "Locks")
         releases = _table(self, "Releases", sort_key="release_id")
         topic = approval_topic(self, config)
@@ -83,7 +83,8 @@ class ReleaseStack(cdk.Stack):
         cdk.CfnOutput(self, "ApprovalPageUrl", value=page.url)
         cdk.CfnOutput(self, "ApprovalTableName", value=desk.table.table_name)
         cdk.CfnOutput(self, "DecideFunctionName", value=functions["DecideApprovalFunctionArn"].function_name)
-        cdk.CfnOutput(self, "ReleaseSecretArn", value=secret.secret_arn)
+        if secret:
+            cdk.CfnOutput(self, "ReleaseSecretArn", value=secret.secret_arn)
         cdk.CfnOutput(self, "LockTableName", value=locks.table_name)
         cdk.CfnOutput(self, "ReleaseTableName", value=releases.table_name)
         cdk.CfnOutput(self, "ReportBucketName", value=reports.bucket_name)
@@ -100,7 +101,7 @@ def _release_secret(scope: Construct, config: ClusterConfig) -> secretsmanager.S
         secret_name=f"bluegreen/{config.name}/release-role",
         description=f"The role in PostgreSQL that makes releases of {config.name}",
         generate_secret_string=secretsmanager.SecretStringGenerator(
-            secret_string_template=json.dumps({"username": "bluegreen_release"}),
+            secret_string_template=json.dumps({"username": RELEASE_ROLE}),
             generate_string_key="password",
             password_length=40,
             exclude_punctuation=True,

@@ -55,6 +55,7 @@ class Credentials:
 
     username: str
     password: str = field(repr=False)
+    is_token: bool = False
     successor: Credentials | None = field(default=None, repr=False)
     """The login that a rotation has put in its place, which a server that still takes this one has yet to get."""
 

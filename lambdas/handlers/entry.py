@@ -32,6 +32,7 @@ from bluegreen.priming import prime
 from bluegreen.rds.global_database import Clients
 from bluegreen.rds.sides import Rds
 from bluegreen.secrets import CachedLogin
+from bluegreen.tokens import TokenLogin
 
 Result = dict[str, Any]
 Event = dict[str, Any]
@@ -101,12 +102,17 @@ def both_rds(plan: Plan) -> Rds:
 @cache
 def databases() -> Databases:
     """The release role's way into blue and green; its connections live as long as the execution environment."""
-    return Databases(CachedLogin(client("secretsmanager"), setting("RELEASE_SECRET_ARN")), setting("DATABASE_TLS"))
+    login: CachedLogin | TokenLogin
+    if "RELEASE_SECRET_ARN" in os.environ:
+        login = CachedLogin(client("secretsmanager"), setting("RELEASE_SECRET_ARN"))
+    else:
+        login = TokenLogin(client("rds"), setting("DATABASE_USER"))
+    return Databases(login, setting("DATABASE_TLS"))
 
 
 def prime_statements(state: State) -> None:
-    """Warms a function that talks to the databases: secret read, connections open, statements primed."""
-    if "RELEASE_SECRET_ARN" in os.environ:
+    """Warms a function that talks to the databases: login at hand, connections open, statements primed."""
+    if "DATABASE_TLS" in os.environ:
         name = setting("AWS_LAMBDA_FUNCTION_NAME").split("-")[-1]
         prime(databases(), Plan.of(state), green(state), name)
 

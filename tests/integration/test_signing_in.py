@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import secrets
@@ -23,9 +24,11 @@ from bluegreen.postgres import Credentials, Databases
 from bluegreen.scram import verifier
 from bluegreen.secrets import CachedLogin
 from bluegreen.session import Session
+from bluegreen.tokens import TokenLogin
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
 from tests.integration.conftest import _free_port
+from tests.integration.iam import IamGate
 from tests.integration.tls import Authority, Front
 
 ROLE = "bluegreen_release"
@@ -211,3 +214,41 @@ def test_a_password_that_is_in_no_version_is_refused_by_its_code(rotation: Rotat
     with closing(Databases(rotation.login(), "disable")) as databases, pytest.raises(SqlError) as raised:
         new_session(databases, rotation)
     assert raised.value.sqlstate == "28P01"
+
+
+@pytest.mark.parametrize(
+    ("user", "endpoint", "secret_key", "lets_in"),
+    [
+        (ROLE, HOST, "of the function", True),
+        (ROLE, HOST, "of somebody else", False),
+        (ROLE, OTHER_HOST, "of the function", False),
+        ("bluegreen_other", HOST, "of the function", False),
+    ],
+)
+def test_a_token_of_iam_lets_the_releases_role_into_the_endpoint_that_it_was_signed_for(
+    user: str,
+    endpoint: str,
+    secret_key: str,
+    lets_in: bool,
+    server: Server,
+    authority: Authority,
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = {"aws_access_key_id": "OFTHEFUNCTION", "aws_secret_access_key": "of the function"}
+    login = TokenLogin(boto3.client("rds", "eu-west-2", **own), ROLE)
+    gate = IamGate("OFTHEFUNCTION", secret_key, "eu-west-2", f"{endpoint}:5432", PASSWORD)
+    if user != ROLE:
+        monkeypatch.setattr(gate, "_is_signed", lambda token, _asked: IamGate._is_signed(gate, token, user))
+    signing_in = dataclasses.replace(databases, credentials=login, _sessions={})
+    with closing(Front(server, authority.certify(HOST), gate)) as front, closing(signing_in):
+        if lets_in:
+            session = connect(signing_in, front, monkeypatch)
+            assert session.run("SELECT current_user AS me") == [{"me": ROLE}]
+            assert session.run("SHOW row_security") == [{"row_security": "off"}], "what a session begins with"
+        else:
+            with pytest.raises(SqlError, match="PAM authentication failed") as raised:
+                connect(signing_in, front, monkeypatch)
+            assert raised.value.sqlstate == "28000"
+            assert gate.tokens[0] not in str(raised.value)
+    assert len(gate.tokens) == 1

@@ -29,6 +29,7 @@ OPTIONAL = {
     "vpc_endpoints": (),
     "route_table_ids": (),
     "kms_key_arn": "",
+    "database_auth": "password",
     "database_tls": "verify-full",
     "event_source": "release.pipeline",
 }
@@ -141,6 +142,7 @@ def test_an_unknown_setting_like_no_other_is_refused_with_all_there_are(block: B
         ("vpc_endpoints", ["rds", "rds"]),
         ("route_table_ids", ["rt-0a1b"]),
         ("kms_key_arn", "alias/shop"),
+        ("database_auth", "token"),
         ("database_tls", "require"),
         ("event_source", "aws.ec2"),
     ],

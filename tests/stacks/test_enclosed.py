@@ -21,6 +21,8 @@ ENCLOSED: dict[str, Any] = {
     "kms_key_arn": KEY,
 }
 
+TRACING = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+
 NOT_CALLED_FROM_THE_VPC = {
     "iam": "PassRole is a permission and no call",
     "xray": "the daemon beside the function sends what it gets, outside of the function's network",
@@ -33,7 +35,7 @@ def synthesized(assembly: Assembly, block: dict[str, Any]) -> dict[str, Assembly
     """Two databases in one application, in the folder of the usual synthesis, whose assets they share."""
     blocks = {
         "vault": {**block, **ENCLOSED, "cluster_pattern": "vault-*"},
-        "till": {**block, "cluster_pattern": "till-*", "functions_in_vpc": "all"},
+        "till": {**block, "cluster_pattern": "till-*", "functions_in_vpc": "all", "database_auth": "iam"},
     }
     with OUTPUT.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -83,6 +85,20 @@ def test_the_end_of_a_cluster_reads_the_records_outside_of_the_subnets(enclosed:
         assert reads == ({"PlanDecommission", "RetireCluster"} if plans else {"RetireCluster"})
         records = json.loads(made.functions["PlanDecommission"]["Environment"]["Variables"]["RECORDS"])
         assert bool(records) is plans
+
+
+def test_with_iam_a_token_of_the_releases_role_is_all_that_a_function_gets(synthesized: dict[str, Assembly]) -> None:
+    till = synthesized["till"]
+    assert not [each for each in till.of_type("AWS::SecretsManager::Secret").values() if "release-role" in each["Name"]]
+    assert "ReleaseSecretArn" not in till.template["Outputs"]
+    (statement,) = (each for each in till.allowed("AdoptClone") if each["Action"] != TRACING)
+    assert statement["Action"] == ["rds-db:connect"]
+    (user,) = statement["Resource"]
+    assert user.endswith(":dbuser:*/bluegreen_release")
+    variables = till.functions["AdoptClone"]["Environment"]["Variables"]
+    assert variables["DATABASE_USER"] == "bluegreen_release"
+    assert "RELEASE_SECRET_ARN" not in variables
+    assert "rds-db" not in services(till, "FlipDns")
 
 
 def test_endpoints_admit_the_functions_and_are_routes_where_they_can_be(enclosed: Assembly, assembly: Assembly) -> None:
@@ -141,7 +157,7 @@ def test_the_key_is_used_by_way_of_the_services_that_a_role_may_call_and_not_oth
     ("changes", "said"),
     [
         ({"route_table_ids": []}, "clusters.shop.route_table_ids: missing; the endpoints for ['dynamodb', 's3'] are"),
-        ({"functions_in_vpc": "all"}, 'clusters.shop.functions_in_vpc: expected "databases"'),
+        ({"functions_in_vpc": "all", "database_auth": "iam"}, 'clusters.shop.functions_in_vpc: expected "databases"'),
         ({"secondary_regions": ["eu-west-1"]}, "clusters.shop.isolated_subnets: expected false"),
         (
             {"kms_key_arn": KEY.replace("eu-west-2", "us-east-1")},
@@ -155,3 +171,8 @@ def test_settings_that_do_not_go_together_are_refused(
     with pytest.raises(ConfigError) as raised:
         ClusterConfig.from_context("shop", {**block, **ENCLOSED, **changes})
     assert str(raised.value).startswith(said)
+
+
+def test_a_token_is_sent_over_verified_tls_alone(block: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"^clusters\.shop\.database_tls: expected .verify-full.: a token"):
+        ClusterConfig.from_context("shop", {**block, "database_auth": "iam", "database_tls": "disable"})

@@ -92,6 +92,17 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
+def test_every_belief_says_how_it_is_tried() -> None:
+    _head, _line, *beliefs = re.findall(
+        r"^\|(.*)\|$", Path("docs/beliefs.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(beliefs) > 50
+    for belief in beliefs:
+        what, how = belief.strip().rsplit(" | ", 1)
+        assert what.endswith((".", ".)")), what
+        assert how.endswith("."), what
+
+
 def test_the_page_of_findings_is_what_the_catalogue_says() -> None:
     assert Path("docs/findings.md").read_text(encoding="utf-8") == findings.page(), "run: make findings"
 

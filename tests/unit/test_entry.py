@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
 
 from bluegreen.errors import AwsRefused, AwsUnavailable, BlueUnfit, RecordChanged
 from bluegreen.model import Plan, State
@@ -63,6 +63,19 @@ def test_every_log_line_carries_release_and_state(entry: Any, plan: Plan, monkey
 
 
 @pytest.mark.parametrize(
+    ("settings", "login"),
+    [({"RELEASE_SECRET_ARN": "arn:secret"}, "CachedLogin"), ({"DATABASE_USER": "bluegreen_release"}, "TokenLogin")],
+)
+def test_the_stack_decides_how_the_releases_role_signs_in(
+    entry: Any, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], login: str
+) -> None:
+    for name, value in {**settings, "DATABASE_TLS": "verify-full"}.items():
+        monkeypatch.setenv(name, value)
+    databases = entry.databases()
+    assert (type(databases.credentials).__name__, databases.tls) == (login, "verify-full")
+
+
+@pytest.mark.parametrize(
     ("event", "release"),
     [
         ({"execution_arn": "arn:e", "started_at": "2026-11-23T04:05:06Z"}, "20261123-0405-"),
@@ -88,6 +101,7 @@ def test_a_call_that_holds_no_plan_is_logged_with_what_it_holds(
         ),
         (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DescribeDBClusters"), AwsRefused),
         (EndpointConnectionError(endpoint_url="https://rds"), AwsUnavailable),
+        (ParamValidationError(report="too long"), AwsRefused),
         (BlueUnfit("as it is"), BlueUnfit),
     ],
 )

@@ -162,7 +162,7 @@ def test_the_lock_of_a_deployment_that_was_killed_is_given_back_by_hand_and_a_re
     dynamodb = boto3.client("dynamodb")
     by = f"deployment by somebody since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     dynamodb.put_item(TableName="locks-shop", Item={"cluster": {"S": "shop"}, "execution_arn": {"S": by}})
-    with pytest.raises(DeploymentRefused, match="python -m stacks.deploying unlock shop"):
+    with pytest.raises(DeploymentRefused, match=r"python -m stacks\.deploying unlock shop"):
         account.run("deploy")
     assert account.run("unlock") == 0
     assert f"shop: was locked by {by}" in capsys.readouterr().out

@@ -75,6 +75,8 @@ def refused_subscription(databases: Databases, plan: Plan) -> Iterator[Found]:
     """
     home = databases.on(plan.blue, plan.home)
     login = next(iter(databases.credentials(plan.blue)))  # it has just been used for the session
+    if login.is_token:  # which does for replication only where rds.iam_auth_for_replication is on, and green needs none
+        return
     with home.trial(lock=plan.sql_name):
         try:
             create_subscription(home, plan, plan.home, login, databases.tls)
