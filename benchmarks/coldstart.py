@@ -1,6 +1,6 @@
 """How long the import of each handler takes in a fresh process, and how much each function carries.
 
-From the packaged asset, as it is deployed, with boto3 from the virtual environment, which stands for the Lambda runtime.
+From the packaged asset, as it is deployed, with boto3 from the virtual environment in place of the Lambda runtime's.
 The asset has no bytecode (it would be that of this machine's Python and not of Lambda's), so our own modules are
 compiled each time, as in a cold start; with the bytecode of a first run is measured beside it.
 """
