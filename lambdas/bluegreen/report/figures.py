@@ -27,6 +27,7 @@ PHASE_BEGINS = {
     "WaitForDns": "After the opening",
     "RehearseSwitchover": "Rehearsal",
     "AbortSwitchover": "Way back to blue",
+    "RestoreDns": "Way back to blue",
     "CleanUpReplication": "Clean up",
     "WriteReport": "Tell",
     "InspectRelease": "Recovery",
@@ -64,8 +65,9 @@ def timeline(record: Record) -> Markup:
         ),
         tag(
             "figcaption",
-            f"All times in UTC; {words.duration(record['elapsed_s'])} in all. Red: a try that failed and was made"
-            " again. Amber: writes are refused. Light: several side by side.",
+            f"All times in UTC; {words.duration(record['elapsed_s'])} in all. Red: a try that failed.",
+            " Light: several side by side." if any(span["within"] for span in spans) else None,
+            " Amber: writes are refused." if any(span["state"] == "FreezeBlue" for span in spans) else None,
             " Grey and cut: waiting, drawn shorter than it was." if scale.breaks else None,
         ),
     )
