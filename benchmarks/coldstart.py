@@ -7,6 +7,7 @@ compiled each time, as in a cold start; with the bytecode of a first run is meas
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
@@ -47,8 +48,10 @@ def measure(assembly: Assembly, runs: int) -> Iterator[Import]:
 
 
 def assets(assembly: Assembly) -> list[Path]:
-    """The folders of the functions' asset and of the layer with the parser."""
-    folders = [path for path in assembly.folder.glob("asset.*") if path.is_dir()]
+    """The folders of the functions' asset and of the layer with the parser; others may lie beside them."""
+    manifests = [assembly.folder / each["file"] for each in assembly.artifacts("cdk:asset-manifest")]
+    files = [file["source"] for path in manifests for file in json.loads(path.read_text())["files"].values()]
+    folders = [assembly.folder / source["path"] for source in files if source["packaging"] == "zip"]
     return sorted(folders, key=lambda folder: not (folder / "handlers").is_dir())
 
 
