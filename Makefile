@@ -15,12 +15,13 @@
 # make lock   resolve requirements.in again
 # make bench-switchover   how long clients cannot write, against a floor (5 minutes)
 # make bench-scaling      whether that grows with the database (half an hour, 25 GB of disk)
+# make bench-coldstart    how long the import of each handler takes, and how much functions carry (2 minutes)
 # make bench-verify       how fast two databases are proven equal, against a floor and peers (5 minutes)
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: bootstrap deploy destroy diff findings demo test faults check lint types templates asl snapshot permissions synth lock clean bench-switchover bench-scaling bench-verify
+.PHONY: bootstrap deploy destroy diff findings demo test faults check lint types templates asl snapshot permissions synth lock clean bench-switchover bench-scaling bench-verify bench-coldstart
 
 demo: .venv/.done
 	python -m local demo --yes
@@ -77,6 +78,9 @@ bench-scaling: .venv/.done
 
 bench-verify: .venv/.done
 	python -m benchmarks verify
+
+bench-coldstart: .venv/.done
+	python -m benchmarks coldstart
 
 clean:
 	rm -rf .venv build cdk.out

@@ -12,6 +12,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
+from local.aws.deploy import zip_folder
 from stacks import packaging
 from tests.stacks.synthesis import OUTPUT, ROOT, Assembly
 
@@ -43,6 +44,12 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def change(path: Path) -> None:
     path.write_text(path.read_text() + "\n")
+
+
+def test_what_every_function_carries_is_small(assembly: Assembly, tmp_path: Path) -> None:
+    """The functions of the switchover load it before they can start; the parser is in a layer of those that parse."""
+    zip_folder(assembly.asset, tmp_path / "asset.zip")
+    assert (tmp_path / "asset.zip").stat().st_size < 5_000_000
 
 
 def test_the_asset_holds_our_code_statements_certificates_and_schema(assembly: Assembly) -> None:

@@ -27,6 +27,7 @@ PHASE_BEGINS = {
     "WaitForDns": "After the opening",
     "RehearseSwitchover": "Rehearsal",
     "AbortSwitchover": "Way back to blue",
+    "RestoreDns": "Way back to blue",
     "CleanUpReplication": "Clean up",
     "WriteReport": "Tell",
     "InspectRelease": "Recovery",
@@ -64,8 +65,9 @@ def timeline(record: Record) -> Markup:
         ),
         tag(
             "figcaption",
-            f"All times in UTC; {words.duration(record['elapsed_s'])} in all. Red: a try that failed and was made"
-            " again. Amber: writes are refused. Light: several side by side.",
+            f"All times in UTC; {words.duration(record['elapsed_s'])} in all. Red: a try that failed.",
+            " Light: several side by side." if any(span["within"] for span in spans) else None,
+            " Amber: writes are refused." if any(span["state"] == "FreezeBlue" for span in spans) else None,
             " Grey and cut: waiting, drawn shorter than it was." if scale.breaks else None,
         ),
     )
@@ -192,7 +194,7 @@ def write_gap(record: Record) -> Markup | None:
     until_s = (marks.opened_s or zero_s) + (clients.get("write_gap_ms") or 0) / 1000 + MARGIN_S
     first = max(int((zero_s - MARGIN_S - begin_s) / each_s), 0)
     shown = clients["acknowledged"][first : max(int((until_s - begin_s) / each_s), 0)]
-    plot = columns(shown, begin_s + first * each_s, each_s, marks, lambda at: f"{at - zero_s:+.1f} s")
+    plot = columns(shown, begin_s + first * each_s, each_s, marks, lambda at: _from_freeze(at - zero_s))
     caption = (
         f"Writes that clients saw committed, in each {clients['bin_ms']} ms, from the freeze on. Tinted: from freeze to"
         " opening. What is longer than that is the way of the record to the clients."
@@ -204,6 +206,14 @@ def _marks(record: Record) -> Marks:
     """Freeze and opening by the clocks of the databases, as far as they are known."""
     told = record["switchover"] or {}
     return Marks(*(seconds(told[name]) if told.get(name) else None for name in ("frozen_at", "opened_at")))
+
+
+def _from_freeze(after_s: float) -> str:
+    """
+    >>> _from_freeze(-2), _from_freeze(0.0), _from_freeze(1.5)
+    ('-2 s', '0 s', '+1.5 s')
+    """
+    return f"{after_s:+.3g} s" if abs(after_s) > 1e-3 else "0 s"
 
 
 def _clock(scale: Scale) -> Callable[[float], str]:

@@ -65,9 +65,9 @@ def _key_figures(record: Record) -> list[tuple[Any, ...]]:
             ("Rows proven equal", words.count(rows), tag("small", f"in {words.plural(len(compared), 'database')}"))
         )
     if clients := record["clients"]:
-        lost = f"{clients.get('missing', 'unknown')} lost, {clients.get('duplicated', 'unknown')} doubled"
+        missing, doubled = (clients.get(name, "unknown") for name in ("missing", "duplicated"))
         total = words.count(sum(clients["acknowledged"]))
-        key.append(("Writes of clients", lost, tag("small", f"of {total} they saw committed")))
+        key.append(("Writes of clients", f"{missing} lost", tag("small", f"{doubled} doubled, of {total}")))
     if answer.get("decision"):
         person = answer.get("approver") or "somebody"
         at = tag("small", words.when(answered[-1]["answered_at"]))

@@ -54,7 +54,7 @@ def _timeline(record: Record) -> Markup:
 
 def _approval(record: Record) -> Markup | None:
     asked, evidence = record["requests"], record["evidence"]
-    if not (asked or evidence):
+    if not asked:
         return None
     rows = [
         (
@@ -103,29 +103,29 @@ def _findings(record: Record) -> Markup | None:
     return tag("p", "Nothing was found that stands in the way of a release.") if found else None
 
 
+_COMPARED: tuple[tuple[str, Callable[[Any], str], str], ...] = (
+    ("Size", words.size, "size_bytes"),
+    ("Tables", words.count, "tables"),
+    ("Rows compared", words.count, "rows_compared"),
+    ("Again in the freeze", words.count, "rows_compared_in_freeze"),
+    ("Sequences set", words.count, "sequences_set"),
+    ("Drained in", words.duration, "drain_s"),
+)
+
+
 def _verification(record: Record) -> Markup | None:
     if not (compared := record["verification"]):
         return None
-    heads = ("Database", "Size", "Tables", "Rows compared", "Again in the freeze", "Sequences set", "Drained in")
-    rows = [
-        (
-            each["database"],
-            words.size(each["size_bytes"]),
-            each["tables"],
-            words.count(each["rows_compared"]),
-            words.count(each["rows_compared_in_freeze"]),
-            each["sequences_set"],
-            words.duration(each["drain_s"]),
-        )
-        for each in compared
-    ]
+    known = [(title, show, name) for title, show, name in _COMPARED if any(each[name] is not None for each in compared)]
+    heads = ("Database", *(title for title, _, _ in known))
+    rows = [(each["database"], *(show(each[name]) for _, show, name in known)) for each in compared]
     note = (
         "Every row of every table was compared on both sides while writes went on. What changed after that was compared"
         " again when both sides stood still."
         if record["switchover"]
         else "Every row of every table was compared on both sides while writes went on."
     )
-    return join([tag("p", note), table(heads, rows, numbers=frozenset(range(1, 7)))])
+    return join([tag("p", note), table(heads, rows, numbers=frozenset(range(1, len(heads))))])
 
 
 def _lag(record: Record) -> Markup | None:
