@@ -35,6 +35,7 @@ class Stage:
                 world(latency_s=0.1, propagation_s=0.2, record_ttl_s=RECORD_TTL_S, overrides=quick)
             )
             self._running.emulator.retry_scale = 0.1
+            self._running.emulator.minute_s = 2.0  # the monitor is at work in the freeze as well
             recover_soon(self._running)
             self._sample = create_sample(self._running.blue)
             prepare(self._running.blue)

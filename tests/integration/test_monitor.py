@@ -51,7 +51,7 @@ def test_it_measures_lag_errors_slots_and_the_log_they_keep_on_both_sides(lab: L
 
     def both_keep_it() -> bool:
         app = figures(lab.databases, lab)[APP]
-        return bool(app.green) and min(app.blue.retained_bytes, app.green.retained_bytes) > 2_000_000
+        return app.green is not None and min(app.blue.retained_bytes, app.green.retained_bytes) > 2_000_000
 
     eventually(both_keep_it)
 

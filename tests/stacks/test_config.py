@@ -24,6 +24,8 @@ OPTIONAL = {
     "switchover_ttl_s": 5,
     "max_lag_bytes": 16_777_216,
     "max_lag_s": 5.0,
+    "alarm_lag_s": 900,
+    "alarm_retained_bytes": 53_687_091_200,
     "database_tls": "verify-full",
     "event_source": "release.pipeline",
 }
