@@ -29,6 +29,9 @@ WARM_UP_WRITES = 300
 
 TIMEOUT_S = 120.0
 
+MINUTE_S = 2.0
+"""A minute of the lag monitor: the demo is over before a real one would have passed often."""
+
 
 SAMPLE_CHANGE = Path(__file__).parent / "clients" / "sample" / "change.sql"
 
@@ -60,6 +63,7 @@ def demo(console: Console, output: Path, course: Course) -> int:
             progress=_progress(console, status),
         ) as running,
     ):
+        running.emulator.minute_s = MINUTE_S
         sample = create_sample(running.blue)
         workload = Workload(
             sample, running.record, running.resolver, running.aurora.port, journal=Journal(journal_path)

@@ -42,7 +42,11 @@ def gather(databases: Databases, plan: Plan, green: Cluster, state: State) -> Ev
     lags = lag.measure(databases, plan, green)
     lag.require_small(lags, plan.max_lag_bytes, plan.max_lag_s)
     freeze_s = expected_freeze_s(databases, plan, green, max(measured.lag_s or 0 for measured in lags))
-    told = [*secondary_lines(databases, plan, green), *drift_lines(databases, plan, green)]
+    told = [
+        *secondary_lines(databases, plan, green),
+        *drift_lines(databases, plan, green),
+        log_line(databases, plan, green),
+    ]
     return Evidence(
         subject=f"Approve release {plan.release_id} of {plan.cluster_name[:40]}?",
         text=request_text(plan, green, state, lags, changed, freeze_s, told),
@@ -68,6 +72,18 @@ def secondary_lines(databases: Databases, plan: Plan, green: Cluster) -> list[st
     lags = global_database.require_small_lag(databases, plan, green).items()
     said = ", ".join(f"{region} {1000 * lag_s:.0f} ms behind it" for region, lag_s in lags)
     return [f"Green's secondaries are in step: {said}."]
+
+
+def log_line(databases: Databases, plan: Plan, green: Cluster) -> str:
+    """How much log the servers keep for the release, which grows for as long as it waits."""
+    slots = [slot for database in plan.databases for slot in (plan.slot(database), plan.recorder(database))]
+
+    def kept_mb(cluster: Cluster) -> float:
+        rows = databases.on(cluster, plan.home).query("our_slots", slots=slots)
+        return max((row["retained_bytes"] for row in rows), default=0) / 1e6
+
+    blue_mb, green_mb = kept_mb(plan.blue), kept_mb(green)
+    return f"Blue keeps {blue_mb:.0f} MB of log for it, green {green_mb:.0f} MB; that grows until it is answered."
 
 
 def upgrade_lines(plan: Plan, state: State) -> list[str]:

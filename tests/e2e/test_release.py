@@ -64,6 +64,7 @@ def test_a_rejected_release_leaves_nothing_behind(running: World, sample: Sample
     remember_secrets(running)
     RELEASES.append(release)
     assert "O'Neill" in request.body
+    assert "MB of log for it, green" in request.body
     green = next(name for name in running.aurora.servers if name != "shop-blue")
     assert running.server(green).running
     release.answer("reject")
@@ -105,6 +106,7 @@ def test_an_event_that_is_delivered_twice_makes_one_release_that_upgrades_and_no
     running: World, sample: Sample, workload: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running.emulator, "deliver_twice", True)
+    monkeypatch.setattr(running.emulator, "minute_s", 1.0)
     stepfunctions = running.emulator.client("stepfunctions")
     arn = running.stack.outputs["StateMachineArn"]
 
@@ -147,6 +149,7 @@ def test_an_event_that_is_delivered_twice_makes_one_release_that_upgrades_and_no
     remember_secrets(running)
     before = workload.acknowledged
     eventually(lambda: workload.acknowledged > before + 200)
+    eventually(lambda: len(measured_lags(running, winner)) > 1)
     break_function(running, "VerifyCutover", "raise")
     winner.answer("approve")
     next_request(winner)
@@ -180,6 +183,34 @@ def test_an_event_that_is_delivered_twice_makes_one_release_that_upgrades_and_no
     assert not any(row[0].startswith("bluegreen_replication") for row in after["roles"])
     assert after["secrets"] == ["bluegreen/shop/approval-key", "bluegreen/shop/release-role"]
     assert after["records"] == records_at(running.server(summary["green"]), ttl_s=2)
+    events = running.emulator.client("events")
+    eventually(lambda: events.describe_rule(Name="bluegreen-shop-monitor")["State"] == "DISABLED")
+
+
+def measured_lags(running: World, release: Release) -> list[float]:
+    """Seconds that rows took from blue to green, as the monitor has measured it so far."""
+    seen = Release(running.emulator.client("stepfunctions"), release.execution_arn, running.mail_folder).new_steps()
+    release_id = next(step.result["plan"]["release_id"] for step in seen if step.duration_s is not None)
+    items = running.emulator.client("dynamodb").query(
+        TableName=running.stack.outputs["SampleTableName"],
+        KeyConditionExpression="release_id = :release_id",
+        ExpressionAttributeValues={":release_id": {"S": release_id}},
+    )["Items"]
+    samples = [json.loads(item["sample"]["S"])["databases"] for item in items]
+    return [sample["app"]["lag_s"] for sample in samples if sample["app"]["lag_s"] is not None]
+
+
+def test_a_request_for_a_cluster_that_nobody_releases_starts_nothing_and_is_kept(running: World) -> None:
+    stepfunctions, sqs = running.emulator.client("stepfunctions"), running.emulator.client("sqs")
+    machine = running.stack.outputs["StateMachineArn"]
+    before = stepfunctions.list_executions(stateMachineArn=machine)["executions"]
+    for detail in ({"cluster": "shoe"}, {"requested_by": "pipeline"}):
+        entry = {"Source": "release.pipeline", "DetailType": "Release Requested", "Detail": json.dumps(detail)}
+        running.emulator.client("events").put_events(Entries=[entry])
+    kept = sqs.receive_message(QueueUrl=running.stack.outputs["UndeliveredEventsUrl"], MaxNumberOfMessages=10)
+    details = [json.loads(message["Body"])["detail"] for message in kept["Messages"]]
+    assert details == [{"cluster": "shoe"}, {"requested_by": "pipeline"}]
+    assert stepfunctions.list_executions(stateMachineArn=machine)["executions"] == before
 
 
 def test_the_next_release_starts_from_what_was_green(running: World, sample: Sample, workload: Workload) -> None:

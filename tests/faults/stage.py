@@ -46,6 +46,7 @@ class Stage:
                 )
             )
             self._running.emulator.retry_scale = 0.1
+            self._running.emulator.minute_s = 2.0  # the monitor is at work in the freeze as well
             recover_soon(self._running)
             self._sample = create_sample(self._running.blue)
             prepare(self._running.blue)

@@ -51,7 +51,7 @@ def test_it_measures_lag_errors_slots_and_the_log_they_keep_on_both_sides(lab: L
 
     def both_keep_it() -> bool:
         app = figures(lab.databases, lab)[APP]
-        return bool(app.green) and min(app.blue.retained_bytes, app.green.retained_bytes) > 2_000_000
+        return app.green is not None and min(app.blue.retained_bytes, app.green.retained_bytes) > 2_000_000
 
     eventually(both_keep_it)
 
@@ -87,7 +87,7 @@ def test_a_slot_that_is_gone_or_has_no_log_or_little_room_is_in_danger() -> None
 
 def test_in_a_freeze_it_asks_nothing_and_its_sessions_are_no_obstacle(following: Lab) -> None:
     role = "bluegreen_release"
-    monitors = Databases(lambda _: Credentials(role, following.passwords[role]), "disable")
+    monitors = Databases(lambda _: [Credentials(role, following.passwords[role])], "disable")
     with closing(monitors):
         assert set(figures(monitors, following)) == set(DATABASES)
         before = sentinels(following)

@@ -188,6 +188,35 @@ def handler(event, context):
     assert json.loads(detail["output"]) == {"a": 1}
 
 
+def test_a_rule_with_a_rate_runs_by_the_clock_while_it_is_enabled_and_not_because_of_events(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = emulator.client("events")
+    machine = deploy_machine(emulator, "every-minute", _single({"Type": "Pass", "End": True}))
+    events.put_rule(Name="every-minute", ScheduleExpression="rate(2 minutes)", State="DISABLED")
+    events.put_targets(Rule="every-minute", Targets=[{"Id": "machine", "Arn": machine, "Input": '{"tick": 1}'}])
+    events.enable_rule(Name="every-minute")
+    _put_event(emulator, "anything", {"cluster": "shop"})
+    assert _executions(emulator, machine) == [], "its first time is two minutes from now"
+    monkeypatch.setattr(emulator, "minute_s", 0.05)
+    eventually(lambda: len(_executions(emulator, machine)) > 2)
+    events.disable_rule(Name="every-minute")
+    assert finished(emulator, _executions(emulator, machine)[0])["output"] == {"tick": 1}
+
+
+def test_an_event_that_its_target_does_not_take_goes_to_its_dead_letter_queue(emulator: Emulator) -> None:
+    sqs, events = emulator.client("sqs"), emulator.client("events")
+    url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    nobody = f"arn:aws:states:{REGION}:123456789012:stateMachine:nobody"
+    target = {"Id": "gone", "Arn": nobody, "InputPath": "$.detail", "DeadLetterConfig": {"Arn": arn}}
+    events.put_rule(Name="to-nobody", EventPattern=json.dumps({"source": ["to-nobody"]}))
+    events.put_targets(Rule="to-nobody", Targets=[target])
+    _put_event(emulator, "to-nobody", {"cluster": "shop"})
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert json.loads(message["Body"]) == {"cluster": "shop"}
+
+
 # SNS
 
 

@@ -30,6 +30,8 @@ OPTIONAL = {
     "route_table_ids": (),
     "kms_key_arn": "",
     "database_auth": "password",
+    "alarm_lag_s": 900,
+    "alarm_retained_bytes": 53_687_091_200,
     "database_tls": "verify-full",
     "event_source": "release.pipeline",
 }
