@@ -41,6 +41,9 @@ def test_a_stack_has_its_outputs_and_configuration(stack: Stack) -> None:
         "DecommissionStateMachineArn",
         "ReleaseTableName",
         "ApprovalTopicArn",
+        "ApprovalPageUrl",
+        "ApprovalTableName",
+        "DecideFunctionName",
         "ReleaseSecretArn",
         "LockTableName",
     }
@@ -58,6 +61,8 @@ def test_every_function_imports_from_its_asset_alone(emulator: Emulator, stack: 
         # An event that nothing can be done with: the handler is reached and refuses it.
         answer = emulator.functions.invoke(function, b"{}")
         error = json.loads(answer.payload)
+        if error.get("statusCode") == 405:  # the page's way to refuse
+            continue
         if not answer.is_error or error["errorType"].startswith(("Runtime.", "Sandbox.")):
             wrong[function.name] = error
     assert not wrong
