@@ -283,8 +283,8 @@ class ClusterConfig:
             raise ConfigError(f'{where}.database_tls: expected "verify-full": a token is sent as it is')
         if self.green_account and self.database_auth == "iam":
             raise ConfigError(
-                f'{where}.database_auth: expected "password" with green_account, since a token of IAM lets in to clusters of '
-                'the account that made it, found "iam"'
+                f'{where}.database_auth: expected "password" with green_account, since a token of IAM lets in to '
+                'clusters of the account that made it only, found "iam"'
             )
         if self.kms_key_arn and self.kms_key_arn.split(":")[3] != self.region:
             raise ConfigError(f"{where}.kms_key_arn: expected a key of {self.region}, found {self.kms_key_arn!r}")
