@@ -17,6 +17,7 @@ from local.clients.workload import Workload
 from local.postgres.binaries import full_version
 from local.postgres.servers import reader_address
 from local.release import Release
+from local.reporting import write_report
 from local.world import World
 from tests.e2e.conftest import break_function, everything_written, next_request, records_at, reports, start, traces
 from tests.pages import read
@@ -275,6 +276,19 @@ def test_every_execution_left_a_report_of_all_its_states_in_which_no_secret_is(r
     assert winner["switchover"]["attempts"] == 2
     assert winner["requests"][-1]["answer"]["approver"] == "local"
     assert winner["costs"]["total_usd"] < 0.05
+
+
+def test_whoever_measured_what_clients_saw_can_have_it_in_the_report(running: World, tmp_path: Path) -> None:
+    arn = RELEASES[-1].execution_arn
+    before, _ = reports(running)[arn]
+    seen = {"began_at": before["switchover"]["frozen_at"], "bin_ms": 100, "acknowledged": [4, 0, 7], "missing": 0}
+    page = write_report(running, arn, seen, tmp_path)
+    document = json.loads((tmp_path / "release.json").read_text(encoding="utf-8"))
+    assert document["clients"] == seen
+    assert "What clients saw" in page.read_text(encoding="utf-8")
+    told_since = ("written_at", "ended_at", "elapsed_s", "clone", "costs", "timeline", "clients")
+    assert {key for key in before if before[key] != document[key]} <= {*told_since}
+    assert reports(running)[arn][0] == document
 
 
 def test_the_name_servers_answer_with_green_and_its_ttl(running: World) -> None:

@@ -19,6 +19,8 @@ from bluegreen.report import timeline, writing
 from bluegreen.report.page import page
 from bluegreen.report.record import MOST_TRIES, Record, record
 from bluegreen.report.sections import instant
+from local.clients.journal import Journal, Outcome, Transaction
+from local.reporting import seen_by_clients
 from tests.pages import read
 from tests.unit.histories import APPROVED, ARN, BEGAN, COMPLETED, OPENED, STATE, TOKEN, History, StepFunctions, release
 
@@ -363,6 +365,31 @@ def test_samples_are_those_of_the_release_oldest_first() -> None:
 def test_what_clients_are_said_to_have_seen_has_to_be_in_order(clients: Any) -> None:
     with pytest.raises(InputInvalid, match="clients"):
         written(release(), clients=clients)
+
+
+def test_what_clients_saw_is_counted_by_tenths_of_a_second() -> None:
+    journal = Journal()
+    began = BEGAN.timestamp()
+    outcomes = [
+        (0.0, Outcome.ACKNOWLEDGED),
+        (0.05, Outcome.ACKNOWLEDGED),
+        (0.15, Outcome.FAILED),
+        (0.37, Outcome.ACKNOWLEDGED),
+    ]
+    for after_s, outcome in outcomes:
+        transaction = Transaction("", 1, 1, "trade", "app", "app_writer", "127.0.1.1", started=began)
+        transaction.ended, transaction.outcome = began + after_s, outcome
+        journal.add(transaction)
+    told = {"client_write_gap_ms": 370.0, "missing": 0, "duplicated": None}
+    assert seen_by_clients(journal, told) == {
+        "began_at": "2026-11-23T22:00:00.000Z",
+        "bin_ms": 100,
+        "acknowledged": [2, 0, 0, 1],
+        "write_gap_ms": 370.0,
+        "missing": 0,
+    }
+    assert written(release(), clients=seen_by_clients(journal, told))["clients"]["acknowledged"] == [2, 0, 0, 1]
+    assert page(written(release(), clients=seen_by_clients(Journal(), {})))
 
 
 def test_an_input_without_an_execution_is_refused() -> None:

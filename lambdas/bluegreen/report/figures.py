@@ -194,6 +194,8 @@ def write_gap(record: Record) -> Markup | None:
     until_s = (marks.opened_s or zero_s) + (clients.get("write_gap_ms") or 0) / 1000 + MARGIN_S
     first = max(int((zero_s - MARGIN_S - begin_s) / each_s), 0)
     shown = clients["acknowledged"][first : max(int((until_s - begin_s) / each_s), 0)]
+    if not shown:
+        return None
     plot = columns(shown, begin_s + first * each_s, each_s, marks, lambda at: _from_freeze(at - zero_s))
     caption = (
         f"Writes that clients saw committed, in each {clients['bin_ms']} ms, from the freeze on. Tinted: from freeze to"

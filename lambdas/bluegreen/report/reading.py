@@ -21,7 +21,8 @@ MOST_SAMPLES = 100_000
 def own_history(stepfunctions: Any, execution_arn: str) -> Iterator[Event]:
     """All events of an execution, oldest first, without inputs and outputs: task tokens are in those."""
     pages = stepfunctions.get_paginator("get_execution_history")
-    for page in pages.paginate(executionArn=execution_arn, includeExecutionData=False):
+    large = {"PageSize": 1000}  # as many as there can be: a history has up to 25,000 events
+    for page in pages.paginate(executionArn=execution_arn, includeExecutionData=False, PaginationConfig=large):
         yield from page["events"]
 
 
