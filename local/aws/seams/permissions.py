@@ -38,6 +38,7 @@ from local.aws.permissions.policies import Statement, statements_of
 from local.aws.permissions.shapes import violations
 
 from .patching import Seams
+from .rds_global import global_clusters
 
 _MODELS = {"states": "stepfunctions", "monitoring": "cloudwatch"}
 _PREFIXES = {"monitoring": "cloudwatch"}
@@ -157,10 +158,12 @@ def tags_of(resource: str) -> Mapping[str, str]:
     parts = resource.split(":", 6)
     if len(parts) < 6 or parts[-1].endswith("*"):
         return {}
-    service, region, account = parts[2], parts[3] or "eu-west-2", parts[4]
+    service, region, account = parts[2:5]
     tags: list[dict[str, str]] = []
     with suppress(Exception):  # it does not exist
-        if service == "rds":
+        if ":global-cluster:" in resource:
+            tags = global_clusters()[parts[-1]].tags
+        elif service == "rds":
             tags = rds_backends[account][region].list_tags_for_resource(resource)
         elif service == "secretsmanager":
             tags = secretsmanager_backends[account][region].secrets[resource].tags or []
