@@ -147,6 +147,12 @@ class ClusterConfig:
     verify_max_active_sessions: int = _setting(
         "a number from 0, which stands for max_worker_processes, to 10000", _whole(0, 10_000), 0
     )
+    # What no role of the stack can go beyond, whatever its policies say.
+    permissions_boundary_arn: str = _setting(
+        'the ARN of a managed policy, "arn:aws:iam::…:policy/…", or "" for none',
+        _text(r"|arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}"),
+        "",
+    )
     database_tls: str = _setting('"verify-full" or "disable"', _text("verify-full|disable"), "verify-full")
     event_source: str = _setting(
         'the source of the events that start a release, such as "release.pipeline" and not one of AWS, "aws.…"',

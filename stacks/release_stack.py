@@ -15,7 +15,7 @@ from stacks.config import ClusterConfig
 from stacks.functions import make_functions
 from stacks.network import Network
 from stacks.packaging import parser_layer
-from stacks.policies import Shared
+from stacks.policies import Shared, bound
 from stacks.workflow import (
     decommission_machine,
     decommission_on_request,
@@ -50,6 +50,7 @@ class ReleaseStack(cdk.Stack):
         keep_stopped(self, config, decommission)
 
         acknowledge(self, config)
+        bound(self, config)
 
         cdk.CfnOutput(self, "StateMachineArn", value=machine.state_machine_arn)
         cdk.CfnOutput(self, "RecoveryStateMachineArn", value=recovery.state_machine_arn)
