@@ -46,6 +46,10 @@ _SIGNED = re.compile(r"Credential=([^/,]+)/\d+/([^/,]*)/([^/,]+)/aws4_request")
 _REFUSED = {"ec2": "UnauthorizedOperation", "query": "AccessDenied", "rest-xml": "AccessDenied"}
 
 
+class Refusal(ServiceException):
+    """What a caller is told; moto looks for the shapes of its own classes in services that are named as its modules."""
+
+
 def install(seams: Seams, guard: Guard) -> None:
     """Each request to the server passes the guard."""
 
@@ -69,18 +73,18 @@ def install(seams: Seams, guard: Guard) -> None:
 
 def _objection(
     guard: Guard, caller: Caller, service: str, region: str, operation: OperationModel, parameters: Mapping[str, Any]
-) -> ServiceException | None:
+) -> Refusal | None:
     wrong = violations(operation.input_shape, parameters)
     if wrong:
-        return ServiceException("ValidationException", f"{operation.name}: {'; '.join(wrong)}")
+        return Refusal("ValidationException", f"{operation.name}: {'; '.join(wrong)}")
     prefix = _PREFIXES.get(service, service)
     protocol = str(operation.service_model.protocol)
     try:
         asked = asked_for(prefix, operation.name, parameters, region, account_of(caller))
     except UnknownCallError as error:
-        return ServiceException("NotImplemented", str(error))
+        return Refusal("NotImplemented", str(error))
     reason = guard.refusal(caller, asked)
-    return None if reason is None else ServiceException(_REFUSED.get(protocol, "AccessDeniedException"), reason)
+    return None if reason is None else Refusal(_REFUSED.get(protocol, "AccessDeniedException"), reason)
 
 
 def deployed() -> list[Caller]:
@@ -195,7 +199,7 @@ def _parsed(request: Request, model: Any) -> tuple[OperationModel, Mapping[str, 
 
 
 def _answer(
-    error: ServiceException, request: Request, model: Any, operation: OperationModel, start_response: Any
+    error: Refusal, request: Request, model: Any, operation: OperationModel, start_response: Any
 ) -> list[bytes]:
     protocol = determine_request_protocol(model, request.content_type)
     response = get_serializer_class(model.service_name, protocol)(operation_model=operation).serialize(error)
