@@ -194,6 +194,12 @@ class ClusterConfig:
     )
     # How the release's role signs in: by the password in its secret, or by tokens of IAM.
     database_auth: str = _setting('"password" or "iam"', _text("password|iam"), "password")
+    # What no role of the stack can go beyond, whatever its policies say.
+    permissions_boundary_arn: str = _setting(
+        'the ARN of a managed policy, "arn:aws:iam::…:policy/…", or "" for none',
+        _text(r"|arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}"),
+        "",
+    )
     database_tls: str = _setting('"verify-full" or "disable"', _text("verify-full|disable"), "verify-full")
     event_source: str = _setting(
         'the source of the events that start a release, such as "release.pipeline" and not one of AWS, "aws.…"',

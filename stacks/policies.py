@@ -69,6 +69,13 @@ def allow(
         function.add_to_role_policy(statement)
 
 
+def bound(stack: cdk.Stack, config: ClusterConfig) -> None:
+    """Sets the configured permissions boundary on every role of the stack, those made later included."""
+    if config.permissions_boundary_arn:
+        policy = iam.ManagedPolicy.from_managed_policy_arn(stack, "Boundary", config.permissions_boundary_arn)
+        iam.PermissionsBoundary.of(stack).apply(policy)
+
+
 def everywhere(function: lambda_.Function, shared: Shared, name: str, *kinds: str) -> list[str]:
     """ARNs in the stack's Region and in those of blue's secondaries."""
     regions = [None, *shared.config.secondary_regions]

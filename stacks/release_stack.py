@@ -21,7 +21,7 @@ from stacks.functions import make_functions
 from stacks.monitor import call_every_minute, sample_table
 from stacks.network import Network
 from stacks.packaging import parser_layer
-from stacks.policies import RELEASE_ROLE, Shared
+from stacks.policies import RELEASE_ROLE, Shared, bound
 from stacks.reports import report_bucket
 from stacks.requests import keep_requests_for_nobody, undelivered_events
 from stacks.workflow import (
@@ -75,6 +75,7 @@ class ReleaseStack(cdk.Stack):
         encrypt_all(self, config)
 
         acknowledge(self, config)
+        bound(self, config)
 
         cdk.CfnOutput(self, "StateMachineArn", value=machine.state_machine_arn)
         cdk.CfnOutput(self, "RecoveryStateMachineArn", value=recovery.state_machine_arn)

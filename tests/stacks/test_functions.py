@@ -361,11 +361,9 @@ def test_snapshots_are_never_deleted(assembly: Assembly) -> None:
 
 
 def test_the_tags_of_what_may_be_deleted_are_those_that_are_put_on() -> None:
-    assert 'RELEASE_TAG = "bluegreen:release"' in (ROOT / "lambdas" / "bluegreen" / "model.py").read_text()
-    assert (
-        'RETIRED_TAG = "bluegreen:retired"'
-        in (ROOT / "lambdas" / "bluegreen" / "ending" / "decommission.py").read_text()
-    )
+    library = ROOT / "lambdas" / "bluegreen"
+    assert 'RELEASE_TAG = "bluegreen:release"' in (library / "model.py").read_text()
+    assert 'RETIRED_TAG = "bluegreen:retired"' in (library / "ending" / "decommission.py").read_text()
 
 
 def test_replication_secrets_are_those_of_this_cluster(assembly: Assembly) -> None:

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Template
 
 from local.aws.permissions.reference import access_level, condition_keys, is_of_type, resource_types
+from stacks.config import ClusterConfig, ConfigError
+from stacks.policies import bound
 from tests.stacks.synthesis import Assembly
 
 LOOKING = {
@@ -65,3 +73,14 @@ def test_no_function_that_can_sign_in_to_a_database_can_change_anything_at_rds_o
     assert looking.keys() == LOOKING.keys()
     for state, control in looking.items():
         assert {access_level(action) for action in control} <= {"List", "Read"}, state
+
+
+def test_a_configured_boundary_is_set_on_every_role(block: dict[str, Any]) -> None:
+    boundary = "arn:aws:iam::123456789012:policy/teams/Boundary"
+    stack = cdk.Stack(cdk.App())
+    iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    bound(stack, ClusterConfig.from_context("shop", {**block, "permissions_boundary_arn": boundary}))
+    template = Template.from_stack(stack)
+    template.all_resources_properties("AWS::IAM::Role", {"PermissionsBoundary": boundary})
+    with pytest.raises(ConfigError, match="permissions_boundary_arn"):
+        ClusterConfig.from_context("shop", {**block, "permissions_boundary_arn": "Boundary"})

@@ -38,11 +38,16 @@ from local.aws.permissions.policies import Statement, statements_of
 from local.aws.permissions.shapes import violations
 
 from .patching import Seams
+from .rds_global import global_clusters
 
 _MODELS = {"states": "stepfunctions", "monitoring": "cloudwatch"}
 _PREFIXES = {"monitoring": "cloudwatch"}
 _SIGNED = re.compile(r"Credential=([^/,]+)/\d+/([^/,]*)/([^/,]+)/aws4_request")
 _REFUSED = {"ec2": "UnauthorizedOperation", "query": "AccessDenied", "rest-xml": "AccessDenied"}
+
+
+class Refusal(ServiceException):
+    """What a caller is told; moto looks for the shapes of its own classes in services that are named as its modules."""
 
 
 def install(seams: Seams, guard: Guard) -> None:
@@ -68,18 +73,18 @@ def install(seams: Seams, guard: Guard) -> None:
 
 def _objection(
     guard: Guard, caller: Caller, service: str, region: str, operation: OperationModel, parameters: Mapping[str, Any]
-) -> ServiceException | None:
+) -> Refusal | None:
     wrong = violations(operation.input_shape, parameters)
     if wrong:
-        return ServiceException("ValidationException", f"{operation.name}: {'; '.join(wrong)}")
+        return Refusal("ValidationException", f"{operation.name}: {'; '.join(wrong)}")
     prefix = _PREFIXES.get(service, service)
     protocol = str(operation.service_model.protocol)
     try:
         asked = asked_for(prefix, operation.name, parameters, region, account_of(caller))
     except UnknownCallError as error:
-        return ServiceException("NotImplemented", str(error))
+        return Refusal("NotImplemented", str(error))
     reason = guard.refusal(caller, asked)
-    return None if reason is None else ServiceException(_REFUSED.get(protocol, "AccessDeniedException"), reason)
+    return None if reason is None else Refusal(_REFUSED.get(protocol, "AccessDeniedException"), reason)
 
 
 def deployed() -> list[Caller]:
@@ -157,10 +162,12 @@ def tags_of(resource: str) -> Mapping[str, str]:
     parts = resource.split(":", 6)
     if len(parts) < 6 or parts[-1].endswith("*"):
         return {}
-    service, region, account = parts[2], parts[3] or "eu-west-2", parts[4]
+    service, region, account = parts[2:5]
     tags: list[dict[str, str]] = []
     with suppress(Exception):  # it does not exist
-        if service == "rds":
+        if ":global-cluster:" in resource:
+            tags = global_clusters()[parts[-1]].tags
+        elif service == "rds":
             tags = rds_backends[account][region].list_tags_for_resource(resource)
         elif service == "secretsmanager":
             tags = secretsmanager_backends[account][region].secrets[resource].tags or []
@@ -192,7 +199,7 @@ def _parsed(request: Request, model: Any) -> tuple[OperationModel, Mapping[str, 
 
 
 def _answer(
-    error: ServiceException, request: Request, model: Any, operation: OperationModel, start_response: Any
+    error: Refusal, request: Request, model: Any, operation: OperationModel, start_response: Any
 ) -> list[bytes]:
     protocol = determine_request_protocol(model, request.content_type)
     response = get_serializer_class(model.service_name, protocol)(operation_model=operation).serialize(error)

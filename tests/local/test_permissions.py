@@ -1,0 +1,149 @@
+"""The guard in front of the emulator: what IAM would refuse is refused, in the protocol of each service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from local.aws.emulator import Emulator
+from local.aws.permissions.calls import UnknownCallError, asked_for
+from local.aws.permissions.guard import Call, Caller, Guard, units_of
+from local.aws.permissions.policies import Asked, Statement, UnknownConditionError, allowing
+from local.permissions import Matrix
+from tests.local.assets import zipped
+
+CLUSTER = "arn:aws:rds:eu-west-2:123456789012:cluster:shop-blue"
+
+
+def allow(action: str, resource: str = "*", condition: dict[str, Any] | None = None) -> Statement:
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return Statement.of(statement | ({"Condition": condition} if condition else {}))
+
+
+@pytest.mark.parametrize(
+    ("condition", "keys", "holds"),
+    [
+        ({"Null": {"aws:ResourceTag/made": "false"}}, {"aws:ResourceTag/made": ("x",)}, True),
+        ({"Null": {"aws:ResourceTag/made": "false"}}, {}, False),
+        ({"StringEquals": {"iam:PassedToService": ["a", "b"]}}, {"iam:PassedToService": ("b",)}, True),
+        ({"StringEquals": {"iam:PassedToService": ["a", "b"]}}, {}, False),
+        ({"StringNotEquals": {"aws:x": "a"}}, {}, True),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}}, {"aws:TagKeys": ("a", "c")}, False),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}}, {}, True),
+        ({"ForAllValues:StringNotEquals": {"aws:TagKeys": ["c"]}}, {"aws:TagKeys": ("a", "c")}, False),
+        ({"ForAnyValue:StringLike": {"aws:TagKeys": ["c*"]}}, {"aws:TagKeys": ("a", "cd")}, True),
+        ({"StringEqualsIfExists": {"aws:x": "a"}}, {}, True),
+    ],
+)
+def test_conditions_hold_as_in_iam(condition: dict[str, Any], keys: dict[str, tuple[str, ...]], holds: bool) -> None:
+    statement = allow("rds:DeleteDBCluster", "*", condition)
+    assert (allowing([statement], Asked("rds:DeleteDBCluster", CLUSTER, keys)) is not None) is holds
+
+
+def test_a_deny_wins_and_an_operator_that_is_not_known_is_an_error() -> None:
+    denied = Statement("Deny", ("rds:*",), ("*",))
+    assert allowing([allow("rds:DeleteDBCluster"), denied], Asked("rds:DeleteDBCluster", CLUSTER)) is None
+    with pytest.raises(UnknownConditionError):
+        allowing([allow("rds:*", "*", {"DateLessThan": {"aws:x": "2026"}})], Asked("rds:DeleteDBCluster", CLUSTER))
+
+
+def test_a_call_asks_for_all_that_it_touches_hands_over_and_tags() -> None:
+    parameters = {
+        "DBInstanceIdentifier": "shop-1",
+        "DBClusterIdentifier": "shop",
+        "DBParameterGroupName": "own",
+        "MonitoringRoleArn": "arn:aws:iam::1:role/monitoring",
+        "Tags": [{"Key": "made", "Value": "x"}],
+    }
+    asked = asked_for("rds", "CreateDBInstance", parameters, "eu-west-2", "1")
+    assert {(each.action, each.resource.split(":", 5)[5]) for each in asked} == {
+        ("rds:CreateDBInstance", "db:shop-1"),
+        ("rds:CreateDBInstance", "cluster:shop"),
+        ("rds:CreateDBInstance", "pg:own"),
+        ("rds:AddTagsToResource", "db:shop-1"),
+        ("iam:PassRole", "role/monitoring"),
+    }
+    assert asked[0].keys == {"aws:TagKeys": ("made",), "aws:RequestTag/made": ("x",)}
+
+
+def test_a_call_about_nobody_knows_what_is_an_error_and_not_a_guess() -> None:
+    with pytest.raises(UnknownCallError, match="teach"):
+        asked_for("kinesis", "PutRecord", {"Data": "x"}, "eu-west-2", "1")
+
+
+def test_the_matrix_says_what_is_missing_and_what_nobody_needed(tmp_path: Path) -> None:
+    guard = Guard(lambda _: {})
+    caller = Caller("Probe", (allow("rds:StartDBCluster", CLUSTER), allow("rds:StopDBCluster", CLUSTER)))
+    assert guard.refusal(caller, [Asked("rds:StartDBCluster", CLUSTER)]) is None
+    assert "rds:DeleteDBCluster" in str(guard.refusal(caller, [Asked("rds:DeleteDBCluster", CLUSTER)]))
+    guard.save(tmp_path, [caller])
+    matrix = Matrix.read(tmp_path)
+    assert [call.asked.action for call in matrix.missing()] == ["rds:DeleteDBCluster"]
+    assert [unit.statement.actions for unit in matrix.unused()] == [("rds:StopDBCluster",)]
+    assert "MISSING: rds:DeleteDBCluster" in matrix.table()
+    assert any("needs no rds:StopDBCluster" in complaint for complaint in matrix.complaints())
+    assert len(units_of(caller)) == 2
+    (missing,) = guard.refused()
+    assert Call.from_json(missing.to_json()) == missing
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """With a function `narrow` that may describe clusters, and read one table."""
+    made = Emulator(tmp_path_factory.mktemp("permissions"), "eu-west-2")
+    iam = made.client("iam")
+    role = iam.create_role(RoleName="narrow", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    statements = [
+        {"Effect": "Allow", "Action": "rds:DescribeDBClusters", "Resource": "arn:aws:rds:*:*:cluster:*"},
+        {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "arn:aws:dynamodb:*:*:table/Locks"},
+    ]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_role_policy(RoleName="narrow", PolicyName="narrow", PolicyDocument=document)
+    made.client("lambda").create_function(
+        FunctionName="narrow", Handler="m.h", Role=role, Runtime="python3.13", Code={"ZipFile": zipped({"m.py": ""})}
+    )
+    yield made
+    made.close()
+
+
+def as_narrow(emulator: Emulator, service: str) -> Any:
+    return boto3.client(
+        service,
+        region_name="eu-west-2",
+        endpoint_url=emulator.endpoint_url,
+        aws_access_key_id="narrow",
+        aws_secret_access_key="any",
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "code"),
+    [
+        ("rds", "describe_db_instances", {}, "AccessDenied"),
+        ("dynamodb", "get_item", {"TableName": "Other", "Key": {"id": {"S": "x"}}}, "AccessDeniedException"),
+        ("route53", "list_resource_record_sets", {"HostedZoneId": "Z1"}, "AccessDenied"),
+        ("s3", "get_object", {"Bucket": "scripts", "Key": "a"}, "AccessDenied"),
+        ("ec2", "describe_security_group_rules", {}, "UnauthorizedOperation"),
+        ("lambda", "invoke", {"FunctionName": "narrow"}, "AccessDeniedException"),
+        ("secretsmanager", "get_secret_value", {"SecretId": "password"}, "AccessDeniedException"),
+        ("stepfunctions", "start_execution", {"stateMachineArn": CLUSTER}, "AccessDeniedException"),
+        ("dynamodb", "get_item", {"TableName": "no/name", "Key": {"id": {"S": "x"}}}, "ValidationException"),
+    ],
+)
+def test_what_a_role_does_not_allow_is_refused_as_aws_does(
+    emulator: Emulator, service: str, operation: str, parameters: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(ClientError) as error:
+        getattr(as_narrow(emulator, service), operation)(**parameters)
+    assert error.value.response["Error"]["Code"] == code
+
+
+def test_what_a_role_allows_is_answered_and_an_administrator_may_do_everything(emulator: Emulator) -> None:
+    assert as_narrow(emulator, "rds").describe_db_clusters()["DBClusters"] == []
+    assert emulator.client("rds").describe_db_instances()["DBInstances"] == []
