@@ -21,7 +21,7 @@ from stacks.rds_grants import (
 
 def tagged(tag: str) -> dict[str, object]:
     """The condition that a resource carries a tag, whatever its value; clusters and instances know it (Service
-    Authorization Reference, "Actions, resources, and condition keys for Amazon RDS"), global clusters do not."""
+    Authorization Reference, "Actions, resources, and condition keys for Amazon RDS")."""
     return {"Null": {f"aws:ResourceTag/{tag}": "false"}}
 
 

@@ -1,7 +1,7 @@
 """What the emulators of a test run have asked for and been refused, collected over all of its processes.
 
-Every run: no function may have asked for what its role does not allow. A run with all end-to-end tests: no role may
-have what nobody needed. `make permissions` prints the record of the last such run.
+Every run fails when a function has asked for what its role does not allow. A run with all end-to-end tests leaves its
+record in build/permissions and tells what nobody needed; `make permissions` prints it, and fails when there is any.
 """
 
 from __future__ import annotations
@@ -35,19 +35,20 @@ class Recording:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Fails the run when a permission is missing, and a whole one when a permission is not needed."""
+        """Fails the run when a permission is missing; what is not needed is told after a whole one."""
         os.environ.pop(KEPT_IN, None)
         if not self._folder.is_dir():
             return
         matrix = Matrix.read(self._folder)
         whole = self._is_whole() and session.testsfailed == 0
-        self._complaints = matrix.complaints() if whole else list(map(str, matrix.missing()))
+        missing = matrix.missing()
+        self._complaints = matrix.complaints() if whole else list(map(str, missing))
         if whole:
             shutil.rmtree(RECORDS, ignore_errors=True)
             self._folder.rename(RECORDS)
         else:
             shutil.rmtree(self._folder)
-        if self._complaints and session.exitstatus == pytest.ExitCode.OK:
+        if missing and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -159,11 +159,11 @@ class Emulator:
             self._clock.join()
             self.functions.close()
             states.stop_all(timeout_s=5)
+            if folder := os.environ.get(KEPT_IN):
+                self.guard.save(Path(folder), permissions.deployed())
             request = Request(f"{self.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310 — our own server
             urlopen(request).close()  # noqa: S310
         finally:
-            if folder := os.environ.get(KEPT_IN):
-                self.guard.save(Path(folder), permissions.deployed())
             self._seams.close()
             _RUNNING.release()
 

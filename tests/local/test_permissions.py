@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws.emulator import Emulator
+from local.aws.emulator import KEPT_IN, Emulator
 from local.aws.permissions.calls import UnknownCallError, asked_for
 from local.aws.permissions.guard import Call, Caller, Guard, units_of
 from local.aws.permissions.policies import Asked, Statement, UnknownConditionError, allowing
@@ -19,6 +19,7 @@ from local.permissions import Matrix
 from tests.local.assets import zipped
 
 CLUSTER = "arn:aws:rds:eu-west-2:123456789012:cluster:shop-blue"
+MACHINE = "arn:aws:states:eu-west-2:123456789012:stateMachine:releases"
 
 
 def allow(action: str, resource: str = "*", condition: dict[str, Any] | None = None) -> Statement:
@@ -109,7 +110,9 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         FunctionName="narrow", Handler="m.h", Role=role, Runtime="python3.13", Code={"ZipFile": zipped({"m.py": ""})}
     )
     yield made
-    made.close()
+    with pytest.MonkeyPatch.context() as patch:  # what is refused here is meant to be
+        patch.delenv(KEPT_IN, raising=False)
+        made.close()
 
 
 def as_narrow(emulator: Emulator, service: str) -> Any:
@@ -132,8 +135,8 @@ def as_narrow(emulator: Emulator, service: str) -> Any:
         ("ec2", "describe_security_group_rules", {}, "UnauthorizedOperation"),
         ("lambda", "invoke", {"FunctionName": "narrow"}, "AccessDeniedException"),
         ("secretsmanager", "get_secret_value", {"SecretId": "password"}, "AccessDeniedException"),
-        ("stepfunctions", "start_execution", {"stateMachineArn": CLUSTER}, "AccessDeniedException"),
-        ("dynamodb", "get_item", {"TableName": "no/name", "Key": {"id": {"S": "x"}}}, "ValidationException"),
+        ("stepfunctions", "start_execution", {"stateMachineArn": MACHINE}, "AccessDeniedException"),
+        ("secretsmanager", "create_secret", {"Name": "x" * 513}, "ValidationException"),
     ],
 )
 def test_what_a_role_does_not_allow_is_refused_as_aws_does(

@@ -44,10 +44,12 @@ PLAN = {
 }
 HOOK = "pause-the-shop"
 """The customer's function of the freeze method hook."""
+GREEN = {"identifier": "shop-green", "host": "127.0.1.2", "port": 5432}
 RESULTS: dict[str, Any] = {
     "PlanRelease": PLAN,
     "CheckBlue": {"inventory": {}, "modifies_green": True, "is_fit": True},
-    "WaitForGreen": {"identifier": "shop-green", "host": "127.0.1.2", "port": 5432},
+    "WaitForGreen": GREEN,
+    "WaitForUpgrade": GREEN,
     "LowerTtl": {"old_ttl_ends_at": "2026-01-01T00:00:00Z"},
     "GatherEvidence": {
         "subject": "Approve release 20261123-0405-abcdef of shop?",

@@ -12,17 +12,17 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from xml.sax.saxutils import escape
 
 from moto.awslambda.models import lambda_backends
-from moto.core.exceptions import ServiceException
 from moto.core.model import OperationModel
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol
 from moto.core.routing import get_service_router
-from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
 from moto.events.models import events_backends
 from moto.iam.models import Role, iam_backends
@@ -46,8 +46,12 @@ _SIGNED = re.compile(r"Credential=([^/,]+)/\d+/([^/,]*)/([^/,]+)/aws4_request")
 _REFUSED = {"ec2": "UnauthorizedOperation", "query": "AccessDenied", "rest-xml": "AccessDenied"}
 
 
-class Refusal(ServiceException):
-    """What a caller is told; moto looks for the shapes of its own classes in services that are named as its modules."""
+@dataclass(frozen=True)
+class Refusal:
+    """What a caller is told."""
+
+    code: str
+    message: str
 
 
 def install(seams: Seams, guard: Guard) -> None:
@@ -65,7 +69,7 @@ def install(seams: Seams, guard: Guard) -> None:
         operation, parameters = _parsed(request, model)
         error = _objection(guard, caller, service, signed[2], operation, parameters)
         if error is not None:
-            return _answer(error, request, model, operation, start_response)
+            return _answer(error, determine_request_protocol(model, request.content_type), service, start_response)
         return list(original(application, environ, start_response))
 
     seams.wrap(DomainDispatcherApplication, "__call__", checked)
@@ -198,12 +202,14 @@ def _parsed(request: Request, model: Any) -> tuple[OperationModel, Mapping[str, 
     return operation, parsed
 
 
-def _answer(
-    error: Refusal, request: Request, model: Any, operation: OperationModel, start_response: Any
-) -> list[bytes]:
-    protocol = determine_request_protocol(model, request.content_type)
-    response = get_serializer_class(model.service_name, protocol)(operation_model=operation).serialize(error)
-    body = response["body"]
-    data = body.encode() if isinstance(body, str) else body
-    start_response("403 Forbidden", [*response["headers"].items(), ("Content-Length", str(len(data)))])
+def _answer(error: Refusal, protocol: str, service: str, start_response: Any) -> list[bytes]:
+    code, message = escape(error.code), escape(error.message)
+    inner = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+    body = {
+        "query": f"<ErrorResponse>{inner}<RequestId>local</RequestId></ErrorResponse>",
+        "rest-xml": inner if service == "s3" else f"<ErrorResponse>{inner}</ErrorResponse>",
+        "ec2": f"<Response><Errors>{inner}</Errors><RequestID>local</RequestID></Response>",
+    }.get(protocol, json.dumps({"__type": error.code, "message": error.message}))
+    data = body.encode()
+    start_response("403 Forbidden", [("Content-Length", str(len(data))), ("x-amzn-errortype", error.code)])
     return [data]
