@@ -120,7 +120,7 @@ def test_a_release_is_undone_and_the_leads_are_told(machine: Machine) -> None:
 def test_a_report_that_cannot_be_written_keeps_nobody_from_hearing_of_it(machine: Machine) -> None:
     machine.faults["WriteReport"] = ["SomethingIsWrong"]
     _, states = recover(machine, UNDO)
-    assert states[-4:] == ["NoReport", "DecideOnEnd", "NotifyUndone", "ReleaseUndone"]
+    assert states[-5:] == ["NoReport", "DecideOnEnd", "NotifyUndone", "TellUndone", "ReleaseUndone"]
     assert "There is no report of it" in mails(machine)[-1].body
     asked = machine.events["WriteReport"]
     assert (asked["execution_arn"], asked["state"]["plan"]) == (DEAD, UNDO["plan"])
