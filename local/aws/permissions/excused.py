@@ -30,7 +30,4 @@ class Excuse:
 EXCUSES = (
     Excuse("*", "xray:*", "*", "X-Ray is off here"),
     Excuse("*", "logs:*", "*", "Lambda and Step Functions write their logs themselves; here they are files"),
-    Excuse("*", "ec2:*NetworkInterface*", "*", "Lambda itself puts functions into a network; here there is none"),
-    Excuse("*", "ec2:*PrivateIpAddresses", "*", "Lambda itself puts functions into a network; here there is none"),
-    Excuse("*", "ec2:DescribeSubnets", "*", "Lambda itself puts functions into a network; here there is none"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import uuid
 from collections import Counter
@@ -72,10 +73,14 @@ class Unit:
         return call.allowed and call.caller == self.caller and self.statement.matches(call.asked)
 
 
+_MADE_UNIQUE = re.compile(r"(?<=[0-9A-F]{8})-[A-Z0-9]{12,}$|(?<=role)-[A-Za-z0-9]{6}$")
+"""What CloudFormation puts behind a logical id, and Secrets Manager behind a secret's name."""
+
+
 def units_of(caller: Caller) -> list[Unit]:
-    """What a caller may do, taken apart."""
+    """What a caller may do, taken apart; a name that a deployment has made unique is the same in every one."""
     return [
-        Unit(caller.name, Statement("Allow", (action,), (resource,), statement.conditions))
+        Unit(caller.name, Statement("Allow", (action,), (_MADE_UNIQUE.sub("-*", resource),), statement.conditions))
         for statement in caller.statements
         if statement.effect == "Allow"
         for action in statement.actions
