@@ -35,6 +35,9 @@ def _of_the_pack() -> Iterator[tuple[str, str]]:
         yield f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/{name}]", _MANAGED
     yield "IAM5[Resource::*]", "Actions that know no resource: a test looks in the Service Authorization Reference."
     yield "L1", "The functions' packages are compiled and tested for this runtime; a newer one is a change of its own."
+    yield "APIG4", "The signed link that expires is the authorization; an issuer of tokens can be demanded besides."
+    yield "S1", "One function writes reports; who reads them is in CloudTrail's data events, if somebody wants to know."
+    yield "SQS3", "It is the dead-letter queue of the rules, with an alarm."
     yield "SMG4", "The release's role is made by an administrator, who changes its password in both places."
 
 
@@ -61,5 +64,7 @@ def _resources(config: ClusterConfig) -> Iterator[tuple[str, str]]:
     yield f"arn:aws:s3:::{config.changes_bucket}/*", "The scripts are whatever an input names in the configured bucket."
     secrets = f"arn:aws:secretsmanager:{config.region}:{_ACCOUNT}:secret:bluegreen/{config.name}/replication/*"
     yield secrets, "Each release makes a secret, named after it."
-    executions = f"arn:aws:states:{config.region}:{_ACCOUNT}:execution:bluegreen-{config.name}:*"
-    yield executions, "Executions are named when they start."
+    for machine in ("", "-recovery"):
+        executions = f"arn:aws:states:{config.region}:{_ACCOUNT}:execution:bluegreen-{config.name}{machine}:*"
+        yield executions, "Executions are named when they start."
+    yield "<Reports65402A0A.Arn>/releases/*", "Each release has a folder of its own, named after it."
