@@ -92,7 +92,7 @@ class Emulator:
         permissions.install(self._seams, self.guard)
         functions.install(self._seams, self._invoke)
         states.install(self._seams, self)
-        events.install(self._seams, self._deliver, self.guard)
+        events.install(self._seams, self._deliver, self._keep, self.guard)
         mail.install(self._seams, self.folder / "mail")
         tables.install(self._seams)
         HttpApis(self._invoke_by_arn, self.folder / "logs").install(self._seams)
@@ -188,9 +188,13 @@ class Emulator:
                     self.client("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=text)
         except (BotoCoreError, ClientError):
             logging.getLogger("moto").exception("an event for %s was not delivered", arn)
-            if dead_letters := target.get("DeadLetterConfig"):
-                queue = self.client("sqs").get_queue_url(QueueName=dead_letters["Arn"].rsplit(":", 1)[1])
-                self.client("sqs").send_message(QueueUrl=queue["QueueUrl"], MessageBody=text)
+            self._keep(target, text)
+
+    def _keep(self, target: events.Target, text: str) -> None:
+        """What EventBridge could not deliver, in the target's dead-letter queue if it has one."""
+        if dead_letters := target.get("DeadLetterConfig"):
+            queue = self.client("sqs").get_queue_url(QueueName=dead_letters["Arn"].rsplit(":", 1)[1])
+            self.client("sqs").send_message(QueueUrl=queue["QueueUrl"], MessageBody=text)
 
     def _start_server(self, port: int) -> int:
         with socket.socket() as probe:  # moto's server would hang on a port that is taken

@@ -33,7 +33,7 @@ SETTINGS = {
         f"{BLUE}: max_logical_replication_workers is 1 and 1 of it is free; 2 are needed",
         f"{BLUE}: max_worker_processes is 1 and 0 of it is free; 1 are needed",
     },
-    "few-free-connections": {f"{BLUE}: max_connections is 25 and 22 of it is free; 50 are needed"},
+    "few-free-connections": {f"{BLUE}: max_connections is 25 and 22 of it is free; 52 are needed"},
     "slot-wal-limit": {f"{BLUE}: max_slot_wal_keep_size is 1GB"},
     "tls-not-forced": {f"{BLUE}: rds.force_ssl is 0"},
     "database-out-of-reach": {
@@ -200,8 +200,8 @@ def test_limits_of_connections_are_found_and_lifted_as_told(lab: Lab, careful: D
     with closing(lab.as_writer(blue, CRM)):
         found = found_by(careful, lab)["few-free-connections"]
         assert set(map(str, found)) == {
-            f"{BLUE}: the limit of role {CAREFUL} is 9 and 9 of it is free; 50 are needed",
-            f"{BLUE}: the limit of database {CRM} is 22 and 21 of it is free; 25 are needed",
+            f"{BLUE}: the limit of role {CAREFUL} is 9 and 9 of it is free; 52 are needed",
+            f"{BLUE}: the limit of database {CRM} is 22 and 21 of it is free; 26 are needed",
         }
         run_fixes(lab, {"few-free-connections": found})
         assert "few-free-connections" not in found_by(careful, lab)

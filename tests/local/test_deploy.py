@@ -46,6 +46,7 @@ def test_a_stack_has_its_outputs_and_configuration(stack: Stack) -> None:
         "DecideFunctionName",
         "ReleaseSecretArn",
         "LockTableName",
+        "ReportBucketName",
         "SampleTableName",
         "OperationsTopicArn",
         "UndeliveredEventsUrl",
@@ -158,7 +159,7 @@ def test_what_cloudformation_refuses_is_said(emulator: Emulator, assembly: Assem
     resources: dict[str, Any] = {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": machine}}
     (tmp_path / "broken.json").write_text(json.dumps({"Resources": resources}))
     properties = {"templateFile": "broken.json", "stackName": "Broken"}
-    artifacts = {"Broken": {"type": "aws:cloudformation:stack", "properties": properties}}
+    artifacts = {"BlueGreen-shop": {"type": "aws:cloudformation:stack", "properties": properties}}
     (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
     another = {"vpc_id": "vpc-2", "subnet_ids": [], "availability_zones": [], "hosted_zone_id": "Z2"}
     with pytest.raises(DeployError, match=r"Broken: [\s\S]*InvalidDefinition"):

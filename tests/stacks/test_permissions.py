@@ -23,6 +23,10 @@ LOOKING = {
 """Functions with a database's secret that may look at RDS and DNS, and why; none may change anything there."""
 
 
+NARROWER = {"states:SendTaskSuccess": "AWS names the state machine when it refuses, as docs/beliefs.md says"}
+"""Actions of which the reference knows no resource, and that are limited all the same."""
+
+
 def entries(assembly: Assembly) -> Iterator[tuple[str, str, list[str], frozenset[str]]]:
     """Role, action, resources as IAM will have them, and the condition keys without the names of tags."""
     for role in assembly.of_type("AWS::IAM::Role"):
@@ -42,7 +46,7 @@ def test_every_action_is_allowed_on_kinds_of_resources_that_it_knows_and_on_ever
     for role, action, resources, _ in entries(assembly):
         types = resource_types(action)
         if not types:
-            assert resources == ["*"], (role, action)
+            assert (resources == ["*"]) != (action in NARROWER), (role, action)
         for resource in resources if types else ():
             made_here = resource.startswith("<")  # the kind of what the stack makes is for cfn-lint
             known = any(is_of_type(action.split(":")[0], kind, resource) for kind in types)
@@ -68,8 +72,9 @@ def test_no_function_that_can_sign_in_to_a_database_can_change_anything_at_rds_o
         control = {action for action in actions if action.startswith(("rds:", "route53:"))}
         if signs_in and control:
             looking[state] = control
-        secrets = [s for s in assembly.allowed(state) if "secretsmanager:GetSecretValue" in s["Action"]]
-        assert bool(secrets) == signs_in, state
+        read = [s["Resource"] for s in assembly.allowed(state) if "secretsmanager:GetSecretValue" in s["Action"]]
+        of_databases = [each for resources in read for each in resources if not each.startswith("<ApprovalKey")]
+        assert bool(of_databases) == signs_in, state
     assert looking.keys() == LOOKING.keys()
     for state, control in looking.items():
         assert {access_level(action) for action in control} <= {"List", "Read"}, state

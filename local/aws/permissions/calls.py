@@ -57,7 +57,7 @@ _PARAMETERS: dict[str, dict[str, str]] = {
     "lambda": {"FunctionName": "function"},
     "route53": {"HostedZoneId": "hostedzone", "Id": "change"},
     "kms": {"KeyId": "key"},
-    "events": {"EventBusName": "event-bus"},
+    "events": {"EventBusName": "event-bus", "Name": "rule-on-default-event-bus"},
     "logs": {"logGroupName": "log-group"},
     "ssm": {"Name": "parameter"},
     "sts": {"RoleArn": "role"},
@@ -95,6 +95,8 @@ def asked_for(service: str, operation: str, parameters: Parameters, region: str,
         return _of_a_transaction(parameters, region, account)
     action = OTHERWISE_NAMED.get(f"{service}:{operation}", f"{service}:{operation}")
     where = _Place(region, account)
+    if action == "events:PutEvents":
+        parameters = {**parameters, "Entries": [{"EventBusName": "default", **each} for each in parameters["Entries"]]}
     keys = _keys(service, parameters)
     resources = _resources(service, action, parameters, where)
     asked = [Asked(action, resource, keys) for resource in resources]
@@ -124,6 +126,9 @@ class _Place:
 
 def _resources(service: str, action: str, parameters: Parameters, where: _Place) -> list[str]:
     types = resource_types(action)
+    if action.startswith("states:SendTask") and "stateMachineArn" in parameters:
+        # The reference knows no resource; what AWS refuses it names by its state machine, as the CDK's own grant does.
+        return [parameters["stateMachineArn"]]
     if not types:
         return ["*"]
     named = dict.fromkeys(_named(service, types, parameters, where))

@@ -30,8 +30,8 @@ Target = dict[str, Any]
 Deliver = Callable[[Target, str], None]
 
 
-def install(seams: Seams, deliver: Deliver, guard: Guard) -> None:
-    """`deliver` gets a target that is a state machine or a function, and its input as JSON.
+def install(seams: Seams, deliver: Deliver, keep: Deliver, guard: Guard) -> None:
+    """`deliver` gets a target that is a state machine or a function, and its input as JSON; `keep` what may not go.
 
     A state machine is started as the target's role, if that is allowed to; a function lets EventBridge in by itself.
     """
@@ -43,8 +43,8 @@ def install(seams: Seams, deliver: Deliver, guard: Guard) -> None:
         everything = rule.targets
         ours = [target for target in everything if re.match(r"arn:aws:(states|lambda):", target["Arn"])]
         for target in ours:
-            if ":lambda:" in target["Arn"] or _may_start(guard, target):
-                deliver(target, target_input(target, public_form(event)))
+            is_let_in = ":lambda:" in target["Arn"] or _may_start(guard, target)
+            (deliver if is_let_in else keep)(target, target_input(target, public_form(event)))
         if others := [target for target in everything if target not in ours]:
             try:
                 rule.targets = others

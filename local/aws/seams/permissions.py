@@ -83,12 +83,27 @@ def _objection(
         return Refusal("ValidationException", f"{operation.name}: {'; '.join(wrong)}")
     prefix = _PREFIXES.get(service, service)
     protocol = str(operation.service_model.protocol)
+    if "taskToken" in parameters:
+        if (machine := machine_of_token(str(parameters["taskToken"]))) is None:
+            return None  # Step Functions knows no such token, and says so
+        parameters = {**parameters, "stateMachineArn": machine}
     try:
         asked = asked_for(prefix, operation.name, parameters, region, account_of(caller))
     except UnknownCallError as error:
         return Refusal("NotImplemented", str(error))
     reason = guard.refusal(caller, asked)
     return None if reason is None else Refusal(_REFUSED.get(protocol, "AccessDeniedException"), reason)
+
+
+def machine_of_token(token: str) -> str | None:
+    """The ARN of the state machine of which an execution gave out a task token, whether that still waits or not."""
+    for backend in list(stepfunctions_parser_backends[DEFAULT_ACCOUNT_ID].values()):
+        for machine in list(backend.state_machines):
+            for execution in list(machine.executions):
+                worker = getattr(execution, "exec_worker", None)
+                if worker and worker.env.callback_pool_manager.get(token) is not None:
+                    return str(machine.arn)
+    return None
 
 
 def deployed() -> list[Caller]:
