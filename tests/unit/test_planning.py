@@ -14,6 +14,7 @@ from bluegreen import inputs, planning, records
 from bluegreen.accounts import GreenAccount
 from bluegreen.errors import BlueNotFound, BlueUnfit, InputInvalid, ReleaseInProgress
 from bluegreen.model import Change, Plan, RecordKey
+from local.aws.seams import rds_global
 from tests.unit.test_dns import put
 
 STARTED_AT = "2026-11-23T04:05:06.789Z"
@@ -137,6 +138,7 @@ def test_green_goes_to_the_account_that_is_configured_without_secondaries(stack:
     assert stack.plan({}).green_account is None
     stack.defaults = dataclasses.replace(stack.defaults, green_account=account)
     assert stack.plan({}).green_account == account
+    rds_global.install()
     arn = stack.rds.describe_db_clusters()["DBClusters"][0]["DBClusterArn"]
     stack.rds.create_global_cluster(GlobalClusterIdentifier="shop-global", SourceDBClusterIdentifier=arn)
     for globalize in ({}, {"globalize": "after_cutover"}):
