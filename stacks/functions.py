@@ -110,7 +110,7 @@ _PARSING = ("CheckChanges", "ApplyChanges")
 """A script of 16 MB in many statements takes some 600 MB while it is taken apart."""
 
 _SMALL_MB = 512
-_MEMORY_MB = {"default": _SMALL_MB, **dict.fromkeys(_IN_THE_FREEZE + _PARSING, ONE_CPU_MB)}
+_MEMORY_MB = {"default": _SMALL_MB, **dict.fromkeys((*_IN_THE_FREEZE, *_PARSING, "WriteReport"), ONE_CPU_MB)}
 """Processor time comes with it."""
 
 _forget_secret = replication_secrets("DeleteSecret")

@@ -36,6 +36,8 @@ def call_every_minute(
 ) -> None:
     """Disabled but while a release is under way: the monitor itself sees to that. A deployment leaves the state as it
     is unless the rule's own properties change."""
+    # Lambda would call one that failed twice more, on top of the next minute's.
+    monitor.configure_async_invoke(retry_attempts=0, max_event_age=cdk.Duration.minutes(1))
     events.Rule(
         scope,
         "EveryMinute",

@@ -12,7 +12,7 @@ from .session import Session
 SENTINEL_TIMEOUT_S = 5.0
 """How long one measurement waits for its sentinel to arrive on green."""
 
-POLL_INTERVAL_S = 0.002
+POLL_INTERVAL_S, SELDOM_S = 0.002, 0.5
 
 
 def measure(databases: Databases, plan: Plan, green: Cluster) -> list[Lag]:
@@ -64,7 +64,10 @@ def sentinel_round_trip_s(
     timeout_s: float | None = None,
     poll_interval_s: float = POLL_INTERVAL_S,
 ) -> float | None:
-    """Seconds from the commit of a row on blue to its sight on green; None if it did not arrive in time."""
+    """Seconds from the commit of a row on blue to its sight on green; None if it did not arrive in time.
+
+    Green is asked in intervals that grow to half a second: who waits long need not know to the millisecond.
+    """
     patience_s = SENTINEL_TIMEOUT_S if timeout_s is None else timeout_s
     beat = on_blue.one("write_sentinel", release_id=release_id)["beat"]
     committed = time.monotonic()
@@ -72,6 +75,7 @@ def sentinel_round_trip_s(
         if time.monotonic() - committed > patience_s:
             return None
         time.sleep(poll_interval_s)
+        poll_interval_s = min(1.2 * poll_interval_s, SELDOM_S)
     return time.monotonic() - committed
 
 

@@ -162,6 +162,15 @@ def release_of(event: State) -> str:
     return str(event.get("execution_arn", "none"))
 
 
+def execution_of(event: State) -> str:
+    """The execution of the release: what the state machine passes, or what a person has in the state of a mail.
+
+    >>> execution_of({"plan": {"execution_arn": "arn:…"}})
+    'arn:…'
+    """
+    return str(event.get("execution_arn") or event["plan"]["execution_arn"])
+
+
 _FIGURES = {
     "rows_left": ("VerificationRowsLeft", MetricUnit.Count),
     "rows_per_s": ("VerificationRate", MetricUnit.CountPerSecond),

@@ -93,8 +93,8 @@ AGAIN = ["TellCalledOff", "StartNextAttempt", "CheckDrift"]
 ABORT = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "DecideOnNextAttempt"]
 TOLD = ["WriteReport", "DecideOnEnd"]
 CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", *TOLD, "NotifyFailure", "TellFailed", "ReleaseFailed"]
-UNFINISHED = ["NotifyUnfinished", *TOLD, "TellUnfinished", "ReleaseUnfinished"]
-"""A person is called first, and then the report is written."""
+UNFINISHED = ["NotifyUnfinished", "TellUnfinished", "ReleaseUnfinished"]
+"""At once, since the recovery begins with the execution's end; it writes the report."""
 NOT_YET = ("GreenNotReady", "ReplicationLagging", "DnsNotInSync")
 BEFORE_THE_FREEZE = ["RecheckReadiness", "WarmFunctions"]
 IN_THE_FREEZE = ["FreezeBlue", "FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "OpenGreen"]

@@ -13,7 +13,6 @@ from tests.statemachine.test_paths import HAPPY, STATES
 
 REPORT = RESULTS["WriteReport"]
 FAILED: dict[str, list[str]] = {"OpenGreen": ["SomethingIsWrong"]}
-UNFINISHED = {"WaitForDns": ["SomethingIsWrong"]}
 WAYS_OUT: dict[str, tuple[dict[str, Any], dict[str, list[str]], str]] = {
     "completed": ({}, {}, "ReleaseCompleted"),
     "rejected": ({}, {}, "ReleaseFailed"),
@@ -21,7 +20,6 @@ WAYS_OUT: dict[str, tuple[dict[str, Any], dict[str, list[str]], str]] = {
     "refused": ({}, {"PlanRelease": ["InputInvalid"]}, "ReleaseFailed"),
     "checked": ({"mode": "check"}, {}, "BlueChecked"),
     "rehearsed": ({"mode": "rehearsal"}, {}, "Rehearsed"),
-    "unfinished": ({}, UNFINISHED, "ReleaseUnfinished"),
 }
 
 
@@ -53,16 +51,14 @@ def test_every_way_out_leaves_a_report_of_its_state_and_the_mail_says_where(mach
     assert asked["execution_arn"] == release.execution_arn
     assert asked.keys() == {"execution_arn", "started_at", "state"}
     assert ("failure" in asked["state"]) == (way not in ("completed", "checked"))
-    assert (REPORT["url"] in last_mail(machine).body) == (way != "unfinished"), (
-        "a person is called before it is written"
-    )
+    assert REPORT["url"] in last_mail(machine).body
 
 
-@pytest.mark.parametrize("way", ["completed", "failed", "unfinished"])
+@pytest.mark.parametrize("way", ["completed", "failed"])
 def test_no_way_out_depends_on_its_report(machine: Machine, way: str) -> None:
     release, states = ended(machine, way, broken=1)
     assert states[states.index("WriteReport") :][:3] == ["WriteReport", "NoReport", "DecideOnEnd"]
-    assert ("There is no report of it" in last_mail(machine).body) == (way != "unfinished")
+    assert "There is no report of it" in last_mail(machine).body
     if way == "completed":
         assert json.loads(release.describe()["output"]) == RESULTS["CompleteRelease"]
 
@@ -70,4 +66,4 @@ def test_no_way_out_depends_on_its_report(machine: Machine, way: str) -> None:
 def test_nothing_is_written_while_writes_are_refused_or_the_lock_is_held() -> None:
     assert HAPPY.index("WriteReport") == HAPPY.index("CompleteRelease") + 1
     leading = [name for name, state in STATES.items() if state.get("Next") == "WriteReport"]
-    assert leading == ["CompleteRelease", "ReleaseLock", "NotifyUnfinished"]
+    assert leading == ["CompleteRelease", "ReleaseLock"]

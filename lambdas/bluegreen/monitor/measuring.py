@@ -1,12 +1,14 @@
 """What is measured of each database while green follows blue. It looks; all it writes is a sentinel of its own.
 
 It never stands in the way of a release: statements wait for three seconds at most, nothing is held between two of them,
-the sentinel is not the one that the release writes, and while a freeze is under way nothing is asked at all. Its
-sessions are of the release's role, which the freeze leaves alone.
+the sentinel is not the one that the release writes, and nothing begins while a freeze is under way. What has begun then
+asks green for its sentinel, ever more seldom, for ten seconds at most. Its sessions are of the release's role, which
+the freeze leaves alone.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -110,8 +112,8 @@ class Figures:
 def measure(databases: Databases, plan: Plan, green: Cluster, patience_s: float) -> list[Figures]:
     """Measures all databases, side by side; none while a freeze is under way, or once the release was cleaned up.
 
-    A sentinel is waited for as long as ``patience_s``. Raises ``DatabaseUnavailable`` or ``SqlError`` when blue does
-    not answer; that green does not is in the figures.
+    Sentinels are waited for as long as ``patience_s``, all databases together. Raises ``DatabaseUnavailable`` or
+    ``SqlError`` when blue does not answer; that green does not is in the figures.
     """
     home = databases.on(plan.blue, plan.home)
     with home.patience(STATEMENT_TIMEOUT_S):
@@ -121,8 +123,11 @@ def measure(databases: Databases, plan: Plan, green: Cluster, patience_s: float)
     if freeze["is_under_way"]:
         return []
 
+    ends_at = time.monotonic() + patience_s
+
     def measure_database(database: str) -> Figures | None:
-        return _measure_database(databases, plan, green, database, patience_s, is_frozen=freeze["is_frozen"])
+        left_s = max(0.0, ends_at - time.monotonic())
+        return _measure_database(databases, plan, green, database, left_s, is_frozen=freeze["is_frozen"])
 
     return [each for each in databases.each(plan.databases, measure_database).values() if each]
 

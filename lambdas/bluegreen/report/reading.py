@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,9 @@ SEARCHED_EVENTS = 3_000
 
 MOST_SAMPLES = 100_000
 """One a minute for two months."""
+
+SHOWN_SAMPLES = 2_000
+"""Of so many a plot is as good as of all."""
 
 
 def own_history(stepfunctions: Any, execution_arn: str) -> Iterator[Event]:
@@ -80,4 +84,21 @@ def samples(dynamodb: Any, table: str, release_id: str) -> list[dict[str, Any]]:
         PaginationConfig={"MaxItems": MOST_SAMPLES},
     )
     items = (item for page in pages for item in page["Items"])
-    return [{"at": item["at"]["S"], "databases": json.loads(item["sample"]["S"])["databases"]} for item in items]
+    return thinned(
+        [{"at": item["at"]["S"], "databases": json.loads(item["sample"]["S"])["databases"]} for item in items]
+    )
+
+
+def thinned(found: list[dict[str, Any]], most: int = SHOWN_SAMPLES) -> list[dict[str, Any]]:
+    """Of many samples so many, evenly spread, the one furthest behind of each stretch: a release may wait for weeks.
+
+    >>> few = [{"at": str(at), "databases": {"app": {"lag_bytes": lag}}} for at, lag in enumerate((0, 9, 1, 2, 0))]
+    >>> [each["at"] for each in thinned(few, most=3)]
+    ['1', '3', '4']
+    """
+    stretch = max(1, math.ceil(len(found) / most))
+    return [max(found[at : at + stretch], key=_lag_bytes) for at in range(0, len(found), stretch)]
+
+
+def _lag_bytes(sample: dict[str, Any]) -> int:
+    return max((figures["lag_bytes"] for figures in sample["databases"].values()), default=0)

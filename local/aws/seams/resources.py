@@ -136,6 +136,24 @@ class QueuePolicy(_Physical, CloudFormationModel):
         return cls(cloudformation_json["Properties"]["Queues"][0])
 
 
+class EventInvokeConfig(_Physical, CloudFormationModel):
+    """How often Lambda calls a function again that failed: here it never does."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "AWS::Lambda::EventInvokeConfig"
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return ""
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_kwargs: Any
+    ) -> EventInvokeConfig:
+        return cls(resource_name)
+
+
 class Alarm(_Physical, CloudFormationModel):
     """An alarm: nothing here evaluates it, since metrics are only lines in the logs of functions."""
 
