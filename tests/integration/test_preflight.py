@@ -10,6 +10,7 @@ import pytest
 from bluegreen import preflight
 from bluegreen.preflight import trials
 from bluegreen.preflight.catalogue import BEFORE_ALL, CHECKS, OF_RDS
+from bluegreen.preflight.of_account import OF_ACCOUNT
 from bluegreen.preflight.of_topology import OF_TOPOLOGY
 from local.postgres.roles import create_role
 from tests.integration.conftest import APP, CRM, WRITER, Lab, with_plan
@@ -186,6 +187,6 @@ def test_everything_planted_is_found_and_every_statement_makes_its_finding_vanis
 
 def test_everything_in_the_catalogue_is_planted_somewhere() -> None:
     """Those of RDS in tests/unit; a server of an older version, or a reader, is not to be had here."""
-    elsewhere = {check.id for check in (*BEFORE_ALL, *OF_RDS, *OF_TOPOLOGY)}
+    elsewhere = {check.id for check in (*BEFORE_ALL, *OF_RDS, *OF_TOPOLOGY, *OF_ACCOUNT)}
     planted = FOUND.keys() | SETTINGS.keys() | RIGHTS.keys() | COLLATIONS | TRIED
     assert planted | elsewhere == {check.id for check in CHECKS}
