@@ -51,6 +51,8 @@ def carry_out(command: str, configs: Sequence[ClusterConfig], rest: Sequence[str
         return run(["bootstrap", *rest])
     if command == "diff":  # looks only
         return run(["diff", *stacks, *rest])
+    if command != "unlock":
+        _require_no_stack(rest)
     who = client("sts", configs[0].region).get_caller_identity()["Arn"]
     guards = [guard for config in configs if (guard := _guard(config, client, who))]
     if command == "unlock":
@@ -65,10 +67,27 @@ def carry_out(command: str, configs: Sequence[ClusterConfig], rest: Sequence[str
 
 
 def _guard(config: ClusterConfig, client: Client, who: str) -> Guard | None:
-    deployed = Deployed.find(client("cloudformation", config.region), config.name)
+    cloudformation = client("cloudformation", config.region)
+    deployed = Deployed.find(cloudformation, config.name)
     if deployed is None:
         return None
-    return Guard(client("dynamodb", config.region), client("stepfunctions", config.region), deployed, who)
+    dynamodb, stepfunctions = client("dynamodb", config.region), client("stepfunctions", config.region)
+    return Guard(cloudformation, dynamodb, stepfunctions, deployed, who)
+
+
+def _require_no_stack(rest: Sequence[str]) -> None:
+    """What `cdk` is told besides may name no stack: the lock of that one would not be held.
+
+    A word is the value of the option before it (`--require-approval never`), or names a stack, as it stands or by a
+    pattern (`*`).
+    """
+    for before, word in zip(["", *rest], rest, strict=False):
+        is_value = before.startswith("-") and "=" not in before and not word.startswith("BlueGreen")
+        is_option = word.startswith("-") and word.split("=")[0] != "--all"
+        if not is_option and not (is_value and not set(word) & set("*?{[(")):
+            raise ConfigError(
+                f"{word}: stacks are chosen by their blocks, before -- or by CLUSTERS, as each is locked."
+            )
 
 
 def _chosen(configs: Sequence[ClusterConfig], names: Sequence[str]) -> list[ClusterConfig]:

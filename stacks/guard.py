@@ -9,6 +9,7 @@ functions of whatever version; it is in the way of the stack's removal only.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,15 +32,14 @@ class Deployed:
     lock_table: str
     machines: tuple[str, ...]
 
+    @property
+    def stack(self) -> str:
+        return f"BlueGreen-{self.cluster}"
+
     @classmethod
     def find(cls, cloudformation: Any, cluster: str) -> Deployed | None:
         """None when there is no such stack yet, or it never came about."""
-        try:
-            (stack,) = cloudformation.describe_stacks(StackName=f"BlueGreen-{cluster}")["Stacks"]
-        except cloudformation.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] != "ValidationError":  # so CloudFormation says that there is none
-                raise
-            return None
+        stack = _described(cloudformation, f"BlueGreen-{cluster}")
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
         if "LockTableName" not in outputs:
             return None
@@ -47,10 +47,22 @@ class Deployed:
         return cls(cluster, outputs["LockTableName"], tuple(machines))
 
 
+def _described(cloudformation: Any, stack: str) -> dict[str, Any]:
+    """Empty when there is no such stack."""
+    try:
+        described: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except cloudformation.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":  # so CloudFormation says that there is none
+            raise
+        return {}
+    return described
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """Keeps releases and deployments of one stack apart."""
 
+    cloudformation: Any
     dynamodb: Any
     stepfunctions: Any
     deployed: Deployed
@@ -61,15 +73,25 @@ class Guard:
     def held(self, *, for_good: bool, now: datetime) -> Iterator[None]:
         """Nobody releases while this lasts. Raises ``DeploymentRefused`` when somebody does already.
 
+        CloudFormation goes on when the command that asked it is interrupted, and functions are replaced still: the lock
+        then stays, and is given back by hand.
+
         for_good  the stack is to be removed, so that nothing would go on afterwards either
         """
         ours = f"{DEPLOYMENT} by {self.who} since {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         self._take(ours)
         try:
             self._require_idle(for_good, now)
+        except BaseException:
+            self.unlock(ours)
+            raise
+        try:
             yield
         finally:
-            self.unlock(ours)
+            if status := self._in_progress():
+                print(f"The lock stays. {self._goes_on(status)}", file=sys.stderr)
+            else:
+                self.unlock(ours)
 
     def unlock(self, ours: str) -> None:
         """Gives the lock back, if it is still ours."""
@@ -84,9 +106,14 @@ class Guard:
             return
 
     def unlock_whatever(self) -> str:
-        """Gives back the lock of a deployment that was killed, and returns whose it was; a release's stays."""
+        """Gives back the lock of a deployment that was killed, and returns whose it was; a release's stays.
+
+        So does that of a deployment with which CloudFormation is not done.
+        """
         holder = self._holder()
         if holder.startswith(DEPLOYMENT):
+            if status := self._in_progress():
+                raise DeploymentRefused(self._goes_on(status))
             self.unlock(holder)
             return holder
         if holder:
@@ -121,7 +148,9 @@ class Guard:
         )
 
     def _require_idle(self, for_good: bool, now: datetime) -> None:
-        """Checks take no lock, and neither do recoveries and decommissions."""
+        """Checks take no lock, neither do recoveries and decommissions, nor who deploys in another way."""
+        if status := self._in_progress():
+            raise DeploymentRefused(self._goes_on(status))
         busy = [
             execution["executionArn"]
             for machine in self.deployed.machines
@@ -136,6 +165,19 @@ class Guard:
                 f"{self.deployed.cluster}: still at work: {', '.join(busy)}. Wait for it to end, or stop it"
                 + (": a decommission that waits to end a blue would never do so." if for_good else ".")
             )
+
+    def _in_progress(self) -> str:
+        """The stack's status while CloudFormation is at work on it, cleaning up and rolling back included."""
+        status: str = _described(self.cloudformation, self.deployed.stack).get("StackStatus", "")
+        return status if status.endswith("_IN_PROGRESS") else ""
+
+    def _goes_on(self, status: str) -> str:
+        stack = self.deployed.stack
+        return (
+            f"{self.deployed.cluster}: CloudFormation is still at work on {stack} ({status}). Wait for it, or roll an "
+            f"update back by aws cloudformation cancel-update-stack --stack-name {stack}. When it has ended: "
+            f"python -m stacks.deploying unlock {self.deployed.cluster}"
+        )
 
     def _waits(self, execution_arn: str, now: datetime) -> bool:
         """Whether it is a decommission that has nothing to do yet."""

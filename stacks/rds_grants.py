@@ -86,7 +86,11 @@ def make_secondary(function: lambda_.Function, shared: Shared) -> None:
 
 
 def delete_clone(function: lambda_.Function, shared: Shared) -> None:
-    """Only what carries the tag that releases put on their clones: a cluster that none has made stays out of reach."""
+    """Only what carries the tag that releases put on their clones: a cluster that none has made stays out of reach.
+
+    A production that was green once carries it still: from the second release on, IAM lets these functions at blue, and
+    only ``bluegreen.rds.removal`` stands between, which compares the tag's value (docs/permissions.md, "Tags").
+    """
     pattern = shared.config.cluster_pattern
     clusters, instances = (everywhere(function, shared, pattern, kind) for kind in ("cluster", "db"))
     ending = ["rds:DeleteDBCluster", "rds:ModifyDBCluster", "rds:RemoveFromGlobalCluster"]

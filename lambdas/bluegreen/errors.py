@@ -210,7 +210,8 @@ class ClusterBusy(NotYet):
 
 
 class ExecutionNotOver(NotYet):
-    """An execution has ended, but Step Functions calls it running still, or a function of it may yet take the lock."""
+    """An execution has ended, but Step Functions calls it running still, or a function of it may yet take the lock;
+    or a deployment has it."""
 
 
 class DatabaseUnavailable(Unavailable):

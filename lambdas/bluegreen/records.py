@@ -68,6 +68,12 @@ def plan_under_way(dynamodb: Any, table: str, cluster_name: str) -> Plan | None:
     return Plan.of({"plan": json.loads(item["plan"]["S"])}) if item and "plan" in item else None
 
 
+def deployment_under_way(dynamodb: Any, table: str, cluster_name: str) -> str:
+    """Who deploys the stack of a cluster and has its lock meanwhile; empty when nobody does."""
+    item = dynamodb.get_item(TableName=table, Key={"cluster": {"S": cluster_name}}, ConsistentRead=True).get("Item")
+    return str(item["execution_arn"]["S"]) if item and "plan" not in item else ""
+
+
 def note_green(dynamodb: Any, table: str, plan: Plan, green: Cluster) -> bool:
     """Notes in the lock where green is reached, for the monitor; False when this release does not hold the lock."""
     try:

@@ -23,6 +23,7 @@ from bluegreen.rds import aurora
 from bluegreen.rds.removal import Member
 from bluegreen.verify import live
 from local.postgres.roles import create_role
+from stacks.guard import DEPLOYMENT
 from tests.integration.conftest import APP, CRM, WRITER, Lab, freeze_and_move
 
 REGION = "eu-west-2"
@@ -170,6 +171,11 @@ def test_only_a_blue_that_was_replaced_may_end_and_only_when_nobody_uses_it(lab:
     records.release_lock(account.dynamodb, "locks", plan.cluster_name, plan.execution_arn)
     with pytest.raises(InputInvalid, match="keeps its blue"):
         account.plan(release_id=plan.release_id)
+    by = {"cluster": {"S": plan.cluster_name}, "execution_arn": {"S": f"{DEPLOYMENT} by somebody"}}
+    account.dynamodb.put_item(TableName="locks", Item=by)
+    with pytest.raises(ExecutionNotOver, match="locked by a deployment by somebody"):
+        account.plan(release_id=plan.release_id, end="stop")
+    records.release_lock(account.dynamodb, "locks", plan.cluster_name, by["execution_arn"]["S"])
     assert account.plan(release_id=plan.release_id, end="stop") == replace(ended, end="stop")
 
 

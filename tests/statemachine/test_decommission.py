@@ -64,6 +64,15 @@ def test_every_function_is_tried_again_when_it_dies_or_cannot_reach_something(na
     assert {"DatabaseUnavailable", "AwsUnavailable", "Lambda.TooManyRequestsException"} <= retried
 
 
+def test_the_end_of_a_deployment_is_waited_for_for_hours() -> None:
+    (retry,) = (each for each in TASKS["PlanDecommission"]["Retry"] if "ExecutionNotOver" in each["ErrorEquals"])
+    waits_s = (
+        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** attempt, retry["MaxDelaySeconds"])
+        for attempt in range(retry["MaxAttempts"])
+    )
+    assert sum(waits_s) > 4 * 60 * 60
+
+
 def test_a_history_stays_short_when_everything_is_waited_for_as_long_as_it_may_be() -> None:
     attempts = sum(retry["MaxAttempts"] for name in FUNCTIONS for retry in TASKS[name]["Retry"])
     assert 3 * attempts + 5 * len(STATES) < 25_000, "an attempt is scheduled, started, and fails"

@@ -16,7 +16,7 @@ from bluegreen import records
 from bluegreen.errors import ReleaseInProgress
 from bluegreen.model import Plan
 from stacks import deploying
-from stacks.config import ClusterConfig
+from stacks.config import ClusterConfig, ConfigError
 from stacks.guard import DeploymentRefused
 
 MACHINES = {
@@ -38,6 +38,8 @@ class Account:
         self.during: Any = lambda: None
         self.fails = False
         self.machines: dict[str, str] = {}
+        self.status = ""
+        """What CloudFormation says of every stack; moto is always done."""
 
     def deploy_stack(self, name: str) -> None:
         """As `cdk deploy` leaves it, as far as it matters here."""
@@ -56,7 +58,8 @@ class Account:
             "BillingMode": "PAY_PER_REQUEST",
             "TableName": f"locks-{name}",
         }
-        template = {"Resources": {"Locks": {"Type": "AWS::DynamoDB::Table", "Properties": table}}, "Outputs": outputs}
+        kept = {"Type": "AWS::DynamoDB::Table", "Properties": table, "DeletionPolicy": "Retain"}
+        template = {"Resources": {"Locks": kept}, "Outputs": outputs}
         boto3.client("cloudformation").create_stack(StackName=f"BlueGreen-{name}", TemplateBody=json.dumps(template))
 
     def run(self, command: str, rest: Sequence[str] = ()) -> int:
@@ -67,9 +70,16 @@ class Account:
                 raise KeyboardInterrupt
             return 0
 
-        return deploying.carry_out(
-            command, self.configs, rest, lambda service, region: boto3.client(service, region), cdk
-        )
+        return deploying.carry_out(command, self.configs, rest, self.client, cdk)
+
+    def client(self, service: str, region: str) -> Any:
+        def tell(parsed: dict[str, Any], **_: Any) -> None:
+            for stack in parsed.get("Stacks", ()):
+                stack["StackStatus"] = self.status or stack["StackStatus"]
+
+        made = boto3.client(service, region)
+        made.meta.events.register("after-call.cloudformation.DescribeStacks", tell)
+        return made
 
     def start(self, machine: str, **given: Any) -> str:
         started = boto3.client("stepfunctions").start_execution(
@@ -111,6 +121,68 @@ def test_the_lock_is_given_back_by_a_deployment_that_fails(account: Account) -> 
     account.fails = True
     with pytest.raises(KeyboardInterrupt):
         account.run("deploy")
+    assert locks("shop") == []
+
+
+@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"])
+def test_the_lock_stays_while_cloudformation_goes_on_after_an_interruption(
+    account: Account, status: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt() -> None:
+        account.status, account.fails = status, True
+
+    account.during = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        account.run("deploy")
+    assert len(locks("shop")) == 1
+    said = capsys.readouterr().err
+    assert f"The lock stays. shop: CloudFormation is still at work on BlueGreen-shop ({status})" in said
+    assert "python -m stacks.deploying unlock shop" in said
+    with pytest.raises(DeploymentRefused, match=f"still at work on BlueGreen-shop .{status}"):
+        account.run("unlock")
+    assert len(locks("shop")) == 1
+    account.status = "UPDATE_ROLLBACK_COMPLETE"
+    assert account.run("unlock") == 0
+    assert locks("shop") == []
+
+
+def test_a_deployment_by_other_means_is_in_the_way_as_well(account: Account) -> None:
+    account.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+    with pytest.raises(DeploymentRefused, match="CloudFormation is still at work on BlueGreen-shop"):
+        account.run("deploy")
+    assert account.calls == []
+    assert locks("shop") == [], "it was not there before"
+
+
+def test_the_lock_is_given_back_when_the_stack_is_gone(account: Account) -> None:
+    def remove() -> None:
+        assert len(locks("shop")) == 1
+        boto3.client("cloudformation").delete_stack(StackName="BlueGreen-shop")
+
+    account.during = remove
+    assert account.run("destroy") == 0
+    assert locks("shop") == [], "the table stays"
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        ["--all"],
+        ["--all=true"],
+        ["BlueGreen-crm"],
+        ["--force", "BlueGreen-crm"],
+        ["--force", "*"],
+        ["--force", "@(BlueGreen-crm)"],
+        ["--require-approval", "never", "Other"],
+        ["--require-approval=never", "Other"],
+        ["--", "BlueGreen-crm"],
+    ],
+)
+def test_a_stack_whose_lock_is_not_held_is_not_deployed(account: Account, command: str, rest: list[str]) -> None:
+    with pytest.raises(ConfigError, match="stacks are chosen by their blocks"):
+        account.run(command, rest)
+    assert account.calls == []
     assert locks("shop") == []
 
 

@@ -67,6 +67,7 @@ def plan_decommission(around: Surroundings, asked: Any) -> Decommission | None:
     cluster, or of a cluster that is gone itself.
     """
     wanted = _wanted(around, validated("decommission", asked, EXPECTED))
+    _require_no_deployment(around)
     here = around.rds(around.region)
     cluster = aurora.describe_cluster(here, wanted.identifier)
     noted = history.find_end(around.dynamodb, around.release_table, around.cluster_name, wanted.identifier)
@@ -141,6 +142,12 @@ def _is_restarted(cluster: aurora.Description, at: datetime, now: datetime) -> b
             return False
         raise ClusterBusy(f"{cluster['DBClusterIdentifier']} is about to be started by AWS.")
     return True
+
+
+def _require_no_deployment(around: Surroundings) -> None:
+    """Functions are replaced meanwhile. One that begins later finds this execution at work, and is refused."""
+    if by := records.deployment_under_way(around.dynamodb, around.lock_table, around.cluster_name):
+        raise ExecutionNotOver(f"{around.cluster_name} is locked by a {by}.")
 
 
 def _require_no_release(around: Surroundings, wanted: _Wanted) -> None:
