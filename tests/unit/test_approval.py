@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bluegreen.approval.deciding import Answer, Request, judge, output
+from bluegreen.approval.names import cleaned_name, same_person
 from bluegreen.approval.store import KEPT_AFTER_EXPIRY_S
 from bluegreen.errors import InputInvalid
 from bluegreen.model import Plan
@@ -208,3 +209,44 @@ def test_an_output_is_small_enough_for_a_state(desk_of_two: Desk) -> None:
     for name in ("A", "B"):
         desk_of_two.command("approve", name * 100, comment="\u00e9" * 1000)
     assert len(json.dumps(output(desk_of_two.request))) < 32_000
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [0x0, 0x34F, 0x378, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180F, 0x200B, 0x2028, 0x2029, 0x202E, 0x2800, 0x3164]
+    + [0xE000, 0xFE00, 0xFE0F, 0xFFA0, 0xE0100, 0xE01EF],
+)
+def test_nobody_is_two_people_by_characters_that_show_nothing(desk_of_two: Desk, unseen: int) -> None:
+    """In the middle, as white space around a name is nothing."""
+    other = f"Ann{chr(unseen)} Example"
+    desk_of_two.ask()
+    desk_of_two.command("approve", "Ann Example")
+    with pytest.raises(InputInvalid, match="invisible"):
+        desk_of_two.command("approve", other)
+    assert same_person(other, "Ann Example"), "also where requested_by holds it"
+
+
+@pytest.mark.parametrize(
+    "other", ["ANN  EXAMPLE", "\uff21nn Example", "A\u0144n Example", "An\u0301n Example", "Ann\u00a0Example"]
+)
+def test_nobody_is_two_people_by_case_width_marks_or_blanks(desk_of_two: Desk, other: str) -> None:
+    desk_of_two.ask()
+    desk_of_two.command("approve", "Ann Example")
+    assert desk_of_two.command("approve", other)["outcome"] == "same person"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_taken"),
+    [
+        ("\u0410nn", False),  # CYRILLIC CAPITAL LETTER A
+        ("Ann \u039fsman", False),  # GREEK CAPITAL LETTER OMICRON
+        ("\u0410\u03bd\u03bd", False),
+        ("\u0410\u043d\u043d\u0430 2", True),
+        ("\u0386\u03bd\u03bd\u03b1", True),
+        ("\u5c71\u7530 Hanako", True),
+        ("Zo\u00eb O\u2019Neill-Stra\u00dfe", True),
+        ("ann@shop.example", True),
+    ],
+)
+def test_a_name_is_of_one_script_where_letters_look_alike(name: str, is_taken: bool) -> None:
+    assert cleaned_name(name) == (name if is_taken else None)

@@ -6,17 +6,16 @@ as the release demands, all different, none of them the one who asked for the re
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from .names import same_person
+
 REJECT = "reject"
 YES: Mapping[str, str] = {"approval": "approve", "correction": "try_again"}
 """The decision with which the release goes on, by the question that was asked."""
-
-NAME_CHARACTERS, COMMENT_CHARACTERS = 100, 1000
 
 Outcome = Literal["decided", "noted", "already decided", "expired", "unknown decision", "requester", "same person"]
 
@@ -91,35 +90,6 @@ def judge(request: Request, answer: Answer, now_s: float) -> Outcome:
     if any(given.decision == yes and same_person(given.name, answer.name) for given in request.answers):
         return "same person"
     return "decided" if request.missing <= 1 else "noted"
-
-
-def same_person(one: str, other: str) -> bool:
-    """Whether two names are meant to be one person's, as far as that can be told.
-
-    >>> same_person(" Ann  Example ", "ann example"), same_person("Ann", "Anna")
-    (True, False)
-    """
-    return _bare(one) == _bare(other)
-
-
-def _bare(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
-def cleaned(text: str, characters: int, *, lines: bool = False) -> str | None:
-    r"""What somebody typed, trimmed; None when it is too long, or holds characters that nobody types.
-
-    >>> cleaned("  Ann ", 100), cleaned("a\nb", 100), cleaned("a\r\nb", 100, lines=True), cleaned("\u202etxt", 9)
-    ('Ann', None, 'a\nb', None)
-    """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if len(text) > characters:
-        return None
-    for character in text:
-        # Cc, Cf, Cs: control characters, invisible ones that turn the direction of writing, and halves of surrogates.
-        if unicodedata.category(character) in ("Cc", "Cf", "Cs") and not (lines and character == "\n"):
-            return None
-    return text
 
 
 def said(request: Request) -> str:

@@ -11,7 +11,8 @@ from html import escape
 from itertools import groupby
 
 from ..model import NOT_SAID
-from .deciding import COMMENT_CHARACTERS, NAME_CHARACTERS, REJECT, YES, Answer, Request, said, timestamp
+from .deciding import REJECT, YES, Answer, Request, said, timestamp
+from .names import COMMENT_CHARACTERS, NAME_CHARACTERS
 from .style import STYLE
 from .telling import consequence
 
