@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bluegreen.approval.links import ASKED_AGAIN_S
+from bluegreen.approval.markup import evidence
 from bluegreen.approval.style import STYLE
 from bluegreen.model import Plan
 from tests.unit.asking import HEADERS, NOW_S, PAGE_URL, Desk, event, link_of
@@ -262,6 +263,14 @@ def test_nothing_that_anybody_says_becomes_markup(plan: Plan) -> None:
         assert page.status == 200
         assert not re.search(r"<(script|img)", page.text)
         assert "&lt;script&gt;" in page.text
+
+
+@pytest.mark.parametrize("mark", "\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+def test_only_the_release_begins_a_line_of_the_evidence(mark: str) -> None:
+    """Some of what people type reaches the text by other ways than the input: names of tables, messages of scripts."""
+    shown = "".join(evidence(f"Reason:      a{mark}In step:    yes"))
+    assert shown.count("<dt>") == 1
+    assert "<dt>Reason</dt>" in shown
 
 
 def test_it_can_be_read_aloud(desk: Desk) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,28 @@ def test_wrong_input_names_the_field_and_touches_nothing(stack: Stack, release_i
         stack.plan(release_input)
     assert named in str(raised.value)
     assert stack.lock() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (lambda text: {"reason": text}, "input.reason"),
+        (lambda text: {"requested_by": text}, "input.requested_by"),
+        (lambda text: {"parameters": {"work_mem": text}}, "input.parameters"),
+        (lambda text: {"changes": [{"database": "app", "script": f"s3://bucket/{text}"}]}, "input.changes[0].script"),
+    ],
+)
+def test_what_an_approver_is_shown_breaks_no_line_and_turns_no_text(
+    asked: Callable[[str], dict[str, Any]], field: str
+) -> None:
+    """Else whoever asks could add lines to the evidence, or have it read backwards."""
+    breaking = [*range(0x20), *range(0x7F, 0xA0), 0x61C, *range(0x200B, 0x2010), *range(0x2028, 0x202F)]
+    for code in [*breaking, *range(0x2066, 0x206A)]:
+        for text in (f"fine{chr(code)}In step:", f"fine{chr(code)}"):
+            with pytest.raises(InputInvalid) as raised:
+                inputs.validated("release", asked(text))
+            assert field in str(raised.value)
+    inputs.validated("release", asked("fine: naïve 日本 \U0001f642"))
 
 
 @pytest.mark.parametrize(("in_budget", "timeout_s"), [(True, 20), (False, 900)])
