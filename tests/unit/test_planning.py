@@ -114,6 +114,33 @@ def test_where_two_others_have_to_approve_it_is_said_who_asks(stack: Stack, said
     assert stack.plan(said | {"approvers_needed": 2, "mode": "check"}).mode == "check", "which nobody approves"
 
 
+@pytest.mark.parametrize(
+    ("claim", "said", "is_planned"),
+    [
+        ("email", {"requested_by": "rita@shop.example"}, True),
+        ("email", {"requested_by": "Rita Requester"}, False),
+        ("email", {"requested_by": "Rita <rita@shop.example>"}, False),
+        ("email", {"requested_by": " "}, False),
+        ("email", {}, False),
+        ("email", {"mode": "rehearsal"}, True),
+        ("sub", {"requested_by": "4711"}, True),
+        ("sub", {}, False),
+        ("", {}, True),
+    ],
+)
+def test_where_approvers_sign_in_it_is_said_by_the_same_claim_who_asks(
+    stack: Stack, claim: str, said: dict[str, str], is_planned: bool
+) -> None:
+    """Else whoever asks could approve, and nobody would notice: the names would never be the same."""
+    stack.defaults = dataclasses.replace(stack.defaults, identity_claim=claim)
+    if is_planned:
+        assert stack.plan(said).requested_by == said.get("requested_by", "not said")
+    else:
+        with pytest.raises(InputInvalid, match=rf"input\.requested_by: .* by the {claim} of"):
+            stack.plan(said)
+        assert stack.lock() == []
+
+
 def test_a_rehearsal_moves_records_of_its_own_and_the_next_release_knows_its_figures(stack: Stack) -> None:
     put(stack.route53, stack.zone_id, "elsewhere.example", Name="rehearsal.shop.internal", TTL=0)
     key = RecordKey(stack.zone_id, "rehearsal.shop.internal", "CNAME", "writer")
