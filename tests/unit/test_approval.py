@@ -31,6 +31,9 @@ def answer(decision: str = "approve", name: str = "Ann") -> Answer:
     return Answer(decision, name, False, "", "2026-11-23T22:06:00Z", "page")
 
 
+VERIFIED = dataclasses.replace(answer(), is_verified=True)
+
+
 def asked(needed: int = 1, *answers: Answer, **more: Any) -> Request:
     request = Request(
         "20261123-0405-abcdef", ASKED_AT, "approval", "shop", "Rita", "Approve?", "", needed, 100, "token", answers
@@ -58,6 +61,11 @@ def asked(needed: int = 1, *answers: Answer, **more: Any) -> Request:
         (asked(2, answer()), answer("reject", "Ann"), 0, "decided"),
         (asked(2, answer()), answer(name="Rita"), 0, "requester"),
         (asked(2, answer()), answer(name="Bob"), 0, "decided"),
+        (asked(verified_only=True), answer(), 0, "not verified"),
+        (asked(verified_only=True), VERIFIED, 0, "decided"),
+        (asked(verified_only=True), answer("reject"), 0, "decided"),
+        (asked(2, VERIFIED, verified_only=True), answer(name="Bob"), 0, "not verified"),
+        (asked(question="correction", verified_only=True), answer("try_again"), 0, "decided"),
     ],
 )
 def test_what_an_answer_amounts_to(request_: Request, answered: Answer, now_s: float, outcome: str) -> None:
@@ -149,6 +157,23 @@ def test_two_approvers_are_two_people_and_not_the_one_who_asked(desk_of_two: Des
     given = desk_of_two.releases.heard["token-1"]
     assert given["approver"] == "Ann, Bob"
     assert [each["name"] for each in given["answers"]] == ["Ann", "Bob"]
+
+
+def test_where_people_sign_in_the_command_line_rejects_and_approves_nothing(plan: Plan) -> None:
+    """Else one person approves on the page, and again by the command line under another name."""
+    desk = Desk(dataclasses.replace(plan, approvers_needed=2, requested_by="rita@shop.example"), "email")
+    desk.ask()
+    (mail,) = desk.leads.mails
+    assert "Or reject by the AWS CLI:" in mail.body
+    assert mail.command
+    assert mail.command[1]["decision"] == "reject"
+    assert '"approve"' not in mail.body
+    desk.post("approve", "", claims={"email": "ann@shop.example", "email_verified": "true"})
+    said = desk.command("approve", "Bob")
+    assert (said["outcome"], said["heard"]) == ("not verified", None)
+    assert "on the page alone" in said["message"]
+    assert len(desk.request.answers) == 1
+    assert desk.command("reject", "Bob")["outcome"] == "decided"
 
 
 def test_one_rejection_ends_what_another_has_approved(desk_of_two: Desk) -> None:

@@ -70,7 +70,9 @@ def invalid_link() -> Unacceptable:
 def identity(event: Mapping[str, Any], claim: str) -> str:
     """Who is signed in, by the claim of the token that API Gateway has verified; empty when no claim is asked for.
 
-    Raises ``Unacceptable`` when the token does not say it.
+    Raises ``Unacceptable`` when the token does not say it. An ``email`` counts if the provider says, in
+    ``email_verified``, that it is that person's (OpenID Connect Core 1.0, 5.1 and 5.7); API Gateway passes claims on as
+    text.
     """
     if not claim:
         return ""
@@ -79,6 +81,8 @@ def identity(event: Mapping[str, Any], claim: str) -> str:
     name = cleaned_name(_text(claims.get(claim)))
     if not name:
         raise Unacceptable(403, "Nobody is signed in", f"The token of your sign-in does not say your {claim}.")
+    if claim == "email" and claims.get("email_verified") not in (True, "true"):
+        raise Unacceptable(403, "Nobody is signed in", "The token of your sign-in does not say email_verified.")
     return name
 
 

@@ -1,7 +1,8 @@
 """What an answer amounts to. Pure: a request and an answer in, a verdict out.
 
 The invariant: a request gets one decision. ``reject`` takes one person, whoever it is. ``approve`` takes as many people
-as the release demands, all different, none of them the one who asked for the release.
+as the release demands, all different, none of them the one who asked for the release; where people sign in, an answer
+without a verified name approves nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ REJECT = "reject"
 YES: Mapping[str, str] = {"approval": "approve", "correction": "try_again"}
 """The decision with which the release goes on, by the question that was asked."""
 
-Outcome = Literal["decided", "noted", "already decided", "expired", "unknown decision", "requester", "same person"]
+Outcome = Literal[
+    "decided", "noted", "already decided", "expired", "unknown decision", "not verified", "requester", "same person"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,9 @@ class Request:
     """Whether the release took the decision: ``yes``, ``gone`` when it did not wait any more, None as long as nobody
     knows."""
 
+    verified_only: bool = False
+    """Whether a release is approved by verified names only: where people sign in. Anybody may reject it."""
+
     @property
     def is_open(self) -> bool:
         """Whether it can still be answered, as far as time is not concerned."""
@@ -85,6 +91,8 @@ def judge(request: Request, answer: Answer, now_s: float) -> Outcome:
         return "decided"
     if answer.decision != yes:
         return "unknown decision"
+    if request.question == "approval" and request.verified_only and not answer.is_verified:
+        return "not verified"
     if request.question == "approval" and same_person(answer.name, request.requested_by):
         return "requester"
     if any(given.decision == yes and same_person(given.name, answer.name) for given in request.answers):
