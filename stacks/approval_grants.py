@@ -38,6 +38,6 @@ def mail_leads(function: lambda_.Function, shared: Shared) -> None:
 
 
 def identity(function: lambda_.Function, shared: Shared) -> None:
-    """Whose name the page takes from a token; none without an issuer."""
+    """By which claim of a token approvers are known; none without an issuer."""
     claim = shared.config.approval_identity_claim if shared.config.approval_jwt_issuer else ""
     function.add_environment("IDENTITY_CLAIM", claim)

@@ -116,7 +116,11 @@ _MEMORY_MB = {"default": _SMALL_MB, **dict.fromkeys((*_IN_THE_FREEZE, *_PARSING,
 _forget_secret = replication_secrets("DeleteSecret")
 
 _OF_A_RELEASE = (
-    Row("PlanRelease", 30, (plan, lock("PutItem", "GetItem"), look_at_clusters, look_at_global_clusters, read_record)),
+    Row(
+        "PlanRelease",
+        30,
+        (plan, identity, lock("PutItem", "GetItem"), look_at_clusters, look_at_global_clusters, read_record),
+    ),
     Row(
         "CheckBlue",
         60,
@@ -153,7 +157,7 @@ _OF_A_RELEASE = (
     Row(
         "RequestApproval",
         30,
-        (requests("UpdateItem", "GetItem"), sign_links, mail_leads, answer_release),
+        (requests("UpdateItem", "GetItem"), sign_links, mail_leads, answer_release, identity),
     ),
     Row("RecheckReadiness", 840, (database,)),
     Row("WarmFunctions", 60, (warming(*_IN_THE_FREEZE),)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -46,6 +47,8 @@ class Defaults:
     changes_bucket: str = ""
     green_account: GreenAccount | None = None
     approvers_needed: int = 1
+    identity_claim: str = ""
+    """By which claim of a token approvers are known; empty where nobody signs in."""
 
 
 def plan_release(
@@ -168,7 +171,21 @@ def _approvers_needed(asked: Mapping[str, Any], defaults: Defaults) -> int:
         raise InputInvalid(
             f"input.requested_by: say who asks for the release: {needed} others than that one have to approve it."
         )
+    _require_comparable(asked, defaults)
     return needed
+
+
+def _require_comparable(asked: Mapping[str, Any], defaults: Defaults) -> None:
+    """Who asks is told from approvers by their claim, so it has to be said in that form. Whether it is true is not
+    known here: CloudTrail has who started the execution."""
+    claim, requested_by = defaults.identity_claim, asked.get("requested_by", "").strip()
+    if not claim or asked.get("mode", "release") != "release":
+        return
+    if not requested_by or (claim == "email" and not re.fullmatch(r"[^@\s]+@[^@\s]+", requested_by)):
+        raise InputInvalid(
+            f"input.requested_by: say who asks for the release, by the {claim} of that one's sign-in: approvers are"
+            " known by theirs, and whoever asks may not approve."
+        )
 
 
 def _parameters(asked: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""DecideApproval: an answer by the AWS CLI. Who may call this function may answer; the name is what the caller says."""
+"""DecideApproval: an answer by the AWS CLI. Who may call this function may answer; the name is what the caller says,
+and so approves nothing where the page has a sign-in."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ def handler(state: State) -> Result:
         rehearsal_records=tuple(RecordKey(**key) for key in json_setting("REHEARSAL_RECORDS")),
         approval_timeout_s=int(setting("APPROVAL_TIMEOUT_S")),
         approvers_needed=int(setting("APPROVERS_NEEDED")),
+        identity_claim=setting("IDENTITY_CLAIM"),
         freeze_budget_s=int(setting("FREEZE_BUDGET_S")),
         max_attempts=int(setting("MAX_ATTEMPTS")),
         freeze_method=setting("FREEZE_METHOD"),

@@ -20,6 +20,7 @@ def handler(state: State) -> Result:
         decide_function=setting("DECIDE_FUNCTION"),
         region=client("sns").meta.region_name,
         topic_arn=setting("APPROVAL_TOPIC_ARN"),
+        verified_only=bool(setting("IDENTITY_CLAIM")),
     )
     approvals = Approvals(client("dynamodb"), setting("APPROVAL_TABLE"))
     return ask(approvals, client("sns"), client("stepfunctions"), desk, state)

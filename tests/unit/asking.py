@@ -66,6 +66,7 @@ class Desk:
 
     def __init__(self, plan: Plan, identity_claim: str = "") -> None:
         self.plan = plan
+        self.identity_claim = identity_claim
         self.now_s = NOW_S
         self.releases = Releases()
         self.leads = Leads()
@@ -98,7 +99,9 @@ class Desk:
             "retry": retry,
             "task_token": waiting_as,
         }
-        desk = requesting.Desk(PAGE_URL, self.keys.signing(), "shop-Decide", "eu-west-2", "arn:topic")
+        desk = requesting.Desk(
+            PAGE_URL, self.keys.signing(), "shop-Decide", "eu-west-2", "arn:topic", bool(self.identity_claim)
+        )
         return requesting.ask(self.approvals, self.leads, self.releases, desk, state | more)
 
     @property
@@ -149,7 +152,7 @@ def event(
     link: str,
     fields: Mapping[str, str] | None = None,
     headers: Mapping[str, str] = HEADERS,
-    claims: Mapping[str, str] | None = None,
+    claims: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A request as API Gateway passes it on."""
     parts = urlsplit(link)

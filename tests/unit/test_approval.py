@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bluegreen.approval.deciding import Answer, Request, judge, output
+from bluegreen.approval.names import cleaned_name, same_person
 from bluegreen.approval.store import KEPT_AFTER_EXPIRY_S
 from bluegreen.errors import InputInvalid
 from bluegreen.model import Plan
@@ -28,6 +29,9 @@ def desk_of_two(plan: Plan) -> Desk:
 
 def answer(decision: str = "approve", name: str = "Ann") -> Answer:
     return Answer(decision, name, False, "", "2026-11-23T22:06:00Z", "page")
+
+
+VERIFIED = dataclasses.replace(answer(), is_verified=True)
 
 
 def asked(needed: int = 1, *answers: Answer, **more: Any) -> Request:
@@ -57,6 +61,11 @@ def asked(needed: int = 1, *answers: Answer, **more: Any) -> Request:
         (asked(2, answer()), answer("reject", "Ann"), 0, "decided"),
         (asked(2, answer()), answer(name="Rita"), 0, "requester"),
         (asked(2, answer()), answer(name="Bob"), 0, "decided"),
+        (asked(verified_only=True), answer(), 0, "not verified"),
+        (asked(verified_only=True), VERIFIED, 0, "decided"),
+        (asked(verified_only=True), answer("reject"), 0, "decided"),
+        (asked(2, VERIFIED, verified_only=True), answer(name="Bob"), 0, "not verified"),
+        (asked(question="correction", verified_only=True), answer("try_again"), 0, "decided"),
     ],
 )
 def test_what_an_answer_amounts_to(request_: Request, answered: Answer, now_s: float, outcome: str) -> None:
@@ -150,6 +159,23 @@ def test_two_approvers_are_two_people_and_not_the_one_who_asked(desk_of_two: Des
     assert [each["name"] for each in given["answers"]] == ["Ann", "Bob"]
 
 
+def test_where_people_sign_in_the_command_line_rejects_and_approves_nothing(plan: Plan) -> None:
+    """Else one person approves on the page, and again by the command line under another name."""
+    desk = Desk(dataclasses.replace(plan, approvers_needed=2, requested_by="rita@shop.example"), "email")
+    desk.ask()
+    (mail,) = desk.leads.mails
+    assert "Or reject by the AWS CLI:" in mail.body
+    assert mail.command
+    assert mail.command[1]["decision"] == "reject"
+    assert '"approve"' not in mail.body
+    desk.post("approve", "", claims={"email": "ann@shop.example", "email_verified": "true"})
+    said = desk.command("approve", "Bob")
+    assert (said["outcome"], said["heard"]) == ("not verified", None)
+    assert "on the page alone" in said["message"]
+    assert len(desk.request.answers) == 1
+    assert desk.command("reject", "Bob")["outcome"] == "decided"
+
+
 def test_one_rejection_ends_what_another_has_approved(desk_of_two: Desk) -> None:
     desk_of_two.ask()
     desk_of_two.command("approve", "Ann")
@@ -208,3 +234,46 @@ def test_an_output_is_small_enough_for_a_state(desk_of_two: Desk) -> None:
     for name in ("A", "B"):
         desk_of_two.command("approve", name * 100, comment="\u00e9" * 1000)
     assert len(json.dumps(output(desk_of_two.request))) < 32_000
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        *(0x0, 0x34F, 0x378, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180F, 0x200B, 0x2028, 0x2029, 0x202E, 0x2800),
+        *(0x3164, 0xE000, 0xFE00, 0xFE0F, 0xFFA0, 0xE0100, 0xE01EF),
+    ],
+)
+def test_nobody_is_two_people_by_characters_that_show_nothing(desk_of_two: Desk, unseen: int) -> None:
+    """In the middle, as white space around a name is nothing."""
+    other = f"Ann{chr(unseen)} Example"
+    desk_of_two.ask()
+    desk_of_two.command("approve", "Ann Example")
+    with pytest.raises(InputInvalid, match="invisible"):
+        desk_of_two.command("approve", other)
+    assert same_person(other, "Ann Example"), "also where requested_by holds it"
+
+
+@pytest.mark.parametrize(
+    "other", ["ANN  EXAMPLE", "\uff21nn Example", "A\u0144n Example", "An\u0301n Example", "Ann\u00a0Example"]
+)
+def test_nobody_is_two_people_by_case_width_marks_or_blanks(desk_of_two: Desk, other: str) -> None:
+    desk_of_two.ask()
+    desk_of_two.command("approve", "Ann Example")
+    assert desk_of_two.command("approve", other)["outcome"] == "same person"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_taken"),
+    [
+        ("\u0410nn", False),  # CYRILLIC CAPITAL LETTER A
+        ("Ann \u039fsman", False),  # GREEK CAPITAL LETTER OMICRON
+        ("\u0410\u03bd\u03bd", False),
+        ("\u0410\u043d\u043d\u0430 2", True),
+        ("\u0386\u03bd\u03bd\u03b1", True),
+        ("\u5c71\u7530 Hanako", True),
+        ("Zo\u00eb O\u2019Neill-Stra\u00dfe", True),
+        ("ann@shop.example", True),
+    ],
+)
+def test_a_name_is_of_one_script_where_letters_look_alike(name: str, is_taken: bool) -> None:
+    assert cleaned_name(name) == (name if is_taken else None)

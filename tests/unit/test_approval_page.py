@@ -11,11 +11,17 @@ from typing import Any
 import pytest
 
 from bluegreen.approval.links import ASKED_AGAIN_S
+from bluegreen.approval.markup import evidence
 from bluegreen.approval.style import STYLE
 from bluegreen.model import Plan
 from tests.unit.asking import HEADERS, NOW_S, PAGE_URL, Desk, event, link_of
 
 HOSTILE = "<script>alert('x')</script>\"'&<img src=x onerror=y>"
+
+
+def signed_in(email: str, is_verified: Any = "true") -> dict[str, Any]:
+    """The claims of a token."""
+    return {"email": email, "email_verified": is_verified}
 
 
 @pytest.fixture
@@ -201,7 +207,7 @@ def test_other_methods_do_nothing(desk: Desk, method: str) -> None:
 def test_a_sign_in_makes_the_name_a_verified_one_and_nobody_is_asked_for_it(plan: Plan) -> None:
     desk = Desk(dataclasses.replace(plan, approvers_needed=2, requested_by="rita@shop.example"), "email")
     desk.ask()
-    ann, rita = {"email": "Ann@shop.example"}, {"email": "Rita@Shop.example"}
+    ann, rita = signed_in("Ann@shop.example"), signed_in("Rita@Shop.example")
     page = desk.get(claims=ann)
     assert "Ann@shop.example" in page.text
     assert 'name="approver"' not in page.text
@@ -215,17 +221,40 @@ def test_a_sign_in_makes_the_name_a_verified_one_and_nobody_is_asked_for_it(plan
 def test_a_form_that_was_shown_to_another_is_not_taken(plan: Plan) -> None:
     desk = Desk(plan, "email")
     desk.ask()
-    fields = desk.get(claims={"email": "mallory@shop.example"}).forms["approve"]
-    answer = desk.respond(event("POST", desk.link, fields, claims={"email": "ann@shop.example"}))
+    fields = desk.get(claims=signed_in("mallory@shop.example")).forms["approve"]
+    answer = desk.respond(event("POST", desk.link, fields, claims=signed_in("ann@shop.example")))
     assert answer.status == 403
     assert desk.request.answers == ()
 
 
-@pytest.mark.parametrize("claims", [None, {}, {"sub": "ann"}, {"email": ""}, {"email": "x" * 101}])
-def test_without_the_claim_nobody_is_signed_in(plan: Plan, claims: dict[str, str] | None) -> None:
+@pytest.mark.parametrize(
+    "claims",
+    [
+        None,
+        {},
+        {"sub": "ann", "email_verified": "true"},
+        signed_in(""),
+        signed_in("x" * 101),
+        signed_in("ann@shop.ex\u0430mple"),
+        {"email": "ann@shop.example"},
+        signed_in("ann@shop.example", "false"),
+        signed_in("ann@shop.example", False),
+        signed_in("ann@shop.example", None),
+    ],
+)
+def test_without_the_claim_nobody_is_signed_in(plan: Plan, claims: dict[str, Any] | None) -> None:
     desk = Desk(plan, "email")
     desk.ask()
     assert desk.get(claims=claims).status == 403
+
+
+def test_an_address_counts_if_the_provider_has_verified_it_and_other_claims_as_they_are(plan: Plan) -> None:
+    desk = Desk(plan, "email")
+    desk.ask()
+    for is_verified in ("true", True):
+        assert desk.get(claims=signed_in("ann@shop.example", is_verified)).status == 200
+    desk.page = dataclasses.replace(desk.page, identity_claim="sub")
+    assert desk.get(claims={"sub": "ann"}).status == 200
 
 
 @pytest.mark.parametrize("status", [200, 403])
@@ -262,6 +291,14 @@ def test_nothing_that_anybody_says_becomes_markup(plan: Plan) -> None:
         assert page.status == 200
         assert not re.search(r"<(script|img)", page.text)
         assert "&lt;script&gt;" in page.text
+
+
+@pytest.mark.parametrize("mark", "\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+def test_only_the_release_begins_a_line_of_the_evidence(mark: str) -> None:
+    """Some of what people type reaches the text by other ways than the input: names of tables, messages of scripts."""
+    shown = "".join(evidence(f"Reason:      a{mark}In step:    yes"))
+    assert shown.count("<dt>") == 1
+    assert "<dt>Reason</dt>" in shown
 
 
 def test_it_can_be_read_aloud(desk: Desk) -> None:

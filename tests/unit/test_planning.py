@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,33 @@ def test_where_two_others_have_to_approve_it_is_said_who_asks(stack: Stack, said
     assert stack.plan(said | {"approvers_needed": 2, "mode": "check"}).mode == "check", "which nobody approves"
 
 
+@pytest.mark.parametrize(
+    ("claim", "said", "is_planned"),
+    [
+        ("email", {"requested_by": "rita@shop.example"}, True),
+        ("email", {"requested_by": "Rita Requester"}, False),
+        ("email", {"requested_by": "Rita <rita@shop.example>"}, False),
+        ("email", {"requested_by": " "}, False),
+        ("email", {}, False),
+        ("email", {"mode": "rehearsal"}, True),
+        ("sub", {"requested_by": "4711"}, True),
+        ("sub", {}, False),
+        ("", {}, True),
+    ],
+)
+def test_where_approvers_sign_in_it_is_said_by_the_same_claim_who_asks(
+    stack: Stack, claim: str, said: dict[str, str], is_planned: bool
+) -> None:
+    """Else whoever asks could approve, and nobody would notice: the names would never be the same."""
+    stack.defaults = dataclasses.replace(stack.defaults, identity_claim=claim)
+    if is_planned:
+        assert stack.plan(said).requested_by == said.get("requested_by", "not said")
+    else:
+        with pytest.raises(InputInvalid, match=rf"input\.requested_by: .* by the {claim} of"):
+            stack.plan(said)
+        assert stack.lock() == []
+
+
 def test_a_rehearsal_moves_records_of_its_own_and_the_next_release_knows_its_figures(stack: Stack) -> None:
     put(stack.route53, stack.zone_id, "elsewhere.example", Name="rehearsal.shop.internal", TTL=0)
     key = RecordKey(stack.zone_id, "rehearsal.shop.internal", "CNAME", "writer")
@@ -205,6 +233,28 @@ def test_wrong_input_names_the_field_and_touches_nothing(stack: Stack, release_i
         stack.plan(release_input)
     assert named in str(raised.value)
     assert stack.lock() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (lambda text: {"reason": text}, "input.reason"),
+        (lambda text: {"requested_by": text}, "input.requested_by"),
+        (lambda text: {"parameters": {"work_mem": text}}, "input.parameters"),
+        (lambda text: {"changes": [{"database": "app", "script": f"s3://bucket/{text}"}]}, "input.changes[0].script"),
+    ],
+)
+def test_what_an_approver_is_shown_breaks_no_line_and_turns_no_text(
+    asked: Callable[[str], dict[str, Any]], field: str
+) -> None:
+    """Else whoever asks could add lines to the evidence, or have it read backwards."""
+    breaking = [*range(0x20), *range(0x7F, 0xA0), 0x61C, *range(0x200B, 0x2010), *range(0x2028, 0x202F)]
+    for code in [*breaking, *range(0x2066, 0x206A)]:
+        for text in (f"fine{chr(code)}In step:", f"fine{chr(code)}"):
+            with pytest.raises(InputInvalid) as raised:
+                inputs.validated("release", asked(text))
+            assert field in str(raised.value)
+    inputs.validated("release", asked("fine: naïve 日本 \U0001f642"))
 
 
 @pytest.mark.parametrize(("in_budget", "timeout_s"), [(True, 20), (False, 900)])

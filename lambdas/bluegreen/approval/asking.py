@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from .deciding import COMMENT_CHARACTERS, NAME_CHARACTERS, cleaned
 from .links import Link, parse
+from .names import COMMENT_CHARACTERS, NAME_CHARACTERS, cleaned, cleaned_name
 
 BODY_BYTES = 16_384
 """More than the longest form takes: a character may be twelve bytes of a form."""
@@ -70,15 +70,19 @@ def invalid_link() -> Unacceptable:
 def identity(event: Mapping[str, Any], claim: str) -> str:
     """Who is signed in, by the claim of the token that API Gateway has verified; empty when no claim is asked for.
 
-    Raises ``Unacceptable`` when the token does not say it.
+    Raises ``Unacceptable`` when the token does not say it. An ``email`` counts if the provider says, in
+    ``email_verified``, that it is that person's (OpenID Connect Core 1.0, 5.1 and 5.7); API Gateway passes claims on as
+    text.
     """
     if not claim:
         return ""
     authorizer = _mapping(_mapping(event.get("requestContext")).get("authorizer"))
     claims = _mapping(_mapping(authorizer.get("jwt")).get("claims"))
-    name = cleaned(_text(claims.get(claim)), NAME_CHARACTERS)
+    name = cleaned_name(_text(claims.get(claim)))
     if not name:
         raise Unacceptable(403, "Nobody is signed in", f"The token of your sign-in does not say your {claim}.")
+    if claim == "email" and claims.get("email_verified") not in (True, "true"):
+        raise Unacceptable(403, "Nobody is signed in", "The token of your sign-in does not say email_verified.")
     return name
 
 
@@ -112,10 +116,10 @@ def form(event: Mapping[str, Any]) -> Form:
     fields = dict(pairs)
     if len(fields) != len(pairs) or not fields.keys() <= _FIELDS:
         raise _bad("It has fields that the page has not.")
-    approver = cleaned(fields.get("approver", ""), NAME_CHARACTERS)
+    approver = cleaned_name(fields.get("approver", ""))
     comment = cleaned(fields.get("comment", ""), COMMENT_CHARACTERS, lines=True)
     if approver is None:
-        raise _bad(f"A name has at most {NAME_CHARACTERS} characters, none of them invisible.")
+        raise _bad(f"A name has at most {NAME_CHARACTERS} characters of one script, none of them invisible.")
     if comment is None:
         raise _bad(f"A comment has at most {COMMENT_CHARACTERS} characters, none of them invisible.")
     return Form(fields.get("form_token", ""), fields.get("decision", ""), approver, comment)

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..errors import InputInvalid
 from .answering import take
-from .deciding import COMMENT_CHARACTERS, NAME_CHARACTERS, REJECT, YES, Answer, cleaned, timestamp
+from .deciding import REJECT, YES, Answer, timestamp
+from .names import COMMENT_CHARACTERS, NAME_CHARACTERS, cleaned, cleaned_name
 from .store import Approvals
 from .telling import sentence
 
@@ -23,12 +24,12 @@ def decide(approvals: Approvals, stepfunctions: Any, payload: Mapping[str, Any],
     for field, value in fields.items():
         if not isinstance(value, str) or (not value.strip() and field != "comment"):
             raise InputInvalid(f"payload.{field}: expected text{'' if field == 'comment' else ', not empty'}.")
-    name = cleaned(fields["approver"], NAME_CHARACTERS)
+    name = cleaned_name(fields["approver"])
     comment = cleaned(fields["comment"], COMMENT_CHARACTERS, lines=True)
     if name is None or comment is None:
         raise InputInvalid(
-            f"payload: approver has at most {NAME_CHARACTERS} and comment {COMMENT_CHARACTERS} characters, none of them"
-            " invisible."
+            f"payload: approver has at most {NAME_CHARACTERS} characters of one script, and comment"
+            f" {COMMENT_CHARACTERS}, none of them invisible."
         )
     if fields["decision"] not in _DECISIONS:
         raise InputInvalid(f"payload.decision: expected one of {', '.join(_DECISIONS)}.")

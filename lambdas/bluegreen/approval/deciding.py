@@ -1,24 +1,26 @@
 """What an answer amounts to. Pure: a request and an answer in, a verdict out.
 
 The invariant: a request gets one decision. ``reject`` takes one person, whoever it is. ``approve`` takes as many people
-as the release demands, all different, none of them the one who asked for the release.
+as the release demands, all different, none of them the one who asked for the release; where people sign in, an answer
+without a verified name approves nothing.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from .names import same_person
+
 REJECT = "reject"
 YES: Mapping[str, str] = {"approval": "approve", "correction": "try_again"}
 """The decision with which the release goes on, by the question that was asked."""
 
-NAME_CHARACTERS, COMMENT_CHARACTERS = 100, 1000
-
-Outcome = Literal["decided", "noted", "already decided", "expired", "unknown decision", "requester", "same person"]
+Outcome = Literal[
+    "decided", "noted", "already decided", "expired", "unknown decision", "not verified", "requester", "same person"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ class Request:
     """Whether the release took the decision: ``yes``, ``gone`` when it did not wait any more, None as long as nobody
     knows."""
 
+    verified_only: bool = False
+    """Whether a release is approved by verified names only: where people sign in. Anybody may reject it."""
+
     @property
     def is_open(self) -> bool:
         """Whether it can still be answered, as far as time is not concerned."""
@@ -86,40 +91,13 @@ def judge(request: Request, answer: Answer, now_s: float) -> Outcome:
         return "decided"
     if answer.decision != yes:
         return "unknown decision"
+    if request.question == "approval" and request.verified_only and not answer.is_verified:
+        return "not verified"
     if request.question == "approval" and same_person(answer.name, request.requested_by):
         return "requester"
     if any(given.decision == yes and same_person(given.name, answer.name) for given in request.answers):
         return "same person"
     return "decided" if request.missing <= 1 else "noted"
-
-
-def same_person(one: str, other: str) -> bool:
-    """Whether two names are meant to be one person's, as far as that can be told.
-
-    >>> same_person(" Ann  Example ", "ann example"), same_person("Ann", "Anna")
-    (True, False)
-    """
-    return _bare(one) == _bare(other)
-
-
-def _bare(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
-def cleaned(text: str, characters: int, *, lines: bool = False) -> str | None:
-    r"""What somebody typed, trimmed; None when it is too long, or holds characters that nobody types.
-
-    >>> cleaned("  Ann ", 100), cleaned("a\nb", 100), cleaned("a\r\nb", 100, lines=True), cleaned("\u202etxt", 9)
-    ('Ann', None, 'a\nb', None)
-    """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if len(text) > characters:
-        return None
-    for character in text:
-        # Cc, Cf, Cs: control characters, invisible ones that turn the direction of writing, and halves of surrogates.
-        if unicodedata.category(character) in ("Cc", "Cf", "Cs") and not (lines and character == "\n"):
-            return None
-    return text
 
 
 def said(request: Request) -> str:

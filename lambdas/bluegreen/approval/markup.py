@@ -11,7 +11,8 @@ from html import escape
 from itertools import groupby
 
 from ..model import NOT_SAID
-from .deciding import COMMENT_CHARACTERS, NAME_CHARACTERS, REJECT, YES, Answer, Request, said, timestamp
+from .deciding import REJECT, YES, Answer, Request, said, timestamp
+from .names import COMMENT_CHARACTERS, NAME_CHARACTERS
 from .style import STYLE
 from .telling import consequence
 
@@ -188,9 +189,12 @@ def _items(lines: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 def _lines(text: str) -> Iterator[tuple[str, str, str]]:
-    """Kind, title or depth, and content of each line that is not empty."""
+    """Kind, title or depth, and content of each line that is not empty.
+
+    A line ends where the release ends it: ``splitlines`` also splits at what somebody may have typed.
+    """
     before = depth = ""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if not (content := line.strip()):
             before = ""
             continue

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..model import Plan, State
 from .answering import tell
-from .deciding import YES, Request, timestamp
+from .deciding import REJECT, YES, Request, timestamp
 from .links import Link
 from .store import Approvals
 
@@ -26,12 +26,14 @@ class Desk:
     decide_function: str
     region: str
     topic_arn: str
+    verified_only: bool = False
+    """Whether the page has a sign-in."""
 
 
 def ask(approvals: Approvals, sns: Any, stepfunctions: Any, desk: Desk, state: State) -> dict[str, Any]:
     """Keeps the request and mails it; or hands over what was decided before this state was tried again."""
     plan = Plan.of(state)
-    request = request_of(plan, state)
+    request = request_of(plan, state, verified_only=desk.verified_only)
     kept = approvals.open(request, state["retry"])
     if kept is None:
         return {"request": request.request, "is_superseded": True}
@@ -42,7 +44,7 @@ def ask(approvals: Approvals, sns: Any, stepfunctions: Any, desk: Desk, state: S
     return {"request": request.request, "is_superseded": False}
 
 
-def request_of(plan: Plan, state: State) -> Request:
+def request_of(plan: Plan, state: State, *, verified_only: bool) -> Request:
     """The request as a state of the release makes it. It expires when the state does."""
     asked_at = datetime.fromisoformat(state["asked_at"])
     return Request(
@@ -56,17 +58,19 @@ def request_of(plan: Plan, state: State) -> Request:
         approvers_needed=plan.approvers_needed if state["question"] == "approval" else 1,
         expires_at_s=int(asked_at.timestamp()) + plan.approval_timeout_s,
         task_token=state["task_token"],
+        verified_only=verified_only,
     )
 
 
 def mail(desk: Desk, plan: Plan, request: Request) -> str:
     """The text of the mail: what is asked, the page, the command line, and the execution in the console."""
     yes = YES[request.question]
+    page_only = request.verified_only and request.question == "approval"
     link = Link(request.release_id, request.request, request.expires_at_s).url(desk.page_url, desk.key)
     answer = {
         "release_id": request.release_id,
         "request": request.request,
-        "decision": yes,
+        "decision": REJECT if page_only else yes,
         "approver": "YOUR NAME",
         "comment": "",
     }
@@ -84,7 +88,7 @@ def mail(desk: Desk, plan: Plan, request: Request) -> str:
         link,
         "",
         *([f"{request.approvers_needed} people have to approve, all but {request.requested_by}.", ""] if two else []),
-        f"Or by the AWS CLI (to reject, say reject instead of {yes}):",
+        "Or reject by the AWS CLI:" if page_only else f"Or by the AWS CLI (to reject, say reject instead of {yes}):",
         "",
         command,
         "",

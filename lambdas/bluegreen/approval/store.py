@@ -12,7 +12,16 @@ from .deciding import Answer, Request
 KEPT_AFTER_EXPIRY_S = 90 * 86_400
 """Then DynamoDB deletes the item. What was decided is in the release's record by then."""
 
-_TEXTS = ("question", "cluster_name", "requested_by", "subject", "text", "approvers_needed", "expires_at_s")
+_TEXTS = (
+    "question",
+    "cluster_name",
+    "requested_by",
+    "subject",
+    "text",
+    "approvers_needed",
+    "expires_at_s",
+    "verified_only",
+)
 
 
 @dataclass(frozen=True, slots=True)

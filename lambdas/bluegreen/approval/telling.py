@@ -19,6 +19,10 @@ def sentence(taken: Taken) -> str:
             return f"Your approval is noted; {more} to approve before the release goes on."
         case "expired":
             return "The request has expired, so nobody can answer it any more; the release is given up and cleans up."
+        case "not verified":
+            return (
+                "This release is approved on the page alone, where people sign in. Rejecting it is possible here too."
+            )
         case "requester":
             return (
                 f"{request.requested_by} asked for this release, and so cannot approve it: somebody else has to."
