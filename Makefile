@@ -15,7 +15,7 @@
 # make lock   resolve requirements.in again
 # make bench-switchover   how long clients cannot write, against a floor (5 minutes)
 # make bench-scaling      whether that grows with the database (half an hour, 25 GB of disk)
-# make bench-coldstart    how long the import of each handler takes, and how much functions carry (2 minutes)
+# make bench-coldstart    how long the import of each handler takes, and how much functions carry (3 minutes)
 # make bench-verify       how fast two databases are proven equal, against a floor and peers (5 minutes)
 
 PYTHON ?= python3

@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         description="Imports each handler of the packaged asset in fresh processes. Exit status 0 if each median is"
         " within the aim, with bytecode, and so is the size of what every function carries.",
     )
-    coldstart_.add_argument("--runs", type=int, default=5, help="of each, with and without (default: %(default)s)")
+    coldstart_.add_argument("--runs", type=int, default=3, help="of each, with and without (default: %(default)s)")
     coldstart_.add_argument(
         "--output", type=Path, default=Path("build/bench/coldstart.json"), help="report (default: %(default)s)"
     )

@@ -69,10 +69,11 @@ def packaged() -> Assembly:
 
 
 def _import(asset: Path, name: str, more: dict[str, str]) -> float:
+    without = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     ended = subprocess.run(
         [sys.executable, "-c", _MEASURED.format(module=f"handlers.{name}")],
         cwd=asset,
-        env={**os.environ, **_SETTINGS, "PYTHONPATH": str(asset), **more},
+        env={**without, **_SETTINGS, "PYTHONPATH": str(asset), **more},
         capture_output=True,
         text=True,
         check=True,
