@@ -13,6 +13,10 @@ from local.aws.emulator import ACCOUNT, Emulator
 
 TASKS = 10
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/empty"
+_CALLING = {
+    "Version": "2012-10-17",
+    "Statement": {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"},
+}
 _SOURCE = "def handler(event, context):\n    return {}\n"
 
 
@@ -20,7 +24,9 @@ class EmptyTasks:
     """A state machine that is a chain of empty tasks."""
 
     def __init__(self, emulator: Emulator) -> None:
-        emulator.client("iam").create_role(RoleName="empty", AssumeRolePolicyDocument="{}")
+        iam = emulator.client("iam")
+        iam.create_role(RoleName="empty", AssumeRolePolicyDocument="{}")
+        iam.put_role_policy(RoleName="empty", PolicyName="call", PolicyDocument=json.dumps(_CALLING))
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
             archive.writestr("main.py", _SOURCE)
