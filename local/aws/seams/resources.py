@@ -82,76 +82,48 @@ class TopicSubscription(_Physical, CloudFormationModel):
         return cls(sns_backends[account_id][region_name].subscribe(topic, endpoint, protocol).arn)
 
 
-class TopicPolicy(_Physical, CloudFormationModel):
-    """Who may publish: nothing here checks permissions."""
+class _Inert(_Physical):
+    """A resource that changes nothing here."""
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return ""
+
+    @classmethod
+    def create_from_cloudformation_json(cls, resource_name: str, *_args: Any, **_kwargs: Any) -> Any:
+        return cls(resource_name)
+
+
+class TopicPolicy(_Inert, CloudFormationModel):
+    """Who may publish: policies of resources are not judged."""
 
     @staticmethod
     def cloudformation_type() -> str:
         return "AWS::SNS::TopicPolicy"
 
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return ""
 
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_kwargs: Any
-    ) -> TopicPolicy:
-        return cls(cloudformation_json["Properties"]["Topics"][0])
-
-
-class BucketPolicy(_Physical, CloudFormationModel):
-    """Who may read and write: nothing here checks permissions."""
+class BucketPolicy(_Inert, CloudFormationModel):
+    """Who may read and write."""
 
     @staticmethod
     def cloudformation_type() -> str:
         return "AWS::S3::BucketPolicy"
 
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return ""
 
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_kwargs: Any
-    ) -> BucketPolicy:
-        return cls(cloudformation_json["Properties"]["Bucket"])
-
-
-class QueuePolicy(_Physical, CloudFormationModel):
-    """Who may send: nothing here checks permissions."""
+class QueuePolicy(_Inert, CloudFormationModel):
+    """Who may send."""
 
     @staticmethod
     def cloudformation_type() -> str:
         return "AWS::SQS::QueuePolicy"
 
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return ""
 
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_kwargs: Any
-    ) -> QueuePolicy:
-        return cls(cloudformation_json["Properties"]["Queues"][0])
-
-
-class EventInvokeConfig(_Physical, CloudFormationModel):
+class EventInvokeConfig(_Inert, CloudFormationModel):
     """How often Lambda calls a function again that failed: here it never does."""
 
     @staticmethod
     def cloudformation_type() -> str:
         return "AWS::Lambda::EventInvokeConfig"
-
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return ""
-
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_kwargs: Any
-    ) -> EventInvokeConfig:
-        return cls(resource_name)
 
 
 class Alarm(_Physical, CloudFormationModel):
