@@ -171,7 +171,7 @@ class Release:
         said: dict[str, Any] = json.loads(invoked["Payload"].read())
         if "outcome" not in said:
             raise LookupError(f"{function}: {said}")
-        if said["heard"] == "gone":
+        if said["heard"] == "gone" or said["outcome"] == "over":
             raise ReleaseEnded(said["message"])
         return said
 

@@ -173,14 +173,14 @@ _OF_A_RELEASE = (
     Row(
         "CompleteRelease",
         120,
-        (database, _forget_secret, lock("DeleteItem"), releases("PutItem", "GetItem"), order_end),
+        (database, _forget_secret, releases("PutItem", "GetItem"), order_end),
     ),
     Row("WriteReport", 60, (reports(_MEMORY_MB),)),
     Row("AbortSwitchover", 60, (database,)),
     Row("RestoreDns", 60, (change_record, change_rehearsal_record)),
     Row("CleanUpReplication", 120, (database, _forget_secret)),
     Row("DeleteGreen", 60, (to_green(look_at_clusters, look_at_global_clusters, delete_clone, delete_groups),)),
-    Row("ReleaseLock", 30, (lock("DeleteItem"),)),
+    Row("ReleaseLock", 30, (lock("DeleteItem"), requests("Query", "UpdateItem"))),
 )
 
 _LONGEST_TIMEOUT_S = max(row.timeout_s for row in _OF_A_RELEASE)

@@ -1,4 +1,4 @@
-"""CompleteRelease: takes away what only the release needed, orders the end of blue, frees the lock, sums up."""
+"""CompleteRelease: takes away what only the release needed, orders the end of blue, sums up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from bluegreen import history
 from bluegreen.completion import clear_away, order_end, summary
 from bluegreen.model import Plan, State, green
-from bluegreen.records import release_lock
 from bluegreen.secrets import delete_replication_login
 
 from .entry import Result, client, databases, entry, measure, setting
@@ -20,7 +19,6 @@ def handler(state: State) -> Result:
     delete_replication_login(client("secretsmanager"), plan)
     completed = history.note(client("dynamodb"), setting("RELEASE_TABLE"), plan, datetime.now(UTC))
     order_end(client("stepfunctions"), setting("DECOMMISSION_ARN"), completed)
-    release_lock(client("dynamodb"), setting("LOCK_TABLE"), plan.cluster_name, plan.execution_arn)
     figures = summary(completed, state, record)
     measure(figures)
     return figures

@@ -102,6 +102,11 @@ def both_rds(plan: Plan) -> Rds:
 @cache
 def databases() -> Databases:
     """The release role's way into blue and green; its connections live as long as the execution environment."""
+    return new_databases()
+
+
+def new_databases() -> Databases:
+    """The same for one call, with the login as it is now."""
     login: CachedLogin | TokenLogin
     if "RELEASE_SECRET_ARN" in os.environ:
         login = CachedLogin(client("secretsmanager"), setting("RELEASE_SECRET_ARN"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 
 from bluegreen.model import Plan, State, green
 from bluegreen.monitor.measuring import METRICS, measure
 from bluegreen.monitor.schedule import Schedule
 
-from .entry import Result, about, client, databases, entry, publish, setting, tell
+from .entry import Result, about, client, entry, new_databases, publish, setting, tell
 
 PATIENCE_S = 10
 """How long a sentinel is waited for; not at all in the call that the release waits for."""
@@ -21,11 +22,13 @@ def handler(state: State) -> Result:
     if "plan" in state:
         schedule.begin(Plan.of(state), green(state))
     if (watched := schedule.watched()) is None:
-        databases().close()
         return {"watched": None}
     plan, target = watched
     about(plan.release_id)
-    found = measure(databases(), plan, target, 0 if "plan" in state else PATIENCE_S)
+    # New sessions each time: of all functions this one is called while a release waits for days. So a rotation is met
+    # within a minute, and green, which the rotation does not know, gets the new password before the next one.
+    with closing(new_databases()) as databases:
+        found = measure(databases, plan, target, 0 if "plan" in state else PATIENCE_S)
     for figures in found:
         tell("measured", database=figures.database, failure=figures.failure or None, **figures.sample())
         publish(figures.metrics(), METRICS, figures.database)

@@ -1,7 +1,8 @@
-"""ReleaseLock: the cluster may be released again; why this release failed is put into words."""
+"""ReleaseLock: the cluster may be released again, and nobody answers this release; why it failed is put into words."""
 
 from __future__ import annotations
 
+from bluegreen.approval.store import Approvals
 from bluegreen.completion import explanation
 from bluegreen.model import State
 from bluegreen.records import release_lock
@@ -11,5 +12,8 @@ from .entry import Result, client, entry, execution_of, release_of, setting
 
 @entry
 def handler(state: State) -> Result:
-    release_lock(client("dynamodb"), setting("LOCK_TABLE"), setting("CLUSTER_NAME"), execution_of(state))
-    return {"explanation": explanation(state["failure"]), "release_id": release_of(state)}
+    dynamodb, release_id = client("dynamodb"), release_of(state)
+    Approvals(dynamodb, setting("APPROVAL_TABLE")).close(release_id)
+    release_lock(dynamodb, setting("LOCK_TABLE"), setting("CLUSTER_NAME"), execution_of(state))
+    failure = state.get("state", state).get("failure")
+    return {"explanation": explanation(failure) if failure else None, "release_id": release_id}

@@ -10,7 +10,7 @@ import pytest
 
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
-from local.release import Release
+from local.release import Release, ReleaseEnded
 from local.world import World
 from tests.e2e.conftest import break_function, records_at, reports, start, traces
 from tests.waiting import eventually
@@ -104,6 +104,8 @@ def test_a_release_that_is_stopped_while_it_waits_for_approval_leaves_nothing(ru
     stop(running, release)
     assert traces(running, running.blue, DATABASES) == before
     assert takes_writes(running.blue)
+    with pytest.raises(ReleaseEnded, match="has ended meanwhile"):
+        release.answer("approve")
     undone = release.mails()[-1]
     assert undone.subject == "Release undone after its execution had ended"
     assert "Stopped: in the console" in undone.body
@@ -141,6 +143,19 @@ def test_a_release_that_is_stopped_before_blue_was_looked_at_frees_its_lock(runn
     assert traces(running, running.blue, DATABASES)["locks"]
     stop(running, release)
     assert traces(running, running.blue, DATABASES) == before
+
+
+def test_a_release_that_is_stopped_while_its_report_is_written_is_told_of_all_the_same(running: World) -> None:
+    before = traces(running, running.blue, DATABASES)
+    break_function(running, "CheckBlue", "raise")
+    break_function(running, "WriteReport", "hang")
+    release = start(running)
+    entered(release, "WriteReport")
+    assert release.mails() == []
+    stop(running, release)
+    assert traces(running, running.blue, DATABASES) == before
+    assert [mail.subject for mail in release.mails()] == ["Release undone after its execution had ended"]
+    assert release.execution_arn in reports(running)
 
 
 def test_a_release_that_had_cleaned_up_needs_no_recovery_and_sends_no_mail(running: World) -> None:

@@ -78,6 +78,7 @@ HAPPY = [
     "DecideOnLateGlobalize",
     "CompleteRelease",
     "WriteReport",
+    "ReleaseLock",
     "DecideOnEnd",
     "NotifyCompletion",
     "TellCompleted",
@@ -91,14 +92,14 @@ IN_EACH_REGION = {"CreateSecondary", "WaitForSecondary"}
 SIDE_BY_SIDE = {"FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "CompareChunks"}
 AGAIN = ["TellCalledOff", "StartNextAttempt", "CheckDrift"]
 ABORT = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "DecideOnNextAttempt"]
-TOLD = ["WriteReport", "DecideOnEnd"]
-CLEAN_UP = ["CleanUpReplication", "DeleteGreen", "ReleaseLock", *TOLD, "NotifyFailure", "TellFailed", "ReleaseFailed"]
+TOLD = ["WriteReport", "ReleaseLock", "DecideOnEnd"]
+CLEAN_UP = ["CleanUpReplication", "DeleteGreen", *TOLD, "NotifyFailure", "TellFailed", "ReleaseFailed"]
 UNFINISHED = ["NotifyUnfinished", "TellUnfinished", "ReleaseUnfinished"]
 """At once, since the recovery begins with the execution's end; it writes the report."""
 NOT_YET = ("GreenNotReady", "ReplicationLagging", "DnsNotInSync")
 BEFORE_THE_FREEZE = ["RecheckReadiness", "WarmFunctions"]
 IN_THE_FREEZE = ["FreezeBlue", "FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "OpenGreen"]
-AFTER_THE_OPENING = ["WaitForDns", "RestoreTtl", "DropSubscriptions", "CompleteRelease"]
+AFTER_THE_OPENING = ["WaitForDns", "RestoreTtl", "DropSubscriptions", "CompleteRelease", "ReleaseLock"]
 
 
 def way_out(failing: str) -> list[str]:
@@ -236,7 +237,7 @@ def test_an_answer_by_task_failure_ends_the_release_with_its_error(machine: Mach
     )
     described = release.wait()
     assert described["error"] == "NotTonight"
-    assert machine.events["ReleaseLock"]["failure"]["Cause"] == "the stock exchange is open"
+    assert machine.events["ReleaseLock"]["state"]["failure"]["Cause"] == "the stock exchange is open"
     assert machine.calls["CleanUpReplication"] == 1
 
 
@@ -325,7 +326,7 @@ def test_functions_that_die_once_are_tried_again_and_nothing_else_changes(machin
     machine.faults["OpenGreen"] = ["SomethingIsWrong"]
     release, _ = machine.run()
     assert release.failure().startswith("SomethingIsWrong")
-    way_out_of_it = ("AbortSwitchover", "RestoreDns", "CleanUpReplication", "DeleteGreen", "ReleaseLock")
+    way_out_of_it = ("AbortSwitchover", "RestoreDns", "CleanUpReplication", "DeleteGreen")
     assert [machine.calls[name] for name in way_out_of_it] == [2] * len(way_out_of_it)
 
 

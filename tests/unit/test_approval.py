@@ -50,6 +50,9 @@ def asked(needed: int = 1, *answers: Answer, **more: Any) -> Request:
         (asked(), answer("reject"), 100.0, "expired"),
         (asked(decision="reject"), answer(), 0, "already decided"),
         (asked(decision="reject"), answer(), 200, "already decided"),
+        (asked(is_over=True), answer(), 0, "over"),
+        (asked(is_over=True), answer("reject"), 200, "over"),
+        (asked(decision="reject", is_over=True), answer(), 0, "already decided"),
         (asked(), answer("try_again"), 0, "unknown decision"),
         (asked(), answer(""), 0, "unknown decision"),
         (asked(), answer(name="  rITA "), 0, "requester"),
@@ -101,6 +104,21 @@ def test_a_request_made_twice_is_one_request_and_its_newest_token_counts(desk: D
     assert len({mail.link for mail in desk.leads.mails}) == 1
     assert desk.command("approve", "Ann")["heard"] == "yes"
     assert set(desk.releases.heard) == {"token-2"}
+
+
+def test_a_release_that_has_ended_is_answered_by_nobody_and_asks_nobody(desk: Desk) -> None:
+    desk.ask()
+    seen = desk.request
+    desk.approvals.close(desk.plan.release_id)
+    desk.approvals.close("another")
+    said = desk.command("approve", "Ann")
+    assert (said["outcome"], said["heard"]) == ("over", None)
+    assert "has ended meanwhile" in said["message"]
+    assert desk.approvals.record(seen, answer(), "approve") is None, "also when the answer was on its way"
+    assert desk.releases.heard == {}
+    assert not desk.ask("token-2", retry=1)["is_superseded"], "a function that is late"
+    assert len(desk.leads.mails) == 1
+    assert len(desk.rows()) == 1
 
 
 def test_a_decision_for_a_function_that_died_goes_to_the_try_that_follows_without_another_mail(desk: Desk) -> None:

@@ -98,6 +98,23 @@ def test_a_link_expires(desk: Desk) -> None:
     assert desk.request.answers == ()
 
 
+def test_a_link_of_a_release_that_has_ended_says_so(desk: Desk) -> None:
+    fields = desk.get().forms["approve"] | {"approver": "Ann"}
+    desk.approvals.close(desk.plan.release_id)
+    for answer in (desk.get(), desk.respond(event("POST", desk.link, fields))):
+        assert answer.status == 410
+        assert "This release has ended" in answer.text
+    assert desk.request.answers == ()
+
+
+def test_what_was_decided_is_shown_also_when_the_release_has_ended(desk: Desk) -> None:
+    desk.post("approve", "Ann")
+    desk.approvals.close(desk.plan.release_id)
+    page = desk.get()
+    assert page.status == 200
+    assert "Approved by Ann" in page.text
+
+
 def test_a_link_of_a_request_that_is_long_over_has_expired(desk: Desk) -> None:
     link = desk.link
     for row in desk.rows():

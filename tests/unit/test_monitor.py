@@ -129,11 +129,13 @@ def test_a_call_measures_publishes_and_keeps_what_it_could_measure(
     monkeypatch.setenv("DATABASE_TLS", "disable")
     handler = importlib.import_module("handlers.monitor_lag")
     asked: list[float] = []
+    sessions: list[Any] = []
     half = Figures("crm", blue=FIGURES.blue, lag_bytes=1, slot_active=False, failure="green does not answer")
 
-    def measure(_databases: Any, watched: Plan, green: Cluster, patience_s: float) -> list[Figures]:
+    def measure(databases: Any, watched: Plan, green: Cluster, patience_s: float) -> list[Figures]:
         assert (watched, green) == (plan, GREEN)
         asked.append(patience_s)
+        sessions.append(databases)
         return [FIGURES, half]
 
     monkeypatch.setattr(handler, "measure", measure)
@@ -143,6 +145,7 @@ def test_a_call_measures_publishes_and_keeps_what_it_could_measure(
     for event in ({"plan": plan.to_state(), "green": endpoint}, {}):
         assert handler.handler(event, CONTEXT) == {"watched": plan.release_id, "databases": 2}
     assert asked == [0, handler.PATIENCE_S], "the release does not wait for a sentinel"
+    assert sessions[0] is not sessions[1], "each call signs in anew, and so meets a rotation"
     assert {name for item in samples(schedule) for name in json.loads(item["sample"]["S"])["databases"]} == {"app"}
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     published = [line for line in lines if line.get("database") == "app" and "_aws" in line]

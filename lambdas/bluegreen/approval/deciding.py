@@ -19,7 +19,15 @@ YES: Mapping[str, str] = {"approval": "approve", "correction": "try_again"}
 """The decision with which the release goes on, by the question that was asked."""
 
 Outcome = Literal[
-    "decided", "noted", "already decided", "expired", "unknown decision", "not verified", "requester", "same person"
+    "decided",
+    "noted",
+    "already decided",
+    "over",
+    "expired",
+    "unknown decision",
+    "not verified",
+    "requester",
+    "same person",
 ]
 
 
@@ -64,6 +72,9 @@ class Request:
     verified_only: bool = False
     """Whether a release is approved by verified names only: where people sign in. Anybody may reject it."""
 
+    is_over: bool = False
+    """Whether the release has ended since, whatever was answered."""
+
     @property
     def is_open(self) -> bool:
         """Whether it can still be answered, as far as time is not concerned."""
@@ -85,6 +96,8 @@ def judge(request: Request, answer: Answer, now_s: float) -> Outcome:
     yes = YES[request.question]
     if not request.is_open:
         return "already decided"
+    if request.is_over:
+        return "over"
     if now_s >= request.expires_at_s:
         return "expired"
     if answer.decision == REJECT:

@@ -35,7 +35,7 @@ HEADERS: Mapping[str, str] = {
     "X-Robots-Tag": "noindex",
 }
 
-_STATUS = {"decided": 200, "noted": 200, "already decided": 409, "expired": 410}
+_STATUS = {"decided": 200, "noted": 200, "already decided": 409, "over": 410, "expired": 410}
 """Of what became of an answer; of all others 422."""
 
 
@@ -76,6 +76,8 @@ def _page(desk: Desk, event: Mapping[str, Any]) -> tuple[int, str]:
     request = desk.approvals.find(link.release_id, link.request)
     if request is None or (request.is_open and desk.clock() >= link.expires_at_s):
         raise _expired()
+    if request.is_open and request.is_over:
+        raise _over()
     forms = markup.Forms(link.form_token(key, identity), identity)
     if method == "GET":
         return 200, markup.page(request, forms)
@@ -102,6 +104,14 @@ def _answered(
 
 def _is_bad(taken: Taken) -> bool:
     return taken.outcome not in ("decided", "noted") or (taken.outcome == "decided" and taken.request.heard != "yes")
+
+
+def _over() -> Unacceptable:
+    return Unacceptable(
+        410,
+        "This release has ended",
+        "It was stopped, or has failed, before it was answered. Nothing that it had begun is left; a mail says more.",
+    )
 
 
 def _expired() -> Unacceptable:

@@ -31,11 +31,14 @@ class Desk:
 
 
 def ask(approvals: Approvals, sns: Any, stepfunctions: Any, desk: Desk, state: State) -> dict[str, Any]:
-    """Keeps the request and mails it; or hands over what was decided before this state was tried again."""
+    """Keeps the request and mails it; or hands over what was decided before this state was tried again.
+
+    A function that is late, when its release has ended, mails nobody.
+    """
     plan = Plan.of(state)
     request = request_of(plan, state, verified_only=desk.verified_only)
     kept = approvals.open(request, state["retry"])
-    if kept is None:
+    if kept is None or kept.is_over:
         return {"request": request.request, "is_superseded": True}
     if kept.decision is not None:
         tell(approvals, stepfunctions, kept)

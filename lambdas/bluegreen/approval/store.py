@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,10 +74,24 @@ class Approvals:
             values[":decision"] = {"S": decision}
             change += ", decision = :decision"
         try:
-            item = self._update(seen, change, "answers = :seen AND attribute_not_exists(decision)", values)
+            unanswered = "answers = :seen AND attribute_not_exists(decision) AND attribute_not_exists(is_over)"
+            item = self._update(seen, change, unanswered, values)
         except self.dynamodb.exceptions.ConditionalCheckFailedException:
             return None
         return _request(item)
+
+    def close(self, release_id: str) -> None:
+        """Notes with all requests of a release that it has ended: whoever answers late is told so, and is not asked."""
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=self.table,
+            KeyConditionExpression="release_id = :release_id",
+            ExpressionAttributeValues={":release_id": {"S": release_id}},
+            ConsistentRead=True,
+        )
+        for item in (each for page in pages for each in page["Items"]):
+            values = {":yes": {"BOOL": True}}
+            with suppress(self.dynamodb.exceptions.ConditionalCheckFailedException):  # it has been deleted
+                self._update(_request(item), "SET is_over = :yes", "attribute_exists(answers)", values)
 
     def note_heard(self, request: Request, heard: str) -> None:
         """Keeps whether the release took the decision from this token."""
@@ -113,5 +128,6 @@ def _request(item: dict[str, Any]) -> Request:
         answers=tuple(Answer(**each) for each in json.loads(item["answers"]["S"])),
         decision=item["decision"]["S"] if "decision" in item else None,
         heard=item["heard"]["S"] if "heard" in item else None,
+        is_over="is_over" in item,
         **json.loads(item["asked"]["S"]),
     )

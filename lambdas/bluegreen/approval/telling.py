@@ -17,6 +17,8 @@ def sentence(taken: Taken) -> str:
         case "noted":
             more = "one more person has" if request.missing == 1 else f"{request.missing} more people have"
             return f"Your approval is noted; {more} to approve before the release goes on."
+        case "over":
+            return "The release has ended meanwhile, so nobody can answer it any more."
         case "expired":
             return "The request has expired, so nobody can answer it any more; the release is given up and cleans up."
         case "not verified":

@@ -170,7 +170,6 @@ _CLEANED = {
     "DropSubscriptions": "green's subscriptions and blue's slots were dropped",
     "RestoreTtl": "the records got their old TTLs back",
     "CompleteRelease": "publications, replication role and secret were removed, and green's own schema",
-    "ReleaseLock": "the lock was freed",
 }
 
 
