@@ -124,8 +124,8 @@ def test_a_report_that_cannot_be_written_keeps_nobody_from_hearing_of_it(machine
     assert states[-5:] == ["ReleaseLock", "DecideOnEnd", "NotifyUndone", "TellUndone", "ReleaseUndone"]
     assert "There is no report of it" in mails(machine)[-1].body
     asked = machine.events["WriteReport"]
-    assert (asked["execution_arn"], asked["state"]["plan"]) == (DEAD, UNDO["plan"])
-    assert asked["recovery_arn"] != DEAD
+    assert (asked["execution_arn"], asked["release_id"]) == (DEAD, PLAN["release_id"])
+    assert asked["recovery_arn"] == asked["asked_by"] != DEAD
 
 
 def test_a_green_that_never_was_is_no_obstacle(machine: Machine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 from collections import Counter
 from datetime import timedelta
@@ -14,7 +15,7 @@ import boto3
 import pytest
 from fastjsonschema import compile as compiled
 
-from bluegreen.errors import InputInvalid
+from bluegreen.errors import AwsUnavailable, InputInvalid
 from bluegreen.report import timeline, writing
 from bluegreen.report.page import page
 from bluegreen.report.record import MOST_TRIES, Record, record
@@ -134,7 +135,9 @@ def test_the_newest_state_outside_of_branches_counts_and_a_result_does_not_hide_
     history.enter("ReleaseCompleted", COMPLETED, "Succeed")
     history.leave("ReleaseCompleted", COMPLETED["summary"], "Succeed")
     assert written(history)["release_id"] == STATE["plan"]["release_id"]
-    assert written(release("FreezeBlue"), state=COMPLETED)["outcome"]["kind"] == "completed", "who asks knows best"
+    history = release("FreezeBlue")
+    history.enter("WriteReport", COMPLETED)
+    assert written(history)["outcome"]["kind"] == "completed", "by what the state was given that asks for this"
 
 
 @pytest.mark.parametrize(
@@ -193,9 +196,9 @@ def test_the_recovery_of_a_dead_release_tells_both_stories(summary: dict[str, An
     recovery = History()
     recovery.at_s = dead.at_s + 60
     recovery.task("InspectRelease")
-    recovery.task("AbortSwitchover")
-    state = {"plan": STATE["plan"], "failure": {"Error": "TIMED_OUT", "Cause": ""}, **summary}
-    made = written(dead, recovery, state=state)
+    failure = {"Error": "TIMED_OUT", "Cause": ""}
+    recovery.task("AbortSwitchover", state={"execution_arn": ARN, "plan": STATE["plan"], "failure": failure, **summary})
+    made = written(dead, recovery)
     assert (made["outcome"]["kind"], made["recovery_execution_arn"]) == (kind, RECOVERY_ARN)
     assert made["requests"][0]["answer"]["decision"] == "approve", "what the dead one knew is not lost"
     machines = Counter(span["machine"] for span in made["timeline"])
@@ -360,6 +363,8 @@ def test_samples_are_those_of_the_release_oldest_first() -> None:
         CLIENTS | {"acknowledged": ["x"]},
         CLIENTS | {"began_at": "now"},
         CLIENTS | {"bin_ms": "1"},
+        CLIENTS | {"bin_ms": math.inf},
+        CLIENTS | {"bin_ms": math.nan},
     ],
 )
 def test_what_clients_are_said_to_have_seen_has_to_be_in_order(clients: Any) -> None:
@@ -392,9 +397,51 @@ def test_what_clients_saw_is_counted_by_tenths_of_a_second() -> None:
     assert page(written(release(), clients=seen_by_clients(Journal(), {})))
 
 
-def test_an_input_without_an_execution_is_refused() -> None:
+@pytest.mark.parametrize("asked", [{}, [], [1], {"execution_arn": 5}, {"execution_arn": ""}, {"execution_arn": None}])
+def test_an_input_without_an_execution_is_refused(asked: Any) -> None:
     with pytest.raises(InputInvalid, match="execution_arn"):
-        writing.gather(StepFunctions({}), {}, "shop", MEMORY_MB, BEGAN)
+        writing.gather(StepFunctions({}), asked, "shop", MEMORY_MB, BEGAN)
+
+
+FORGED = {"plan": STATE["plan"] | {"release_id": "../victim"}, "summary": COMPLETED["summary"], "approval": {}}
+
+
+def test_nobody_tells_the_report_what_to_say() -> None:
+    made = written(release("FreezeBlue"), state=FORGED, release_id="../victim")
+    assert (made["outcome"]["kind"], made["release_id"]) == ("running", STATE["plan"]["release_id"])
+
+
+def test_an_input_that_looks_like_the_state_of_a_release_is_not_taken_for_it() -> None:
+    refused = {"failure": {"Error": "InputInvalid", "Cause": "there is no such field"}}
+    history = History()
+    history.enter("PlanRelease", FORGED)
+    history.call(0.1, "InputInvalid")
+    history.leave("PlanRelease", refused)
+    history.task("WriteReport", state=refused)
+    made = written(history)
+    assert made["outcome"]["kind"] == "failed"
+    assert re.fullmatch(r"20261123-2200-[0-9a-f]{6}", made["release_id"])
+
+
+def test_only_the_recovery_of_an_execution_has_a_say_in_its_report() -> None:
+    other = History()
+    other.task("InspectRelease", state=FORGED | {"execution_arn": ARN + "-more"})
+    with pytest.raises(InputInvalid, match="no recovery of"):
+        written(release("FreezeBlue"), other)
+    other = History()
+    other.enter("InspectRelease", FORGED | {"execution_arn": ARN})
+    with pytest.raises(InputInvalid, match="no recovery of"):
+        written(release("FreezeBlue"), other)
+
+
+def test_a_history_that_does_not_tell_of_the_writing_yet_is_read_again() -> None:
+    history = release()
+    with pytest.raises(AwsUnavailable, match="behind"):
+        written(history, asked_by=ARN)
+    history.enter("WriteReport", COMPLETED)
+    assert written(history, asked_by=ARN)["outcome"]["kind"] == "completed"
+    with pytest.raises(AwsUnavailable, match="behind"):
+        written(history, asked_by=RECOVERY_ARN)
 
 
 def test_every_field_of_the_document_is_described() -> None:

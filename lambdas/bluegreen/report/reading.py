@@ -36,7 +36,7 @@ class Told:
 
     state: dict[str, Any] = field(default_factory=dict)
     """As it was last seen outside the branches of a Map or Parallel, with the plan if it ever had one: what a Succeed
-    state leaves of it is only the output."""
+    state leaves of it is only the output. The input of the first state is not among it: anybody may have written that."""
     answers: dict[int, dict[str, Any]] = field(default_factory=dict)
     """State data after somebody was asked, by the id of the event."""
 
@@ -44,6 +44,7 @@ class Told:
 def state_data(stepfunctions: Any, execution_arn: str, timeline: Timeline) -> Told:
     """The state data of an execution, looked for from its end, as far back as is reasonable."""
     outside = {event_id for span in timeline.spans if not span.within for event_id in (span.entry_id, span.exit_id)}
+    outside -= {span.entry_id for span in timeline.spans[:1]}
     missing = {span.exit_id for span in timeline.spans if span.name in ASKING and span.exit_id}
     told, newest = Told(), (False, 0)
     pages = stepfunctions.get_paginator("get_execution_history").paginate(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from ..errors import InputInvalid
+from ..errors import AwsUnavailable, InputInvalid
 from ..model import State
 from . import reading, timeline
 from .page import page
 from .record import Record, Sources
 
+STATE = "WriteReport"
 _FOLDER = "releases"
 
 _OF_CLIENTS = {"began_at": str, "bin_ms": int, "acknowledged": list}
@@ -25,26 +27,35 @@ MOST_BINS = 100_000
 
 
 def gather(stepfunctions: Any, asked: State, cluster_name: str, memory_mb: Mapping[str, int], now: datetime) -> Sources:
-    """Everything but the samples.
+    """Everything but the samples, from what Step Functions tells: whoever asks says of which execution, and no more.
 
-    asked  ``execution_arn``; ``state``, the state data of whoever asks, if it is an execution; ``recovery_arn`` when
-           that is a recovery, whose findings go before what the dead one believed; ``clients``, what clients saw
+    asked  ``execution_arn``; ``recovery_arn`` of its recovery, whose findings go before what the dead one believed;
+           ``asked_by`` the execution whose state this is, whose history has to tell of that; ``clients``, what clients
+           saw
+
+    Raises ``AwsUnavailable`` when a history is behind: it is eventually consistent (Step Functions API Reference).
     """
-    arn = asked.get("execution_arn")
-    if not isinstance(arn, str):
+    arn, recovery_arn, asked_by = (_text(asked, name) for name in ("execution_arn", "recovery_arn", "asked_by"))
+    if not arn:
         raise InputInvalid('The input must be {"execution_arn": "…"}, with the ARN of an execution of a release.')
-    recovery_arn = asked.get("recovery_arn", "")
     course = timeline.of(reading.own_history(stepfunctions, arn))
     told = reading.state_data(stepfunctions, arn, course)
+    recovery, found = None, reading.Told()
+    if recovery_arn:
+        recovery = timeline.of(reading.own_history(stepfunctions, recovery_arn))
+        found = reading.state_data(stepfunctions, recovery_arn, recovery)
+    _require_present({arn: course, recovery_arn: recovery}.get(asked_by), asked_by)
+    if recovery_arn and found.state.get("execution_arn") != arn:
+        raise InputInvalid(f"{recovery_arn} is no recovery of {arn}.")
     return Sources(
         execution_arn=arn,
         timeline=course,
-        state={**told.state, **asked.get("state", {})},
+        state={**told.state, **found.state},
         answers=told.answers,
         now=now,
         memory_mb=memory_mb,
         cluster_name=cluster_name,
-        recovery=timeline.of(reading.own_history(stepfunctions, recovery_arn)) if recovery_arn else None,
+        recovery=recovery,
         recovery_arn=recovery_arn,
         clients=_clients(asked.get("clients")),
     )
@@ -70,6 +81,17 @@ def store(s3: Any, bucket: str, region: str, record: Record) -> dict[str, Any]:
     return {"bucket": bucket, "key": key, "url": url, "sentence": f"Report: {url}\ns3://{bucket}/{key}"}
 
 
+def _text(asked: Any, name: str) -> str:
+    value = asked.get(name, "") if isinstance(asked, Mapping) else ""
+    return value if isinstance(value, str) else ""
+
+
+def _require_present(course: timeline.Timeline | None, asked_by: str) -> None:
+    """Raises ``AwsUnavailable`` when an execution asks whose history does not yet tell of the state that does."""
+    if asked_by and not (course and any(span.name == STATE and span.left_at is None for span in course.spans)):
+        raise AwsUnavailable(f"The history of {asked_by} is behind: it does not tell of {STATE} yet.")
+
+
 def _clients(given: Any) -> dict[str, Any] | None:
     """What clients saw, as whoever measured it says it; raises ``InputInvalid``."""
     if given is None:
@@ -79,6 +101,7 @@ def _clients(given: Any) -> dict[str, Any] | None:
         not is_fit
         or not given["bin_ms"] > 0
         or len(given["acknowledged"]) > MOST_BINS
+        or not math.isfinite(given["bin_ms"])
         or not all(isinstance(number, int) for number in given["acknowledged"])
     ):
         raise InputInvalid(
@@ -89,5 +112,9 @@ def _clients(given: Any) -> dict[str, Any] | None:
         datetime.fromisoformat(given["began_at"])
     except ValueError as error:
         raise InputInvalid(f"clients.began_at: {error}") from error
-    said = {name: given[name] for name in _MAY_SAY if isinstance(given.get(name), int | float)}
+    said = {name: given[name] for name in _MAY_SAY if _is_number(given.get(name))}
     return {**{name: given[name] for name in _OF_CLIENTS}, **said}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
