@@ -1,8 +1,8 @@
 """What the emulators of a test run have asked for and been refused, collected over all of its processes.
 
 Every run fails when a function has asked for what its role does not allow. A run with all tests that let the functions
-run, a whole one, fails as well when a role allows what nobody needed, or something is excused for nothing; it leaves its record in
-build/permissions, which `make permissions` prints.
+run, a whole one, fails as well when a role allows what nobody needed, or something is excused for nothing; it leaves
+its record in build/permissions, which `make permissions` prints.
 """
 
 from __future__ import annotations

@@ -238,7 +238,7 @@ def test_two_approvers_of_whom_none_asked_for_the_release(asking: Asking) -> Non
 def test_an_answer_comes_through_when_the_function_that_asked_died_after_the_mail(
     asking: Asking, emulator: Emulator, stack: Stack
 ) -> None:
-    """The answer is to the first mail, whose token is dead by then; the second try, which comes later, hands it over."""
+    """The answer is to the first mail, whose token is dead by then; the second try hands it over."""
     answered = threading.Event()
     emulator.functions.inject("bluegreen-shop-RequestApproval", "time_out", after_s=0.3)
     emulator.functions.during("bluegreen-shop-RequestApproval", before=lambda: answered.wait(timeout=30))
