@@ -66,7 +66,7 @@ def test_a_release_that_is_killed_in_every_state_of_it_and_then_stopped_leaves_n
     assert releases[0].wait()["status"] == "ABORTED", releases[0].failure()
     new = {key: sorted(set(made[key]) - set(before[key])) for key in ("parameter_groups", "groups away")}
     (green,) = set(made["clusters"]) - {BLUE}
-    assert new == dict.fromkeys(new, [f"cluster-pg:{green}"])
+    assert new == {key: [f"cluster-pg:{green}"] for key in new}
     eventually(lambda: inventory(running) == before)
 
 
