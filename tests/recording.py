@@ -1,21 +1,20 @@
 """What the emulators of a test run have asked for and been refused, collected over all of its processes.
 
-Every run fails when a function has asked for what its role does not allow. A run with all end-to-end tests leaves its
-record in build/permissions and tells what nobody needed; `make permissions` prints it, and fails when there is any.
+Every run fails when a function has asked for what its role does not allow. A run with all tests that let the functions
+run, a whole one, fails as well when a role allows what nobody needed, or something is excused for nothing; it leaves
+its record in build/permissions, which `make permissions` prints.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
 from local.aws.emulator import KEPT_IN
-from local.permissions import RECORDS, Matrix
-
-E2E = Path(__file__).parent / "e2e"
+from local.permissions import OF_SOURCES, RECORDS, WHOLE_RUN, Matrix
+from local.sources import ROOT, fingerprint
 
 
 class Recording:
@@ -25,6 +24,7 @@ class Recording:
         self._config = config
         self._folder = RECORDS.with_name(f"permissions-{os.getpid()}")
         self._passed: set[str] = set()
+        self._sources = fingerprint()  # as they are when the run begins
         self._complaints: list[str] = []
         os.environ[KEPT_IN] = str(self._folder)
 
@@ -35,20 +35,20 @@ class Recording:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Fails the run when a permission is missing; what is not needed is told after a whole one."""
+        """Fails the run when a permission is missing, and a whole one when anything is wrong."""
         os.environ.pop(KEPT_IN, None)
         if not self._folder.is_dir():
             return
         matrix = Matrix.read(self._folder)
         whole = self._is_whole() and session.testsfailed == 0
-        missing = matrix.missing()
-        self._complaints = matrix.complaints() if whole else list(map(str, missing))
+        self._complaints = matrix.complaints() if whole else list(map(str, matrix.missing()))
         if whole:
+            (self._folder / OF_SOURCES).write_text(self._sources)
             shutil.rmtree(RECORDS, ignore_errors=True)
             self._folder.rename(RECORDS)
         else:
             shutil.rmtree(self._folder)
-        if missing and session.exitstatus == pytest.ExitCode.OK:
+        if self._complaints and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -58,8 +58,14 @@ class Recording:
             terminalreporter.write_line("\n".join(self._complaints))
 
     def _is_whole(self) -> bool:
-        """Whether every module of end-to-end tests ran, and no choice of tests was made."""
-        modules = {path.relative_to(self._config.rootpath).as_posix() for path in E2E.glob("test_*.py")}
+        """Whether every module of `WHOLE_RUN` ran, and no choice of tests was made."""
         options = self._config.option
-        chosen = options.keyword or options.markexpr or any("::" in each for each in self._config.args)
-        return not chosen and modules <= self._passed
+        chosen = options.keyword or options.markexpr or options.deselect or options.lf
+        one_by_one = any("::" in each for each in self._config.args)
+        return not (chosen or one_by_one) and self._modules() <= self._passed
+
+    @staticmethod
+    def _modules() -> set[str]:
+        folders = {path for each in WHOLE_RUN if (path := ROOT / each).is_dir()}
+        modules = {*(ROOT / each for each in WHOLE_RUN), *(path for each in folders for path in each.glob("test_*.py"))}
+        return {path.relative_to(ROOT).as_posix() for path in modules - folders}

@@ -71,14 +71,6 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
     locks = running.emulator.client("dynamodb").scan(TableName=running.stack.outputs["LockTableName"])["Items"]
     clusters = running.emulator.client("rds").describe_db_clusters()["DBClusters"]
     secrets = running.emulator.client("secretsmanager").list_secrets()["SecretList"]
-    rds = running.emulator.client("rds")
-    groups = {
-        *(
-            each["DBClusterParameterGroupArn"]
-            for each in rds.describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
-        ),
-        *(each["DBParameterGroupArn"] for each in rds.describe_db_parameter_groups()["DBParameterGroups"]),
-    }
     roles = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"
     return traces_away(running) | {
         "slots": server.execute("postgres", "SELECT slot_name FROM pg_replication_slots"),
@@ -88,7 +80,7 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
         "locks": [item for item in locks if "figures" not in item],
         "clusters": sorted(cluster["DBClusterIdentifier"] for cluster in clusters),
         "instances": len(running.emulator.client("rds").describe_db_instances()["DBInstances"]),
-        "parameter_groups": sorted(group.split(":", 5)[5] for group in groups if ":default." not in group),
+        "parameter_groups": groups_of(running.emulator.client("rds")),
         "secrets": sorted(secret["Name"] for secret in secrets),
         "records": records(running),
     }
@@ -102,16 +94,31 @@ def traces_away(running: World) -> dict[str, Any]:
     return {
         "clusters away": sorted(each["DBClusterIdentifier"] for each in away.describe_db_clusters()["DBClusters"]),
         "instances away": len(away.describe_db_instances()["DBInstances"]),
-        "groups away": sorted(
-            group
-            for each in away.describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
-            if not (group := each["DBClusterParameterGroupName"]).startswith("default.")
-        ),
+        "groups away": groups_of(away),
         "global clusters": {
             each["GlobalClusterIdentifier"]: len(each["GlobalClusterMembers"])
             for each in away.describe_global_clusters()["GlobalClusters"]
         },
     }
+
+
+def use_default_group(rds: Any, instance: str, family: str) -> None:
+    """Gives an instance RDS's own parameter group of a family, which moto has only when it is made."""
+    name = f"default.{family}"
+    rds.create_db_parameter_group(DBParameterGroupName=name, DBParameterGroupFamily=family, Description="RDS's own")
+    rds.modify_db_instance(DBInstanceIdentifier=instance, DBParameterGroupName=name)
+
+
+def groups_of(rds: Any) -> list[str]:
+    """Kind and name of the parameter groups of a Region that are not RDS's own."""
+    arns = (
+        *(
+            each["DBClusterParameterGroupArn"]
+            for each in rds.describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
+        ),
+        *(each["DBParameterGroupArn"] for each in rds.describe_db_parameter_groups()["DBParameterGroups"]),
+    )
+    return sorted({arn.split(":", 5)[5] for arn in arns if ":default." not in arn})
 
 
 def records(running: World) -> dict[str, tuple[str, int, list[str]]]:

@@ -17,6 +17,8 @@ class Excuse:
     action: str
     resource: str
     reason: str
+    by_chance: bool = False
+    """Whether some runs need it, by a retry at the right moment for instance, and others do not."""
 
     def fits(self, unit: Unit) -> bool:
         """Whether it is about this permission."""
@@ -27,7 +29,67 @@ class Excuse:
         )
 
 
+_SUBNETS = (
+    "The instance comes into its cluster's subnet group. The request does not name it, so the emulator does not ask;"
+    " whether RDS does is a belief (docs/beliefs.md), and a release would end there."
+)
+_MAJOR_AWAY = (
+    "With a major version green's secondary gets a group of instances of its own. No server here can be upgraded and be"
+    " the primary of a secondary: pg_upgrade drops the function that tells its lag. The same calls at home are tried."
+)
+_AWAY = "arn:aws:rds:eu-west-1:123456789012"
+_GROUPS = f"{_AWAY}:pg:*"
+
+_THERE = "*/bluegreen-shop-green"
+"""The role in green's account."""
+_KEYS = "RDS uses the keys, with the permissions of whoever has it make a cluster; RDS here has no keys"
+_SHARED = "AWS may ask for a shared cluster of blue's account by its name or its resource id; here it asks by one"
+_GLOBAL = (
+    "DeleteGreen has the same grants for a green of its own account; PlanRelease keeps a green elsewhere out of any"
+)
+_UPGRADED = "A major upgrade in another account, and the log of one that fails: tried at home, by the same grants"
+
 EXCUSES = (
     Excuse("*", "xray:*", "*", "X-Ray is off here"),
     Excuse("*", "logs:*", "*", "Lambda and Step Functions write their logs themselves; here they are files"),
+    Excuse("bluegreen-shop-CloneBlue", "rds:CreateDBInstance", "arn:aws:rds:eu-west-2:*:subgrp:*", _SUBNETS),
+    Excuse("*/bluegreen-shop-green", "rds:CreateDBInstance", "arn:aws:rds:eu-west-2:*:subgrp:*", _SUBNETS),
+    Excuse("bluegreen-shop-CreateSecondary", "rds:CreateDBInstance", f"{_AWAY}:subgrp:*", _SUBNETS),
+    Excuse("bluegreen-shop-CreateSecondary", "rds:DescribeDBEngineVersions", "*", _MAJOR_AWAY),
+    Excuse("bluegreen-shop-CreateSecondary", "rds:DescribeEngineDefaultParameters", "*", _MAJOR_AWAY),
+    *(
+        Excuse("bluegreen-shop-CreateSecondary", f"rds:{action}", _GROUPS, _MAJOR_AWAY)
+        for action in (
+            "AddTagsToResource",
+            "CreateDBParameterGroup",
+            "DescribeDBParameterGroups",
+            "DescribeDBParameters",
+            "ListTagsForResource",
+            "ModifyDBParameterGroup",
+        )
+    ),
+    *(
+        Excuse(_THERE, f"kms:{action}", "arn:aws:kms:eu-west-2:*:key/*", _KEYS)
+        for action in (
+            "CreateGrant",
+            "Decrypt",
+            "Encrypt",
+            "GenerateDataKey",
+            "GenerateDataKeyWithoutPlaintext",
+            "ReEncryptFrom",
+            "ReEncryptTo",
+        )
+    ),
+    Excuse(_THERE, "rds:DescribeDBClusters", "arn:aws:rds:eu-west-2:123456789012:cluster:*", _SHARED),
+    Excuse(_THERE, "rds:RestoreDBClusterToPointInTime", "arn:aws:rds:eu-west-2:123456789012:cluster:*", _SHARED),
+    *(
+        Excuse(_THERE, f"rds:{action}GlobalCluster", "arn:aws:rds:*:210987654321:*cluster:shop-*", _GLOBAL)
+        for action in ("Delete", "Modify", "RemoveFrom")
+    ),
+    Excuse(_THERE, "rds:ModifyDBCluster", "arn:aws:rds:eu-west-2:210987654321:pg:*", _UPGRADED),
+    Excuse(_THERE, "rds:ModifyDBParameterGroup", "arn:aws:rds:eu-west-2:210987654321:pg:*", _UPGRADED),
+    Excuse(_THERE, "rds:DescribeDBLogFiles", "arn:aws:rds:eu-west-2:210987654321:db:*", _UPGRADED),
+    Excuse(_THERE, "rds:DownloadDBLogFilePortion", "arn:aws:rds:eu-west-2:210987654321:db:*", _UPGRADED),
+    Excuse("bluegreen-shop-DeleteGreen", "rds:DeleteDBParameterGroup", _GROUPS, _MAJOR_AWAY),
+    Excuse("bluegreen-shop-DeleteGreen", "rds:ListTagsForResource", _GROUPS, _MAJOR_AWAY),
 )
