@@ -52,6 +52,7 @@ from stacks.rds_grants import (
     make_groups,
     make_secondary,
     settle_clone,
+    untag,
     upgrade_clone,
 )
 from stacks.removal_grants import (
@@ -170,6 +171,7 @@ _OF_A_RELEASE = (
     Row("WaitForDns", 30, (read_dns_change,)),
     Row("RestoreTtl", 60, (change_record,)),
     Row("DropSubscriptions", 120, (database,)),
+    Row("UntagGreen", 60, (to_green(look_at_clusters, look_at_global_clusters, untag),)),
     Row(
         "CompleteRelease",
         120,

@@ -100,6 +100,19 @@ def delete_clone(function: lambda_.Function, shared: Shared) -> None:
     allow(function, actions, global_clusters(function, pattern), conditions=_OF_A_RELEASE)
 
 
+def untag(function: lambda_.Function, shared: Shared) -> None:
+    """Take the tag of releases off what carries it, and no other tag; nobody can put it back but by making something."""
+    pattern, only = shared.config.cluster_pattern, {"ForAllValues:StringEquals": {"aws:TagKeys": [RELEASE_TAG]}}
+    named = everywhere(function, shared, pattern, "cluster", "db")
+    allow(
+        function,
+        ["rds:RemoveTagsFromResource"],
+        *named,
+        global_clusters(function, pattern),
+        conditions=_OF_A_RELEASE | only,
+    )
+
+
 def look_at_versions(function: lambda_.Function, shared: Shared) -> None:
     """Engine versions and the parameters of their families, which know no resource; blue's groups, of any name."""
     of_clusters, of_instances = (everywhere(function, shared, "*", kind) for kind in ("cluster-pg", "pg"))

@@ -76,6 +76,7 @@ HAPPY = [
     "RestoreTtl",
     "DropSubscriptions",
     "DecideOnLateGlobalize",
+    "UntagGreen",
     "CompleteRelease",
     "WriteReport",
     "DecideOnEnd",
@@ -98,7 +99,7 @@ UNFINISHED = ["NotifyUnfinished", "TellUnfinished", "ReleaseUnfinished"]
 NOT_YET = ("GreenNotReady", "ReplicationLagging", "DnsNotInSync")
 BEFORE_THE_FREEZE = ["RecheckReadiness", "WarmFunctions"]
 IN_THE_FREEZE = ["FreezeBlue", "FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "OpenGreen"]
-AFTER_THE_OPENING = ["WaitForDns", "RestoreTtl", "DropSubscriptions", "CompleteRelease"]
+AFTER_THE_OPENING = ["WaitForDns", "RestoreTtl", "DropSubscriptions", "UntagGreen", "CompleteRelease"]
 
 
 def way_out(failing: str) -> list[str]:
