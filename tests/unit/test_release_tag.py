@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from bluegreen.model import RELEASE_TAG, Plan, Secondary
+from bluegreen.model import RELEASE_TAG, Cluster, Plan, Secondary
+from bluegreen.preflight import of_topology
 from bluegreen.rds.release_tag import carriers, untag_green
 from bluegreen.rds.removal import Member, tags_of
 from local.aws.seams import rds_global
@@ -89,3 +90,25 @@ def test_two_at_once_take_it_off_and_only_a_tag_that_stays_is_an_error(rds_of: A
     assert len(tagged(rds_of, production)) == 5
     untag_green(lambda region="": Refusing(rds_of(region), was_late=True), production)
     assert tagged(rds_of, production) == []
+
+
+def test_production_that_an_earlier_version_has_left_the_tag_is_found_with_what_takes_it_off(
+    rds_of: Any, production: Plan
+) -> None:
+    name = production.green_identifier
+    later = dataclasses.replace(
+        production, blue=Cluster(name, "-", 5432), secondaries=(Secondary(AWAY, name),), green_identifier="shop-later"
+    )
+    found = {each for each in of_topology.look_at_topology(rds_of, later) if each.id == "tag-of-a-release"}
+    assert {each.name for each in found} == {
+        arn
+        for _, arn in carriers(rds_of, [Member(region, name) for region in ("", AWAY)], production.green_global_cluster)
+    }
+    assert len(found) == 5
+    assert {each.fix for each in found} == {
+        f"aws rds remove-tags-from-resource --region {each.name.split(':')[3] or 'eu-west-2'}"
+        f" --resource-name {each.name} --tag-keys bluegreen:release"
+        for each in found
+    }
+    untag_green(rds_of, production)
+    assert not [each for each in of_topology.look_at_topology(rds_of, later) if each.id == "tag-of-a-release"]

@@ -127,9 +127,7 @@ def describe_global_clusters(self: RDSResponse) -> ActionResult:
     return ActionResult({"GlobalClusters": [_found(name)] if name else all_of_them})
 
 
-_OF_ALL_ELSE = {
-    name: getattr(RDSResponse, name) for name in ("add_tags_to_resource", "remove_tags_from_resource")
-}
+_OF_ALL_ELSE = {name: getattr(RDSResponse, name) for name in ("add_tags_to_resource", "remove_tags_from_resource")}
 """moto's own, which looks in one Region only, and says nothing when there is nothing of that name."""
 
 
