@@ -101,7 +101,7 @@ def delete_clone(function: lambda_.Function, shared: Shared) -> None:
 
 
 def untag(function: lambda_.Function, shared: Shared) -> None:
-    """Take the tag of releases off what carries it, and no other tag; nobody can put it back but by making something."""
+    """Take the tag of releases off what carries it, and no other tag."""
     pattern, only = shared.config.cluster_pattern, {"ForAllValues:StringEquals": {"aws:TagKeys": [RELEASE_TAG]}}
     named = everywhere(function, shared, pattern, "cluster", "db")
     allow(

@@ -20,8 +20,8 @@ from stacks.rds_grants import (
 
 
 def tagged(tag: str) -> dict[str, object]:
-    """The condition that a resource carries a tag, whatever its value; clusters and instances know it (Service
-    Authorization Reference, "Actions, resources, and condition keys for Amazon RDS")."""
+    """The condition that a resource carries a tag, whatever its value; clusters, instances and global clusters know it
+    (Service Authorization Reference, "Actions, resources, and condition keys for Amazon RDS")."""
     return {"Null": {f"aws:ResourceTag/{tag}": "false"}}
 
 
@@ -38,21 +38,22 @@ def delete_clusters(tag: str) -> Grant:
 
 
 def leave_global_cluster(tag: str) -> Grant:
-    """Both resources have to be allowed: the cluster by its tag; the global one may have any name."""
+    """Both resources have to be allowed, each by its tag: the global one may have any name."""
 
     def grant(function: lambda_.Function, shared: Shared) -> None:
         _look(function, shared)
         clusters, _ = _both(function, shared)
         allow(function, ["rds:RemoveFromGlobalCluster"], *clusters, conditions=tagged(tag))
-        allow(function, ["rds:RemoveFromGlobalCluster"], global_clusters(function, "*"))
+        allow(function, ["rds:RemoveFromGlobalCluster"], global_clusters(function, "*"), conditions=tagged(tag))
 
     return grant
 
 
-def delete_global_cluster(function: lambda_.Function, _shared: Shared) -> None:
-    """RDS deletes none that has a member."""
-    actions = ["rds:DescribeGlobalClusters", "rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
-    allow(function, actions, global_clusters(function, "*"))
+def delete_global_cluster(function: lambda_.Function, shared: Shared) -> None:
+    """One that is marked; RDS deletes none that has a member."""
+    look_at_global_clusters(function, shared)
+    actions = ["rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
+    allow(function, actions, global_clusters(function, "*"), conditions=tagged(RETIRED_TAG))
 
 
 def take_snapshot(function: lambda_.Function, shared: Shared) -> None:
@@ -72,11 +73,15 @@ def look_at_snapshots(function: lambda_.Function, shared: Shared) -> None:
 
 
 def retire(function: lambda_.Function, shared: Shared) -> None:
-    """Put the tag on, and no other one, without which nothing may be stopped or deleted."""
+    """Put the tag on, and no other one, without which nothing may be stopped or deleted.
+
+    Names of global clusters follow no pattern: which one may be marked is a matter of code.
+    """
     _look(function, shared)
     only: dict[str, object] = {"ForAllValues:StringEquals": {"aws:TagKeys": [RETIRED_TAG]}}
     clusters, instances = _both(function, shared)
-    allow(function, ["rds:AddTagsToResource"], *clusters, *instances, conditions=only)
+    whole = global_clusters(function, "*")
+    allow(function, ["rds:AddTagsToResource"], *clusters, *instances, whole, conditions=only)
 
 
 def stop_cluster(function: lambda_.Function, shared: Shared) -> None:

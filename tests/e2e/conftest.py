@@ -132,7 +132,7 @@ def tagged(rds: Any) -> list[str]:
 
 
 def may(state: str, operation: str, region: str, **parameters: Any) -> bool:
-    """Whether IAM would let a state's function do that at RDS, as everything is now; nobody is asked, nor remembered."""
+    """Whether IAM would let a state's function do that at RDS, as everything is now; it is not remembered."""
     caller = caller_of(f"{MACHINE}-{state}")
     assert caller
     return Guard(tags_of).refusal(caller, asked_for("rds", operation, parameters, region, account_of(caller))) is None

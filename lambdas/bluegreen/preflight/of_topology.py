@@ -55,8 +55,8 @@ OF_TOPOLOGY = (
     Check(
         "tag-of-a-release",
         "warning",
-        "A release has made it, or it was tagged by hand: by this tag IAM lets releases change and delete clusters, and "
-        "code alone would keep them from this one, which is production.",
+        "A release has made it, or it was tagged by hand: by this tag IAM lets releases change and delete clusters, "
+        "and code alone would keep them from this one, which is production.",
         "aws rds remove-tags-from-resource --region {region} --resource-name {arn} --tag-keys {tag}",
         name="{arn}",
     ),
