@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from local.aws.aurora import EmbeddedAurora
-from local.aws.seams.rds_records import ENGINE
+from local.aws.seams.rds_records import ENGINE, PRODUCTION_CLUSTER, PRODUCTION_ROLES
 
 GLOBAL_CLUSTER = "shop-global"
+MONITORING, S3_IMPORT = PRODUCTION_CLUSTER["monitoring_role_arn"], PRODUCTION_ROLES["s3Import"]
 
 
 def add_secondary(
@@ -53,6 +54,10 @@ def _make(home: Any, away: Any, primary: str, name: str) -> None:
         ],
     )
     away.create_db_parameter_group(DBParameterGroupName=f"{name}-instance", **groups)
+    away.modify_db_parameter_group(
+        DBParameterGroupName=f"{name}-instance",
+        Parameters=[{"ParameterName": "log_statement", "ParameterValue": "ddl", "ApplyMethod": "immediate"}],
+    )
     away.create_db_cluster(
         DBClusterIdentifier=name,
         Engine=ENGINE,
@@ -64,9 +69,13 @@ def _make(home: Any, away: Any, primary: str, name: str) -> None:
         KmsKeyId="arn:aws:kms:eu-west-1:123456789012:key/storage-away",
         DeletionProtection=True,
         BackupRetentionPeriod=3,
+        EnableHttpEndpoint=True,
+        MonitoringInterval=60,
+        MonitoringRoleArn=MONITORING,
         Tags=[{"Key": "service", "Value": name}],
     )
     _wait(lambda: away.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]["Status"])
+    away.add_role_to_db_cluster(DBClusterIdentifier=name, RoleArn=S3_IMPORT, FeatureName="s3Import")
     away.create_db_instance(
         DBInstanceIdentifier=f"{name}-1",
         DBInstanceClass="db.r6g.xlarge",
@@ -74,6 +83,8 @@ def _make(home: Any, away: Any, primary: str, name: str) -> None:
         DBClusterIdentifier=name,
         DBParameterGroupName=f"{name}-instance",
         PromotionTier=2,
+        MonitoringInterval=30,
+        MonitoringRoleArn=MONITORING,
     )
     _wait(lambda: away.describe_db_instances(DBInstanceIdentifier=f"{name}-1")["DBInstances"][0]["DBInstanceStatus"])
 

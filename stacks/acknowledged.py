@@ -56,8 +56,7 @@ def _resources(config: ClusterConfig) -> Iterator[tuple[str, str]]:
             yield f"{rds}:{kind}:*", _ANY_NAME
         for kind in ("cluster-pg", "pg", "subgrp", "og"):
             yield f"{rds}:{kind}:*", _OF_BLUE
-        for kind in ("cluster-pg", "pg"):
-            yield f"{rds}:{kind}:default.*", "RDS's own groups, one for each family of engine versions."
+        yield f"{rds}:pg:default.*", "RDS's own groups, one for each family of engine versions."
         for kind in ("cluster", "db", "cluster-pg", "pg", "cluster-snapshot"):
             yield f"{rds}:{kind}:{config.cluster_pattern}", _OURS
     yield "arn:aws:route53:::change/*", "Route 53 names a change when it has taken it."

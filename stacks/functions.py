@@ -39,28 +39,36 @@ from stacks.observability import log_group
 from stacks.packaging import ARCHITECTURE, RUNTIME, functions_code
 from stacks.policies import Grant, Shared, function_name
 from stacks.rds_grants import (
-    RETIRED_TAG,
     delete_clone,
     delete_groups,
+    find_clusters,
+    find_groups,
+    find_secondaries,
     look_at_clusters,
     look_at_global_clusters,
+    look_at_secondaries,
     look_at_upgrade,
     look_at_versions,
     look_for_obstacles,
     make_clone,
     make_global_cluster,
     make_groups,
+    make_groups_elsewhere,
     make_secondary,
+    read_groups,
+    read_groups_elsewhere,
     settle_clone,
+    settle_secondary,
     untag,
     upgrade_clone,
 )
 from stacks.removal_grants import (
-    delete_clusters,
+    delete_cluster,
     delete_global_cluster,
-    leave_global_cluster,
     look_at_snapshots,
     production,
+    remove_from_global_cluster,
+    remove_secondaries,
     retire,
     start_cluster,
     stop_cluster,
@@ -120,21 +128,27 @@ _OF_A_RELEASE = (
     Row(
         "PlanRelease",
         30,
-        (plan, identity, lock("PutItem", "GetItem"), look_at_clusters, look_at_global_clusters, read_record),
+        (
+            *(plan, identity, lock("PutItem", "GetItem"), read_record),
+            *(find_clusters, find_secondaries, look_at_global_clusters),
+        ),
     ),
     Row(
         "CheckBlue",
         60,
-        (database, look_at_clusters, look_at_global_clusters, look_for_obstacles, look_at_versions, assume),
+        (
+            *(database, look_at_clusters, look_at_secondaries, look_at_global_clusters),
+            *(look_for_obstacles, look_at_versions, read_groups, assume),
+        ),
     ),
     Row("CheckChanges", 120, (database, scripts)),
     Row("CreateReplicationUser", 60, (database, replication_secrets("CreateSecret", "GetSecretValue", "TagResource"))),
     Row("CreatePublications", 120, (database,)),
     Row("CreateSlots", 180, (database,)),
-    Row("CloneBlue", 60, (look_at_clusters, to_green(make_clone), if_elsewhere(look_at_versions))),
+    Row("CloneBlue", 60, (look_at_clusters, to_green(make_clone), if_elsewhere(read_groups, find_groups))),
     Row("WaitForGreen", 30, (look_at_clusters, to_green(settle_clone))),
     Row("AdoptClone", 120, (database,)),
-    Row("UpgradeGreen", 120, (look_at_clusters, look_at_versions, to_green(make_groups, upgrade_clone))),
+    Row("UpgradeGreen", 120, (look_at_clusters, look_at_versions, read_groups, to_green(make_groups, upgrade_clone))),
     Row("WaitForUpgrade", 120, (look_at_clusters, to_green(settle_clone, look_at_upgrade))),
     Row("UpdateExtensions", 120, (database,)),
     Row("CreateSubscriptions", 120, (database, replication_secrets("GetSecretValue"))),
@@ -142,9 +156,16 @@ _OF_A_RELEASE = (
     Row("CheckDrift", 120, (database,)),
     Row("ApplyChanges", 840, (database, scripts)),
     Row("WaitForCatchUp", 60, (database,)),
-    Row("CreateGlobalCluster", 60, (look_at_clusters, look_at_global_clusters, make_global_cluster)),
-    Row("CreateSecondary", 60, (look_at_clusters, make_secondary, look_at_versions, make_groups)),
-    Row("WaitForSecondary", 30, (look_at_clusters, settle_clone)),
+    Row("CreateGlobalCluster", 60, (find_clusters, look_at_global_clusters, make_global_cluster)),
+    Row(
+        "CreateSecondary",
+        60,
+        (
+            *(find_clusters, look_at_secondaries, make_secondary),
+            *(look_at_versions, read_groups_elsewhere, make_groups_elsewhere),
+        ),
+    ),
+    Row("WaitForSecondary", 30, (look_at_secondaries, settle_secondary)),
     Row("WaitForGlobalLag", 60, (database,)),
     Row("BeginVerification", 120, (database,)),
     Row("CompareChunks", 840, (database,)),
@@ -171,7 +192,7 @@ _OF_A_RELEASE = (
     Row("WaitForDns", 30, (read_dns_change,)),
     Row("RestoreTtl", 60, (change_record,)),
     Row("DropSubscriptions", 120, (database,)),
-    Row("UntagGreen", 60, (to_green(look_at_clusters, look_at_global_clusters, untag),)),
+    Row("UntagGreen", 60, (to_green(look_at_clusters, look_at_secondaries, look_at_global_clusters, untag),)),
     Row(
         "CompleteRelease",
         120,
@@ -181,7 +202,11 @@ _OF_A_RELEASE = (
     Row("AbortSwitchover", 60, (database,)),
     Row("RestoreDns", 60, (change_record, change_rehearsal_record)),
     Row("CleanUpReplication", 120, (database, _forget_secret)),
-    Row("DeleteGreen", 60, (to_green(look_at_clusters, look_at_global_clusters, delete_clone, delete_groups),)),
+    Row(
+        "DeleteGreen",
+        60,
+        (to_green(look_at_clusters, look_at_secondaries, look_at_global_clusters, delete_clone, delete_groups),),
+    ),
     Row("ReleaseLock", 30, (lock("DeleteItem"),)),
 )
 
@@ -191,24 +216,19 @@ _OF_A_DECOMMISSION = (
     Row(
         "PlanDecommission",
         60,
-        (database, target, look_at_clusters, look_at_global_clusters, lock("GetItem"), releases("PutItem", "GetItem")),
+        (
+            *(database, target, lock("GetItem"), releases("PutItem", "GetItem")),
+            *(look_at_clusters, find_secondaries, look_at_global_clusters),
+        ),
     ),
-    Row("TakeFinalSnapshot", 60, (look_at_clusters, take_snapshot)),
+    Row("TakeFinalSnapshot", 60, (find_clusters, take_snapshot)),
     Row("WaitForSnapshot", 30, (look_at_snapshots,)),
     Row("RetireCluster", 60, (production, look_at_snapshots, retire)),
-    Row(
-        "RemoveSecondaries",
-        60,
-        (production, look_at_snapshots, delete_clusters(RETIRED_TAG), leave_global_cluster(RETIRED_TAG)),
-    ),
-    Row("RemoveFromGlobalCluster", 60, (production, look_at_snapshots, leave_global_cluster(RETIRED_TAG))),
+    Row("RemoveSecondaries", 60, (production, look_at_snapshots, remove_secondaries)),
+    Row("RemoveFromGlobalCluster", 60, (production, look_at_snapshots, remove_from_global_cluster)),
     Row("DeleteGlobalCluster", 60, (delete_global_cluster,)),
-    Row("StopCluster", 60, (production, look_at_clusters, look_at_snapshots, stop_cluster)),
-    Row(
-        "DeleteCluster",
-        60,
-        (production, look_at_snapshots, delete_clusters(RETIRED_TAG), start_cluster, delete_groups),
-    ),
+    Row("StopCluster", 60, (production, find_clusters, look_at_snapshots, stop_cluster)),
+    Row("DeleteCluster", 60, (production, look_at_snapshots, delete_cluster, start_cluster, delete_groups)),
 )
 
 BESIDE_THE_STATES = (
@@ -223,7 +243,7 @@ FUNCTIONS = (
     Row(
         "InspectRelease",
         60,
-        (database, to_green(look_at_clusters), lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S)),
+        (database, to_green(find_clusters, find_secondaries), lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S)),
     ),
     *BESIDE_THE_STATES,
 )

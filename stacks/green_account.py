@@ -19,14 +19,13 @@ from stacks.config import ClusterConfig
 from stacks.functions import FUNCTIONS
 from stacks.green_account_config import GreenAccountConfig
 from stacks.policies import Grant, Shared
-from stacks.rds_grants import look_at_clusters, look_at_versions, make_groups
+from stacks.rds_grants import look_at_clusters, make_groups
 
 ONLY_THERE: tuple[Grant, ...] = (
     look_at_clusters,
     look_at_account,
     clone_shared,
     use_keys,
-    look_at_versions,
     make_groups,
 )
 """Beside what the functions do to a green in their own account."""

@@ -76,16 +76,24 @@ def bound(stack: cdk.Stack, config: ClusterConfig) -> None:
         iam.PermissionsBoundary.of(stack).apply(policy)
 
 
-def everywhere(function: lambda_.Function, shared: Shared, name: str, *kinds: str) -> list[str]:
-    """ARNs in the stack's Region and in those of blue's secondaries."""
-    regions = [None, *shared.config.secondary_regions]
-    return [arn(function, "rds", kind, name, region) for region in regions for kind in kinds]
+def here(function: lambda_.Function, _shared: Shared, name: str, *kinds: str) -> list[str]:
+    """ARNs in the stack's Region."""
+    return [arn(function, "rds", kind, name) for kind in kinds]
 
 
 def elsewhere(function: lambda_.Function, shared: Shared, name: str, *kinds: str) -> list[str]:
     """ARNs in the Regions of blue's secondaries alone."""
     regions = shared.config.secondary_regions
     return [arn(function, "rds", kind, name, region) for region in regions for kind in kinds]
+
+
+def everywhere(function: lambda_.Function, shared: Shared, name: str, *kinds: str) -> list[str]:
+    """ARNs in the stack's Region and in those of blue's secondaries."""
+    return [*here(function, shared, name, *kinds), *elsewhere(function, shared, name, *kinds)]
+
+
+Where = Callable[..., list[str]]
+"""``here``, ``elsewhere`` or ``everywhere``: in which Regions a function acts, and is allowed to."""
 
 
 def arn(function: lambda_.Function, service: str, resource: str, name: str, region: str | None = None) -> str:

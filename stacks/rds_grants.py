@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
-from stacks.policies import Shared, allow, arn, elsewhere, everywhere
+from stacks.policies import Shared, Where, allow, arn, elsewhere, everywhere, here
 
 RELEASE_TAG = "bluegreen:release"  # as in bluegreen.model
 RETIRED_TAG = "bluegreen:retired"  # as in bluegreen.ending.decommission
@@ -22,10 +22,33 @@ MADE: dict[str, object] = {
 """What is made, and tagged, with the tag, and without the one that lets a decommission take it away."""
 
 
+def find_clusters(function: lambda_.Function, shared: Shared) -> None:
+    """Blue is found by its endpoint in a list, and RDS has no permission for a part of a list."""
+    _find_clusters(function, shared, here)
+
+
+def find_secondaries(function: lambda_.Function, shared: Shared) -> None:
+    """The same in the Regions of blue's secondaries."""
+    _find_clusters(function, shared, elsewhere)
+
+
 def look_at_clusters(function: lambda_.Function, shared: Shared) -> None:
-    """All of the Regions: blue is found by its endpoint in a list, and RDS has no permission for a part of a list."""
-    allow(function, ["rds:DescribeDBClusters"], *everywhere(function, shared, "*", "cluster"))
-    allow(function, ["rds:DescribeDBInstances"], *everywhere(function, shared, "*", "db"))
+    """Clusters with their instances."""
+    _look_at_clusters(function, shared, here)
+
+
+def look_at_secondaries(function: lambda_.Function, shared: Shared) -> None:
+    """The same in the Regions of blue's secondaries."""
+    _look_at_clusters(function, shared, elsewhere)
+
+
+def _find_clusters(function: lambda_.Function, shared: Shared, where: Where) -> None:
+    allow(function, ["rds:DescribeDBClusters"], *where(function, shared, "*", "cluster"))
+
+
+def _look_at_clusters(function: lambda_.Function, shared: Shared, where: Where) -> None:
+    _find_clusters(function, shared, where)
+    allow(function, ["rds:DescribeDBInstances"], *where(function, shared, "*", "db"))
 
 
 def look_at_global_clusters(function: lambda_.Function, _shared: Shared) -> None:
@@ -57,10 +80,20 @@ def make_clone(function: lambda_.Function, shared: Shared) -> None:
 
 def settle_clone(function: lambda_.Function, shared: Shared) -> None:
     """Give what a release has made those settings of blue's that it could not be made with."""
+    _settle(function, shared, here)
+
+
+def settle_secondary(function: lambda_.Function, shared: Shared) -> None:
+    """The same in the Regions of blue's secondaries."""
+    _settle(function, shared, elsewhere)
+
+
+def _settle(function: lambda_.Function, shared: Shared, where: Where) -> None:
     actions = ["rds:ModifyDBCluster", "rds:AddRoleToDBCluster", "rds:EnableHttpEndpoint"]
-    clusters = everywhere(function, shared, shared.config.cluster_pattern, "cluster")
+    clusters = where(function, shared, shared.config.cluster_pattern, "cluster")
     allow(function, actions, *clusters, conditions=_OF_A_RELEASE)
-    _pass_roles(function)
+    if clusters:
+        _pass_roles(function)
 
 
 def make_global_cluster(function: lambda_.Function, shared: Shared) -> None:
@@ -73,6 +106,8 @@ def make_global_cluster(function: lambda_.Function, shared: Shared) -> None:
 
 def make_secondary(function: lambda_.Function, shared: Shared) -> None:
     """A cluster and its instances in the Regions of blue's secondaries, of the groups that those are of."""
+    if not shared.config.secondary_regions:
+        return
     pattern = shared.config.cluster_pattern
     clusters, instances = (elsewhere(function, shared, pattern, kind) for kind in ("cluster", "db"))
     groups = elsewhere(function, shared, "*", "cluster-pg", "subgrp", "og")
@@ -113,18 +148,51 @@ def untag(function: lambda_.Function, shared: Shared) -> None:
     )
 
 
-def look_at_versions(function: lambda_.Function, shared: Shared) -> None:
-    """Engine versions and the parameters of their families, which know no resource; blue's groups, of any name."""
-    of_clusters, of_instances = (everywhere(function, shared, "*", kind) for kind in ("cluster-pg", "pg"))
+def look_at_versions(function: lambda_.Function, _shared: Shared) -> None:
+    """Engine versions, which know no resource."""
+    allow(function, ["rds:DescribeDBEngineVersions"], "*")
+
+
+def read_groups(function: lambda_.Function, shared: Shared) -> None:
+    """What blue's groups say, of any name, and the parameters of their families, which know no resource."""
+    _read_groups(function, shared, here)
+
+
+def read_groups_elsewhere(function: lambda_.Function, shared: Shared) -> None:
+    """The same in the Regions of blue's secondaries."""
+    _read_groups(function, shared, elsewhere)
+
+
+def _read_groups(function: lambda_.Function, shared: Shared, where: Where) -> None:
+    of_clusters, of_instances = (where(function, shared, "*", kind) for kind in ("cluster-pg", "pg"))
     allow(function, ["rds:DescribeDBClusterParameterGroups", "rds:DescribeDBClusterParameters"], *of_clusters)
-    allow(function, ["rds:DescribeDBParameterGroups", "rds:DescribeDBParameters"], *of_instances)
-    defaults = ["rds:DescribeEngineDefaultClusterParameters", "rds:DescribeEngineDefaultParameters"]
-    allow(function, [*defaults, "rds:DescribeDBEngineVersions"], "*")
+    allow(function, ["rds:DescribeDBParameters"], *of_instances)
+    allow(function, ["rds:DescribeEngineDefaultClusterParameters", "rds:DescribeEngineDefaultParameters"], "*")
+
+
+def find_groups(function: lambda_.Function, shared: Shared) -> None:
+    """Whether a group is there, and its family."""
+    _find_groups(function, shared, here)
+
+
+def _find_groups(function: lambda_.Function, shared: Shared, where: Where) -> None:
+    allow(function, ["rds:DescribeDBClusterParameterGroups"], *where(function, shared, "*", "cluster-pg"))
+    allow(function, ["rds:DescribeDBParameterGroups"], *where(function, shared, "*", "pg"))
 
 
 def make_groups(function: lambda_.Function, shared: Shared) -> None:
     """Parameter groups that are named as green is. They are looked at before they are touched: by their tags."""
-    of_clusters, of_instances = _groups(function, shared)
+    _make_groups(function, shared, here)
+
+
+def make_groups_elsewhere(function: lambda_.Function, shared: Shared) -> None:
+    """The same in the Regions of blue's secondaries."""
+    _make_groups(function, shared, elsewhere)
+
+
+def _make_groups(function: lambda_.Function, shared: Shared, where: Where) -> None:
+    _find_groups(function, shared, where)
+    of_clusters, of_instances = _groups(function, shared, where)
     allow(function, ["rds:ListTagsForResource"], *of_clusters, *of_instances)
     allow(function, ["rds:AddTagsToResource"], *of_clusters, *of_instances, conditions=MADE)
     allow(function, ["rds:CreateDBClusterParameterGroup"], *of_clusters, conditions=MADE)
@@ -134,21 +202,20 @@ def make_groups(function: lambda_.Function, shared: Shared) -> None:
 
 
 def delete_groups(function: lambda_.Function, shared: Shared) -> None:
-    """Only groups that carry the tag of a release."""
-    of_clusters, of_instances = _groups(function, shared)
-    allow(function, ["rds:DescribeDBClusterParameterGroups"], *everywhere(function, shared, "*", "cluster-pg"))
-    allow(function, ["rds:DescribeDBParameterGroups"], *everywhere(function, shared, "*", "pg"))
+    """Only groups that carry the tag of a release, in all Regions."""
+    _find_groups(function, shared, everywhere)
+    of_clusters, of_instances = _groups(function, shared, everywhere)
     allow(function, ["rds:ListTagsForResource"], *of_clusters, *of_instances)
     allow(function, ["rds:DeleteDBClusterParameterGroup"], *of_clusters, conditions=_OF_A_RELEASE)
     allow(function, ["rds:DeleteDBParameterGroup"], *of_instances, conditions=_OF_A_RELEASE)
 
 
 def upgrade_clone(function: lambda_.Function, shared: Shared) -> None:
-    """Modify what carries the tag of a release; the groups that it may be given are RDS's own or named as green is."""
-    names = (shared.config.cluster_pattern, "default.*")
-    groups = [arn(function, "rds", kind, name) for name in names for kind in ("cluster-pg", "pg")]
+    """Modify what carries the tag of a release; the groups that it may be given are named as green is, or RDS's own of
+    instances: blue's cluster group is never that one, for it switches logical replication on."""
+    groups = [*_groups(function, shared, here), here(function, shared, "default.*", "pg")]
     allow(function, ["rds:ModifyDBCluster"], own_clusters(function, shared)[0], conditions=_OF_A_RELEASE)
-    allow(function, ["rds:ModifyDBCluster"], *groups)
+    allow(function, ["rds:ModifyDBCluster"], *(group for kind in groups for group in kind))
 
 
 def look_at_upgrade(function: lambda_.Function, shared: Shared) -> None:
@@ -173,6 +240,6 @@ def _pass_roles(function: lambda_.Function) -> None:
     allow(function, ["iam:PassRole"], roles, conditions={"StringEquals": {"iam:PassedToService": services}})
 
 
-def _groups(function: lambda_.Function, shared: Shared) -> Iterator[list[str]]:
-    """Parameter groups of clusters, and of instances, that are named as green is, in all Regions."""
-    return (everywhere(function, shared, shared.config.cluster_pattern, kind) for kind in ("cluster-pg", "pg"))
+def _groups(function: lambda_.Function, shared: Shared, where: Where) -> Iterator[list[str]]:
+    """Parameter groups of clusters, and of instances, that are named as green is."""
+    return (where(function, shared, shared.config.cluster_pattern, kind) for kind in ("cluster-pg", "pg"))

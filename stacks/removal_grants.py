@@ -8,52 +8,62 @@ from dataclasses import asdict
 from aws_cdk import aws_lambda as lambda_
 
 from stacks.grants import read_record
-from stacks.policies import Grant, Shared, allow, arn, everywhere
+from stacks.policies import Shared, Where, allow, arn, elsewhere, everywhere, here
 from stacks.rds_grants import (
     MADE,
     RETIRED_TAG,
+    find_clusters,
     global_clusters,
     look_at_clusters,
     look_at_global_clusters,
+    look_at_secondaries,
     own_clusters,
 )
 
-
-def tagged(tag: str) -> dict[str, object]:
-    """The condition that a resource carries a tag, whatever its value; clusters, instances and global clusters know it
-    (Service Authorization Reference, "Actions, resources, and condition keys for Amazon RDS")."""
-    return {"Null": {f"aws:ResourceTag/{tag}": "false"}}
+_RETIRED: dict[str, object] = {"Null": {f"aws:ResourceTag/{RETIRED_TAG}": "false"}}
+"""What carries the tag, whatever its value; clusters, instances and global clusters know it (Service Authorization
+Reference, "Actions, resources, and condition keys for Amazon RDS")."""
 
 
-def delete_clusters(tag: str) -> Grant:
-    """Clusters and instances that carry a tag, in any Region: secondaries are elsewhere."""
-
-    def grant(function: lambda_.Function, shared: Shared) -> None:
-        _look(function, shared)
-        clusters, instances = _both(function, shared)
-        allow(function, ["rds:DeleteDBCluster", "rds:ModifyDBCluster"], *clusters, conditions=tagged(tag))
-        allow(function, ["rds:DeleteDBInstance"], *instances, conditions=tagged(tag))
-
-    return grant
+def delete_cluster(function: lambda_.Function, shared: Shared) -> None:
+    """One with its instances that carries the tag of those that are ended, and is in no global cluster any more."""
+    look_at_clusters(function, shared)
+    _delete(function, shared, here)
 
 
-def leave_global_cluster(tag: str) -> Grant:
+def remove_secondaries(function: lambda_.Function, shared: Shared) -> None:
+    """Secondaries that carry that tag leave their global cluster, and are deleted."""
+    look_at_secondaries(function, shared)
+    _leave_global_cluster(function, shared, elsewhere)
+    _delete(function, shared, elsewhere)
+
+
+def remove_from_global_cluster(function: lambda_.Function, shared: Shared) -> None:
+    """The same for the cluster itself, at home."""
+    find_clusters(function, shared)
+    _leave_global_cluster(function, shared, here)
+
+
+def _delete(function: lambda_.Function, shared: Shared, where: Where) -> None:
+    clusters, instances = _both(function, shared, where)
+    allow(function, ["rds:DeleteDBCluster", "rds:ModifyDBCluster"], *clusters, conditions=_RETIRED)
+    allow(function, ["rds:DeleteDBInstance"], *instances, conditions=_RETIRED)
+
+
+def _leave_global_cluster(function: lambda_.Function, shared: Shared, where: Where) -> None:
     """Both resources have to be allowed, each by its tag: the global one may have any name."""
-
-    def grant(function: lambda_.Function, shared: Shared) -> None:
-        _look(function, shared)
-        clusters, _ = _both(function, shared)
-        allow(function, ["rds:RemoveFromGlobalCluster"], *clusters, conditions=tagged(tag))
-        allow(function, ["rds:RemoveFromGlobalCluster"], global_clusters(function, "*"), conditions=tagged(tag))
-
-    return grant
+    look_at_global_clusters(function, shared)
+    clusters, _ = _both(function, shared, where)
+    allow(function, ["rds:RemoveFromGlobalCluster"], *clusters, conditions=_RETIRED)
+    if clusters:
+        allow(function, ["rds:RemoveFromGlobalCluster"], global_clusters(function, "*"), conditions=_RETIRED)
 
 
 def delete_global_cluster(function: lambda_.Function, shared: Shared) -> None:
     """One that is marked; RDS deletes none that has a member."""
     look_at_global_clusters(function, shared)
     actions = ["rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
-    allow(function, actions, global_clusters(function, "*"), conditions=tagged(RETIRED_TAG))
+    allow(function, actions, global_clusters(function, "*"), conditions=_RETIRED)
 
 
 def take_snapshot(function: lambda_.Function, shared: Shared) -> None:
@@ -66,10 +76,9 @@ def take_snapshot(function: lambda_.Function, shared: Shared) -> None:
 
 
 def look_at_snapshots(function: lambda_.Function, shared: Shared) -> None:
-    """Whether the final snapshot is there."""
-    cluster, _ = own_clusters(function, shared)
+    """Whether the final snapshot is there, which is asked for by its own name."""
     snapshot = arn(function, "rds", "cluster-snapshot", shared.config.cluster_pattern)
-    allow(function, ["rds:DescribeDBClusterSnapshots"], cluster, snapshot)
+    allow(function, ["rds:DescribeDBClusterSnapshots"], snapshot)
 
 
 def retire(function: lambda_.Function, shared: Shared) -> None:
@@ -77,9 +86,11 @@ def retire(function: lambda_.Function, shared: Shared) -> None:
 
     Names of global clusters follow no pattern: which one may be marked is a matter of code.
     """
-    _look(function, shared)
+    look_at_clusters(function, shared)
+    look_at_secondaries(function, shared)
+    look_at_global_clusters(function, shared)
     only: dict[str, object] = {"ForAllValues:StringEquals": {"aws:TagKeys": [RETIRED_TAG]}}
-    clusters, instances = _both(function, shared)
+    clusters, instances = _both(function, shared, everywhere)
     whole = global_clusters(function, "*")
     allow(function, ["rds:AddTagsToResource"], *clusters, *instances, whole, conditions=only)
 
@@ -87,13 +98,13 @@ def retire(function: lambda_.Function, shared: Shared) -> None:
 def stop_cluster(function: lambda_.Function, shared: Shared) -> None:
     """One that carries the tag of those that are ended."""
     cluster, _ = own_clusters(function, shared)
-    allow(function, ["rds:StopDBCluster"], cluster, conditions=tagged(RETIRED_TAG))
+    allow(function, ["rds:StopDBCluster"], cluster, conditions=_RETIRED)
 
 
 def start_cluster(function: lambda_.Function, shared: Shared) -> None:
     """Only to delete it afterwards."""
     cluster, _ = own_clusters(function, shared)
-    allow(function, ["rds:StartDBCluster"], cluster, conditions=tagged(RETIRED_TAG))
+    allow(function, ["rds:StartDBCluster"], cluster, conditions=_RETIRED)
 
 
 def production(function: lambda_.Function, shared: Shared) -> None:
@@ -116,12 +127,7 @@ def target(function: lambda_.Function, shared: Shared) -> None:
     function.add_environment("DATABASES", json.dumps(shared.config.databases))
 
 
-def _look(function: lambda_.Function, shared: Shared) -> None:
-    look_at_clusters(function, shared)
-    look_at_global_clusters(function, shared)
-
-
-def _both(function: lambda_.Function, shared: Shared) -> tuple[list[str], list[str]]:
-    """Clusters, and instances, of ours, in all Regions that are configured."""
+def _both(function: lambda_.Function, shared: Shared, where: Where) -> tuple[list[str], list[str]]:
+    """Clusters, and instances, of ours."""
     pattern = shared.config.cluster_pattern
-    return everywhere(function, shared, pattern, "cluster"), everywhere(function, shared, pattern, "db")
+    return where(function, shared, pattern, "cluster"), where(function, shared, pattern, "db")

@@ -80,7 +80,8 @@ def _machine(
         ),
     )
     called = [arn for placeholder, arn in arns.items() if f"${{{placeholder}}}" in definition]
-    called += filter(None, [config.freeze_hook_function_arn])
+    if "freeze_hook_function_arn" in definition:
+        called += filter(None, [config.freeze_hook_function_arn])
     machine.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=called))
     topic.grant_publish(machine)
     _tell(machine)

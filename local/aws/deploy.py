@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -21,12 +20,10 @@ from botocore.parsers import ResponseParserError
 
 from local.aws.emulator import ACCOUNT, Emulator
 from local.host import LocalError
+from local.sources import ROOT, fingerprint
 
-ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 CLUSTER = "shop"
-# What the synthesis reads.
-_SOURCES = ("app.py", "cdk.json", "requirements.lock", "stacks", "statemachine", "lambdas")
 
 Progress = Callable[[str], None]
 
@@ -69,7 +66,7 @@ def synthesize(overrides: Mapping[str, Any], progress: Progress = lambda _: None
     """
     example = json.loads((ROOT / "cdk.json").read_text())["context"]["clusters"][CLUSTER]
     config = {**example, **overrides}
-    folder = BUILD / "assemblies" / _fingerprint(config)
+    folder = BUILD / "assemblies" / fingerprint(json.dumps(config, sort_keys=True))
     with _one_at_a_time():
         if not folder.exists():
             progress("synthesizing the stack")
@@ -112,17 +109,6 @@ def zip_folder(folder: Path, target: Path) -> None:
                 entry.external_attr = 0o644 << 16
                 archive.writestr(entry, path.read_bytes())
     partial.replace(target)
-
-
-def _fingerprint(config: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-    for source in _SOURCES:
-        paths = [ROOT / source, *sorted((ROOT / source).rglob("*"))]
-        for path in paths:
-            if path.is_file() and path.parent.name != "__pycache__":
-                content = path.read_bytes()
-                digest.update(f"{path.relative_to(ROOT)}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()[:32]
 
 
 @contextmanager

@@ -74,14 +74,6 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
     locks = running.emulator.client("dynamodb").scan(TableName=running.stack.outputs["LockTableName"])["Items"]
     clusters = running.emulator.client("rds").describe_db_clusters()["DBClusters"]
     secrets = running.emulator.client("secretsmanager").list_secrets()["SecretList"]
-    rds = running.emulator.client("rds")
-    groups = {
-        *(
-            each["DBClusterParameterGroupArn"]
-            for each in rds.describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
-        ),
-        *(each["DBParameterGroupArn"] for each in rds.describe_db_parameter_groups()["DBParameterGroups"]),
-    }
     roles = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"
     return traces_away(running) | {
         "slots": server.execute("postgres", "SELECT slot_name FROM pg_replication_slots"),
@@ -90,9 +82,9 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
         "schemas": {name: server.execute(name, "SELECT nspname FROM pg_namespace ORDER BY 1") for name in databases},
         "locks": [item for item in locks if "figures" not in item],
         "clusters": sorted(cluster["DBClusterIdentifier"] for cluster in clusters),
-        "tagged": tagged(rds),
+        "tagged": tagged(running.emulator.client("rds")),
         "instances": len(running.emulator.client("rds").describe_db_instances()["DBInstances"]),
-        "parameter_groups": sorted(group.split(":", 5)[5] for group in groups if ":default." not in group),
+        "parameter_groups": groups_of(running.emulator.client("rds")),
         "secrets": sorted(secret["Name"] for secret in secrets),
         "records": records(running),
     }
@@ -107,11 +99,7 @@ def traces_away(running: World) -> dict[str, Any]:
         "clusters away": sorted(each["DBClusterIdentifier"] for each in away.describe_db_clusters()["DBClusters"]),
         "tagged away": tagged(away),
         "instances away": len(away.describe_db_instances()["DBInstances"]),
-        "groups away": sorted(
-            group
-            for each in away.describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
-            if not (group := each["DBClusterParameterGroupName"]).startswith("default.")
-        ),
+        "groups away": groups_of(away),
         "global clusters": {
             each["GlobalClusterIdentifier"]: len(each["GlobalClusterMembers"])
             for each in away.describe_global_clusters()["GlobalClusters"]
@@ -136,6 +124,18 @@ def may(state: str, operation: str, region: str, **parameters: Any) -> bool:
     caller = caller_of(f"{MACHINE}-{state}")
     assert caller
     return Guard(tags_of).refusal(caller, asked_for("rds", operation, parameters, region, account_of(caller))) is None
+
+
+def groups_of(rds: Any) -> list[str]:
+    """Kind and name of the parameter groups of a Region that are not RDS's own."""
+    arns = (
+        *(
+            each["DBClusterParameterGroupArn"]
+            for each in rds.describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
+        ),
+        *(each["DBParameterGroupArn"] for each in rds.describe_db_parameter_groups()["DBParameterGroups"]),
+    )
+    return sorted({arn.split(":", 5)[5] for arn in arns if ":default." not in arn})
 
 
 def records(running: World) -> dict[str, tuple[str, int, list[str]]]:

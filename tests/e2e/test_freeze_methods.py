@@ -20,7 +20,7 @@ from local.postgres.roles import create_role
 from local.postgres.servers import Server
 from local.release import Release
 from local.world import World, world
-from tests.e2e.conftest import start
+from tests.e2e.conftest import MACHINE, recover_soon, start
 from tests.waiting import eventually
 
 CHIEF = "Chief of 'all'"
@@ -44,6 +44,7 @@ def running() -> Iterator[World]:
     }
     with world(latency_s=0.2, propagation_s=0.2, record_ttl_s=2, overrides=overrides) as made:
         made.emulator.retry_scale = 0.1
+        recover_soon(made)
         yield made
 
 
@@ -123,11 +124,22 @@ def test_with_revoke_connect_nothing_is_lost_and_blue_refuses_every_role(
     assert result.client_write_gap_ms > 0, "both sides took writes at once"
 
 
-def test_with_a_hook_the_customers_function_is_called_around_it_and_blue_refuses_every_role(
+def test_with_a_hook_the_customers_function_is_called_around_it_also_when_the_execution_is_stopped_in_between(
     running: World, passwords: dict[str, str], orders: Path
 ) -> None:
     blue = running.production()
-    release = switch_over(running, {"freeze_method": "hook"})
+    release = start(running, {"freeze_method": "hook"})
+    release.wait_for_approval_request()
+    stepfunctions = running.emulator.client("stepfunctions")
+    running.emulator.functions.during(
+        f"{MACHINE}-OpenGreen",
+        after=lambda: stepfunctions.stop_execution(executionArn=release.execution_arn),
+        unless=b'"warm": true',
+    )
+    release.answer("approve")
+    assert release.wait()["status"] == "ABORTED"
+    lock_table = running.stack.outputs["LockTableName"]
+    eventually(lambda: not running.emulator.client("dynamodb").scan(TableName=lock_table)["Items"], timeout_s=60)
     asked = [json.loads(line) for line in orders.read_text().splitlines()]
     assert [order["phase"] for order in asked] == ["freeze", "opened"]
     assert {order["execution_arn"] for order in asked} == {release.execution_arn}

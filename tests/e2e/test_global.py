@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local.postgres.binaries import full_version
 from local.postgres.servers import reader_address
 from local.release import Release
 from local.world import BLUE, RECORD_AWAY, World, world
@@ -33,11 +34,19 @@ def running() -> Iterator[World]:
         made.emulator.retry_scale = 0.1
         recover_soon(made)
         made.blue.execute("app", "CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t VALUES (1)")
+        use_default_group(made, f"{BLUE}-1", f"aurora-postgresql{made.blue.version}")
         yield made
 
 
 def rds(running: World, region: str) -> Any:
     return running.emulator.client("rds", region)
+
+
+def use_default_group(running: World, instance: str, family: str) -> None:
+    """Gives an instance RDS's own parameter group of a family, which moto has only when it is made."""
+    home, name = rds(running, running.emulator.region), f"default.{family}"
+    home.create_db_parameter_group(DBParameterGroupName=name, DBParameterGroupFamily=family, Description="RDS's own")
+    home.modify_db_instance(DBInstanceIdentifier=instance, DBParameterGroupName=name)
 
 
 def inventory(running: World) -> dict[str, Any]:
@@ -73,19 +82,25 @@ def may_change(running: World, identifier: str) -> set[tuple[str, str]]:
     }
 
 
-def test_a_release_that_is_killed_in_every_state_of_it_and_then_stopped_leaves_nothing(running: World) -> None:
-    before = inventory(running)
+def test_an_upgrade_that_is_killed_in_every_state_of_it_and_then_stopped_leaves_nothing(running: World) -> None:
+    """Green's instance has RDS's own parameters, as blue's; those of the other Region are made after blue's there."""
+    before, made = inventory(running), {}
     for number, state in enumerate((*GLOBAL_STATES, "DeleteGreen")):
         break_function(running, state, ("kill_after", "twice")[number % 2])
     releases: list[Release] = []
 
     def stop() -> None:
         arn = releases[0].execution_arn
+        made.update(inventory(running))
         running.emulator.client("stepfunctions").stop_execution(executionArn=arn)
 
     running.emulator.functions.during(f"{MACHINE}-BeginVerification", before=stop)
-    releases.append(start(running, {"accept": ACCEPT}))
-    assert releases[0].wait()["status"] == "ABORTED"
+    upgrade = {"engine_version": full_version(18), "parameters": {"work_mem": "5MB"}}
+    releases.append(start(running, upgrade | {"accept": ACCEPT}))
+    assert releases[0].wait()["status"] == "ABORTED", releases[0].failure()
+    new = {key: sorted(set(made[key]) - set(before[key])) for key in ("parameter_groups", "groups away")}
+    (green,) = set(made["clusters"]) - {BLUE}
+    assert new == {"parameter_groups": [f"cluster-pg:{green}"], "groups away": [f"cluster-pg:{green}", f"pg:{green}"]}
     eventually(lambda: inventory(running) == before)
 
 
@@ -125,7 +140,7 @@ def test_readers_of_every_region_move_and_move_back(running: World) -> None:
     assert secondary.execute("app", "SELECT pg_is_in_recovery()") == [[True]]
 
 
-def test_after_the_cutover_it_goes_on_where_it_was_killed(running: World) -> None:
+def test_after_the_cutover_it_goes_on_where_it_was_killed_also_when_the_execution_is_stopped(running: World) -> None:
     """Without the record of the other Region, which would have nowhere to go meanwhile: that is refused."""
     refused = start(running, {"accept": ACCEPT, "globalize": "after_cutover"})
     assert refused.wait()["error"] == "InputInvalid"
@@ -139,19 +154,38 @@ def test_after_the_cutover_it_goes_on_where_it_was_killed(running: World) -> Non
     release = start(running, {"accept": ACCEPT, "globalize": "after_cutover"})
     release.wait_for_approval_request()
     assert "CreateGlobalCluster" not in passed(release)
+    stepfunctions = running.emulator.client("stepfunctions")
+    running.emulator.functions.during(
+        f"{MACHINE}-CreateGlobalCluster",
+        before=lambda: stepfunctions.stop_execution(executionArn=release.execution_arn),
+    )
     release.answer("approve")
-    described = release.wait()
-    assert described["status"] == "SUCCEEDED", release.failure()
-    green = json.loads(described["output"])["green"]
+    assert release.wait()["status"] == "ABORTED"
+    eventually(lambda: inventory(running)["locks"] == [], timeout_s=60)
+    assert not running.emulator.functions.pending()
+    (green,) = (name for name, server in running.aurora.servers.items() if server is running.production())
     assert running.away
     assert running.away.servers[green].execute("app", "SELECT count(*) FROM t") == [[2]]
     assert inventory(running)["global clusters"][f"{green}-global"] == 2
     assert may_change(running, green) == set(), "it is production"
 
 
+def make_groups(there: Any, name: str) -> None:
+    """Parameter groups as the release has made them that a cluster came from, beside those that it has."""
+    made = {
+        "DBParameterGroupFamily": "aurora-postgresql16",
+        "Description": "made by a release",
+        "Tags": [{"Key": "bluegreen:release", "Value": "20260101-0000-abcdef"}],
+    }
+    there.create_db_cluster_parameter_group(DBClusterParameterGroupName=name, **made)
+    there.create_db_parameter_group(DBParameterGroupName=name, **made)
+
+
 def test_the_end_of_blue_takes_its_secondary_and_its_global_cluster_along_also_when_it_is_stopped_halfway(
     running: World,
 ) -> None:
+    for region, name in ((running.emulator.region, BLUE), (AWAY, f"{BLUE}-{AWAY}")):
+        make_groups(rds(running, region), name)
     before, stepfunctions = inventory(running), running.emulator.client("stepfunctions")
     machine = running.stack.outputs["DecommissionStateMachineArn"]
 
@@ -193,6 +227,8 @@ def test_the_end_of_blue_takes_its_secondary_and_its_global_cluster_along_also_w
     assert set(before["clusters"]) - set(after["clusters"]) == {BLUE}
     assert set(before["clusters away"]) - set(after["clusters away"]) == {whole}
     assert before["instances away"] - after["instances away"] == 1
+    assert set(before["parameter_groups"]) - set(after["parameter_groups"]) == {f"cluster-pg:{BLUE}", f"pg:{BLUE}"}
+    assert set(before["groups away"]) - set(after["groups away"]) == {f"cluster-pg:{whole}", f"pg:{whole}"}
     assert len(before["global clusters"]) - len(after["global clusters"]) == 1
     assert {key: after[key] for key in ("records", "secrets", "locks")} == {
         key: before[key] for key in ("records", "secrets", "locks")

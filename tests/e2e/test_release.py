@@ -19,7 +19,16 @@ from local.postgres.servers import reader_address
 from local.release import Release
 from local.reporting import write_report
 from local.world import World
-from tests.e2e.conftest import break_function, everything_written, next_request, records_at, reports, start, traces
+from tests.e2e.conftest import (
+    MACHINE,
+    break_function,
+    everything_written,
+    next_request,
+    records_at,
+    reports,
+    start,
+    traces,
+)
 from tests.pages import read
 from tests.waiting import eventually
 
@@ -115,6 +124,13 @@ def test_an_event_that_is_delivered_twice_makes_one_release_that_upgrades_and_no
         return list(stepfunctions.list_executions(stateMachineArn=arn)["executions"])
 
     earlier = {execution["executionArn"] for execution in executions()}
+    rds = running.emulator.client("rds")
+    rds.modify_db_parameter_group(
+        DBParameterGroupName="shop-blue-instance",
+        Parameters=[{"ParameterName": "log_statement", "ParameterValue": "ddl", "ApplyMethod": "immediate"}],
+    )
+    rds.modify_db_cluster(DBClusterIdentifier="shop-blue", EnableHttpEndpoint=False)
+    running.emulator.functions.during(f"{MACHINE}-WaitForUpgrade", before=lambda: change(rds, "shop-blue"))
     index = running.put_script("index.sql", "CREATE INDEX CONCURRENTLY transfers_now ON transfers (id)")
     detail = {
         "cluster": "shop",
@@ -173,6 +189,10 @@ def test_an_event_that_is_delivered_twice_makes_one_release_that_upgrades_and_no
     assert green.execute("app", "SHOW server_version") == [[full_version(18)]]
     assert green.execute("app", "SHOW work_mem") == [["5MB"]]
     assert green.execute("app", "SHOW rds.logical_replication") == [["on"]], "blue's values are carried over"
+    (described_green,) = rds.describe_db_clusters(DBClusterIdentifier=summary["green"])["DBClusters"]
+    assert described_green["PreferredBackupWindow"] == "04:10-04:40", "it was changed at blue during the upgrade"
+    assert described_green["HttpEndpointEnabled"]
+    assert {each["FeatureName"] for each in described_green["AssociatedRoles"]} == {"s3Import", "s3Export"}
     assert result.client_write_gap_ms is not None
     assert result.client_write_gap_ms > 0, "both sides took writes at once"
     assert summary["sessions_ended"] >= 1, "a transaction was open when blue was frozen"
@@ -186,6 +206,16 @@ def test_an_event_that_is_delivered_twice_makes_one_release_that_upgrades_and_no
     assert after["records"] == records_at(running.server(summary["green"]), ttl_s=2)
     events = running.emulator.client("events")
     eventually(lambda: events.describe_rule(Name="bluegreen-shop-monitor")["State"] == "DISABLED")
+
+
+def change(rds: Any, cluster: str) -> None:
+    """What an administrator does to production while green is upgraded."""
+    rds.modify_db_cluster(DBClusterIdentifier=cluster, PreferredBackupWindow="04:10-04:40")
+    rds.add_role_to_db_cluster(
+        DBClusterIdentifier=cluster, RoleArn="arn:aws:iam::123456789012:role/s3-export", FeatureName="s3Export"
+    )
+    (described,) = rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
+    rds.enable_http_endpoint(ResourceArn=described["DBClusterArn"])
 
 
 def measured_lags(running: World, release: Release) -> list[float]:

@@ -153,7 +153,9 @@ def test_the_state_machine_may_call_the_customers_function_if_there_is_one_and_o
     config = ClusterConfig.from_context("shop", {**block, "freeze_hook_function_arn": arn})
     stack = cdk.Stack(cdk.App(outdir=str(tmp_path / "out")), "Test")
     monkeypatch.setattr(workflow, "STATE_MACHINES", tmp_path)
-    (tmp_path / "release.asl.json").write_text('{"StartAt": "${PingFunctionArn}", "States": {}}')
+    (tmp_path / "release.asl.json").write_text(
+        '{"StartAt": "${PingFunctionArn}", "States": {}, "Comment": "$.plan.freeze_hook_function_arn"}'
+    )
     workflow.release_machine(stack, config, {"PingFunctionArn": ping(stack)}, sns.Topic(stack, "Topic"))
     made = Assembly(dict(Template.from_stack(stack).to_json()), tmp_path, tmp_path)
     (machine,) = made.of_type("AWS::StepFunctions::StateMachine").values()

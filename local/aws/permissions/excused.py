@@ -17,6 +17,8 @@ class Excuse:
     action: str
     resource: str
     reason: str
+    by_chance: bool = False
+    """Whether some runs need it, by a retry at the right moment for instance, and others do not."""
 
     def fits(self, unit: Unit) -> bool:
         """Whether it is about this permission."""

@@ -6,7 +6,7 @@ import json
 import re
 import threading
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,19 +68,42 @@ class Unit:
         statement = Statement(read["effect"], tuple(read["actions"]), tuple(read["resources"]), conditions)
         return cls(read["granted"], statement)
 
+    def in_words(self) -> str:
+        """What is allowed, on what, and under which conditions."""
+        conditions = (f"{operator} {key} {', '.join(values)}" for operator, key, values in self.statement.conditions)
+        said = " and ".join(conditions)
+        return f"{self.statement.actions[0]} on {self.statement.resources[0]}{f' if {said}' if said else ''}"
+
     def was_used(self, call: Call) -> bool:
         """Whether a call needed it."""
         return call.allowed and call.caller == self.caller and self.statement.matches(call.asked)
 
 
-_MADE_UNIQUE = re.compile(r"(?<=[0-9A-F]{8})-[A-Z0-9]{12,}$|(?<=role)-[A-Za-z0-9]{6}$")
+_MADE_UNIQUE = (
+    re.compile(r"(?P<name>[0-9A-F]{8})-[0-9A-Z]{12,}(?=/|$)"),
+    re.compile(r"(?P<name>[0-9a-f]{8})-[0-9a-z]{12,}(?=/|$)"),  # in the name of a bucket
+    re.compile(r"(?P<name>:secret:.*)-[A-Za-z0-9]{6}$"),
+)
 """What CloudFormation puts behind a logical id, and Secrets Manager behind a secret's name."""
+
+
+def named_alike(resource: str) -> str:
+    """A resource's name as it is in every deployment.
+
+    >>> named_alike("arn:aws:s3:::bluegreen-shop-reports65402a0a-16hy53yfmxga/releases/*")
+    'arn:aws:s3:::bluegreen-shop-reports65402a0a-*/releases/*'
+    >>> named_alike("arn:aws:secretsmanager:eu-west-2:1:secret:bluegreen/shop/approval-key-AbCdEf")
+    'arn:aws:secretsmanager:eu-west-2:1:secret:bluegreen/shop/approval-key-*'
+    """
+    for unique in _MADE_UNIQUE:
+        resource = unique.sub(r"\g<name>-*", resource)
+    return resource
 
 
 def units_of(caller: Caller) -> list[Unit]:
     """What a caller may do, taken apart; a name that a deployment has made unique is the same in every one."""
     return [
-        Unit(caller.name, Statement("Allow", (action,), (_MADE_UNIQUE.sub("-*", resource),), statement.conditions))
+        Unit(caller.name, Statement("Allow", (action,), (named_alike(resource),), statement.conditions))
         for statement in caller.statements
         if statement.effect == "Allow"
         for action in statement.actions
@@ -95,6 +118,8 @@ class Guard:
         self._tags = tags
         self._lock = threading.Lock()
         self._calls: dict[str, Call] = {}
+        self._tagged: defaultdict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+        """What resources have carried: who comes late to one that has lost its tag, or is gone, lacks no permission."""
         self.payloads: Counter[str] = Counter()
         """The largest payload in bytes, in or out, of each function that was invoked."""
 
@@ -107,7 +132,10 @@ class Guard:
             allowed = allowing(caller.statements, complete) is not None
             call = Call(caller.name, complete, allowed)
             with self._lock:
-                self._calls.setdefault(call.to_json(), call)
+                earlier = Asked(each.action, each.resource, {**each.keys, **self._tagged[each.resource]})
+                if allowed or not allowing(caller.statements, earlier):
+                    self._calls.setdefault(call.to_json(), call)
+                self._tagged[each.resource].update(tags)
             if not allowed and denied is None:
                 denied = (
                     f"{caller.name} is not authorized to perform: {each.action} on resource: {each.resource}"
