@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError
 from rich.console import Console
 from rich.markup import escape
 
+from local.aws.environment import ADMINISTRATOR
 from local.host import LocalError
 from local.release import POLL_S, Release
 
@@ -43,7 +44,7 @@ def decommission(console: Console, options: argparse.Namespace) -> int:
         "stepfunctions",
         endpoint_url=options.endpoint_url,
         region_name=options.region,
-        aws_access_key_id="local",
+        aws_access_key_id=ADMINISTRATOR,
         aws_secret_access_key="local",  # noqa: S106 - nothing checks it
     )
     try:

@@ -1,7 +1,7 @@
 """The matrix of permissions: what every function, state machine and rule has called, and what it may.
 
 Read from the record that the emulators of a whole run of tests have left in build/permissions. `python -m
-local.permissions` makes such a run of the end-to-end tests first if there is none of the sources as they are.
+local.permissions` makes such a run first if there is none of the sources as they are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from local.sources import ROOT, fingerprint
 RECORDS = ROOT / "build" / "permissions"
 OF_SOURCES = "sources"
 """The file in a record that says of which sources it is."""
-WHOLE_RUN = ("-m", "pytest", "tests/e2e")
+WHOLE_RUN = ("tests/e2e", "tests/faults", "tests/local/test_approval.py")
+"""All tests before which the application is deployed, and its functions run: what they did not need, nobody does."""
 PAYLOAD_LIMIT_BYTES = 256 * 1024
 """Of a state's input and output (Step Functions Developer Guide, "Quotas")."""
 
@@ -99,13 +100,14 @@ def is_current(folder: Path = RECORDS) -> bool:
 
 def main() -> int:
     """Print the matrix; 1 when something is wrong in it."""
-    from local.permissions_table import table
+    from local.permissions_table import table  # which reads it
 
     if not is_current():
         said = "is of other sources" if any(RECORDS.glob("*.jsonl")) else "is not there"
-        print(f"The record of a whole run in build/permissions {said}: running the end-to-end tests", flush=True)
-        subprocess.run([sys.executable, *WHOLE_RUN], cwd=ROOT, check=False)
+        print(f"The record of a whole run in build/permissions {said}: making such a run", flush=True)
+        subprocess.run([sys.executable, "-m", "pytest", *WHOLE_RUN], cwd=ROOT, check=False)
         if not is_current():
+            print("That was no whole run that passed: there is no matrix.")
             return 1
     matrix = Matrix.read(RECORDS)
     print(table(matrix))

@@ -17,6 +17,7 @@ from typing import Any
 
 import boto3
 
+from local.aws.environment import ADMINISTRATOR
 from local.postgres.binaries import full_version
 
 POLL_S = 0.05
@@ -215,7 +216,7 @@ def _functions_at(endpoint_url: str, region: str) -> Any:
         "lambda",
         region_name=region,
         endpoint_url=endpoint_url,
-        aws_access_key_id="local",
+        aws_access_key_id=ADMINISTRATOR,
         aws_secret_access_key="local",  # noqa: S106 - nothing checks it
     )
 

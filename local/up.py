@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from rich.console import Console
 
+from local.aws.environment import ADMINISTRATOR
 from local.postgres import psqlfile
 from local.release import upgrade_input
 from local.world import World, world
@@ -55,6 +56,7 @@ def description(running: World, databases: tuple[str, ...]) -> dict[str, object]
     return away | {
         "endpoint_url": running.emulator.endpoint_url,
         "region": running.emulator.region,
+        "access_key_id": ADMINISTRATOR,
         "state_machine_arn": running.stack.outputs["StateMachineArn"],
         "recovery_state_machine_arn": running.stack.outputs["RecoveryStateMachineArn"],
         "decommission_state_machine_arn": running.stack.outputs["DecommissionStateMachineArn"],

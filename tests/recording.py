@@ -1,23 +1,20 @@
 """What the emulators of a test run have asked for and been refused, collected over all of its processes.
 
-Every run fails when a function has asked for what its role does not allow. A run with all end-to-end tests, a whole
-one, fails as well when a role allows what nobody needed, or something is excused for nothing; it leaves its record in
-build/permissions, which `make permissions` prints.
+Every run fails when a function has asked for what its role does not allow. A run with all tests that let the functions
+run, a whole one, fails as well when a role allows what nobody needed, or something is excused for nothing; it leaves
+its record in build/permissions, which `make permissions` prints.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
 from local.aws.emulator import KEPT_IN
-from local.permissions import OF_SOURCES, RECORDS, Matrix
-from local.sources import fingerprint
-
-E2E = Path(__file__).parent / "e2e"
+from local.permissions import OF_SOURCES, RECORDS, WHOLE_RUN, Matrix
+from local.sources import ROOT, fingerprint
 
 
 class Recording:
@@ -27,18 +24,14 @@ class Recording:
         self._config = config
         self._folder = RECORDS.with_name(f"permissions-{os.getpid()}")
         self._passed: set[str] = set()
-        self._skipped: set[str] = set()
         self._sources = fingerprint()  # as they are when the run begins
         self._complaints: list[str] = []
         os.environ[KEPT_IN] = str(self._folder)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Notes the module of each test that passed, or was left out."""
-        module = report.nodeid.partition("::")[0]
-        if report.skipped:
-            self._skipped.add(module)
-        elif report.when == "call" and report.passed:
-            self._passed.add(module)
+        """Notes the module of each test that passed."""
+        if report.when == "call" and report.passed:
+            self._passed.add(report.nodeid.partition("::")[0])
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -65,9 +58,14 @@ class Recording:
             terminalreporter.write_line("\n".join(self._complaints))
 
     def _is_whole(self) -> bool:
-        """Whether every module of end-to-end tests ran, and no test of them was left out."""
-        modules = {path.relative_to(self._config.rootpath).as_posix() for path in E2E.glob("test_*.py")}
+        """Whether every module of `WHOLE_RUN` ran, and no choice of tests was made."""
         options = self._config.option
         chosen = options.keyword or options.markexpr or options.deselect or options.lf
         one_by_one = any("::" in each for each in self._config.args)
-        return not (chosen or one_by_one or modules & self._skipped) and modules <= self._passed
+        return not (chosen or one_by_one) and self._modules() <= self._passed
+
+    @staticmethod
+    def _modules() -> set[str]:
+        folders = {path for each in WHOLE_RUN if (path := ROOT / each).is_dir()}
+        modules = {*(ROOT / each for each in WHOLE_RUN), *(path for each in folders for path in each.glob("test_*.py"))}
+        return {path.relative_to(ROOT).as_posix() for path in modules - folders}

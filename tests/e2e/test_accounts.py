@@ -8,17 +8,21 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.iam.models import iam_backends
 from moto.kms.responses import KmsResponse
 
+from local.aws.deploy import synthesize
 from local.aws.seams import rds
 from local.aws.seams.patching import Seams
 from local.aws.seams.rds_shared import SharedClusters
 from local.world import World, world
 from tests.e2e.conftest import records, records_at, recover_soon, start, traces
+from tests.local.aws import ANYTHING
 from tests.waiting import eventually
 
 DATABASES = ("app",)
 OTHER = "210987654321"
+ADMINISTRATOR = "administrator"
 ROLE = f"arn:aws:iam::{OTHER}:role/bluegreen-shop-green"
 ACCOUNT = {
     "blue_account_id": "123456789012",
@@ -41,6 +45,21 @@ def running() -> Iterator[World]:
         yield made
 
 
+def _deploy_there(running: World) -> None:
+    """The application's other stack, by an administrator of that account, whom it has already."""
+    iam = iam_backends[OTHER]["aws"]
+    iam.create_role(ADMINISTRATOR, "{}", "/", None, "", [], "3600")
+    iam.put_role_policy(ADMINISTRATOR, "anything", ANYTHING)
+    assembly = synthesize(running.stack.config)
+    (stack,) = (each for each in assembly.artifacts("aws:cloudformation:stack") if "green-account" in each["name"])
+    _as_administrator(running, "ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
+    _as_administrator(running, "cloudformation").create_stack(
+        StackName=stack["name"],
+        TemplateBody=(assembly.folder / stack["templateFile"]).read_text(),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+
+
 @pytest.fixture(scope="module")
 def there(running: World) -> Iterator[Any]:
     """RDS of the other account, with which blue and its key are shared, and which has what green needs."""
@@ -51,8 +70,9 @@ def there(running: World) -> Iterator[Any]:
         blue = running.emulator.client("rds").describe_db_clusters()["DBClusters"][0]
         shared.share(blue["DBClusterArn"], OTHER)
         backend = rds.install(running.aurora, OTHER)
-        client = _as_the_role(running, "rds")
-        subnets = _as_the_role(running, "ec2").describe_subnets()["Subnets"]
+        _deploy_there(running)
+        client = _as_administrator(running, "rds")
+        subnets = _as_administrator(running, "ec2").describe_subnets()["Subnets"]
         client.create_db_subnet_group(
             DBSubnetGroupName=ACCOUNT["db_subnet_group"],
             DBSubnetGroupDescription="-",
@@ -62,9 +82,10 @@ def there(running: World) -> Iterator[Any]:
         backend.uninstall()
 
 
-def _as_the_role(running: World, service: str) -> Any:
+def _as_administrator(running: World, service: str) -> Any:
     sts = running.emulator.client("sts")
-    given = sts.assume_role(RoleArn=ROLE, RoleSessionName="test")["Credentials"]
+    role = f"arn:aws:iam::{OTHER}:role/{ADMINISTRATOR}"
+    given = sts.assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
     return boto3.client(
         service,
         region_name=running.emulator.region,

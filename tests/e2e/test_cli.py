@@ -93,7 +93,7 @@ def test_up_can_be_driven_by_any_client_and_leaves_nothing(home: Path) -> None:
                 service,
                 region_name=ready["region"],
                 endpoint_url=ready["endpoint_url"],
-                aws_access_key_id="any",
+                aws_access_key_id=ready["access_key_id"],
                 aws_secret_access_key="any",
             )
 

@@ -6,6 +6,7 @@ The state is that of the release, in a state machine of its own; what comes befo
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -238,9 +239,12 @@ def test_an_answer_comes_through_when_the_function_that_asked_died_after_the_mai
     asking: Asking, emulator: Emulator, stack: Stack
 ) -> None:
     """The answer is to the first mail, whose token is dead by then; the second try hands it over."""
+    answered = threading.Event()
     emulator.functions.inject("bluegreen-shop-RequestApproval", "time_out", after_s=0.3)
+    emulator.functions.during("bluegreen-shop-RequestApproval", before=lambda: answered.wait(timeout=30))
     release = asking.ask()
     assert release.answer("approve", "Ann")["outcome"] == "decided"
+    answered.set()
     assert approval(release)["approver"] == "Ann"
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.aws.emulator import KEPT_IN, Emulator
@@ -16,6 +19,7 @@ from local.aws.permissions.calls import UnknownCallError, asked_for
 from local.aws.permissions.guard import Call, Caller, Guard, units_of
 from local.aws.permissions.policies import Asked, Statement, UnknownConditionError, allowing
 from local.permissions import Matrix
+from local.permissions_table import table
 from tests.local.assets import zipped
 
 CLUSTER = "arn:aws:rds:eu-west-2:123456789012:cluster:shop-blue"
@@ -101,7 +105,9 @@ def test_the_matrix_says_what_is_missing_and_what_nobody_needed(tmp_path: Path) 
     matrix = Matrix.read(tmp_path)
     assert [call.asked.action for call in matrix.missing()] == ["rds:DeleteDBCluster"]
     assert [unit.statement.actions for unit in matrix.unused()] == [("rds:StopDBCluster",)]
-    assert "MISSING: rds:DeleteDBCluster" in matrix.table()
+    assert re.search(r"^Probe +2 +2 +0 +1 +1$", table(matrix), re.MULTILINE)
+    assert f"MISSING         rds:DeleteDBCluster on {CLUSTER}" in table(matrix)
+    assert f"UNUSED          rds:StopDBCluster on {CLUSTER}" in table(matrix)
     assert any("needs no rds:StopDBCluster" in complaint for complaint in matrix.complaints())
     assert len(units_of(caller)) == 2
     (missing,) = guard.refused()
@@ -129,12 +135,12 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         made.close()
 
 
-def as_narrow(emulator: Emulator, service: str) -> Any:
+def as_narrow(emulator: Emulator, service: str, key: str = "narrow") -> Any:
     return boto3.client(
         service,
         region_name="eu-west-2",
         endpoint_url=emulator.endpoint_url,
-        aws_access_key_id="narrow",
+        aws_access_key_id=key,
         aws_secret_access_key="any",
     )
 
@@ -159,6 +165,46 @@ def test_what_a_role_does_not_allow_is_refused_as_aws_does(
     with pytest.raises(ClientError) as error:
         getattr(as_narrow(emulator, service), operation)(**parameters)
     assert error.value.response["Error"]["Code"] == code
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "code"),
+    [
+        ("rds", "describe_db_clusters", {}, "InvalidClientTokenId"),
+        ("sts", "get_caller_identity", {}, "InvalidClientTokenId"),
+        ("route53", "list_resource_record_sets", {"HostedZoneId": "Z1"}, "InvalidClientTokenId"),
+        ("dynamodb", "list_tables", {}, "UnrecognizedClientException"),
+        ("lambda", "list_functions", {}, "UnrecognizedClientException"),
+        ("s3", "list_buckets", {}, "InvalidAccessKeyId"),
+        ("ec2", "describe_vpcs", {}, "AuthFailure"),
+    ],
+)
+def test_a_key_that_is_nobodys_is_refused_as_aws_does(
+    emulator: Emulator, service: str, operation: str, parameters: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(ClientError) as error:
+        getattr(as_narrow(emulator, service, "any"), operation)(**parameters)
+    assert error.value.response["Error"]["Code"] == code
+
+
+def test_a_request_that_nobody_signed_is_refused(emulator: Emulator) -> None:
+    unsigned = Config(signature_version=UNSIGNED)
+    client = boto3.client("rds", region_name="eu-west-2", endpoint_url=emulator.endpoint_url, config=unsigned)
+    with pytest.raises(ClientError) as error:
+        client.describe_db_clusters()
+    assert error.value.response["Error"]["Code"] == "MissingAuthenticationToken"
+
+
+def test_a_function_whose_role_is_not_there_may_do_nothing(emulator: Emulator) -> None:
+    iam = emulator.client("iam")
+    role = iam.create_role(RoleName="gone", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    emulator.client("lambda").create_function(
+        FunctionName="roleless", Handler="m.h", Role=role, Runtime="python3.13", Code={"ZipFile": zipped({"m.py": ""})}
+    )
+    iam.delete_role(RoleName="gone")
+    with pytest.raises(ClientError) as error:
+        as_narrow(emulator, "rds", "roleless").describe_db_clusters()
+    assert error.value.response["Error"]["Code"] == "AccessDenied"
 
 
 def test_what_a_role_allows_is_answered_and_an_administrator_may_do_everything(emulator: Emulator) -> None:

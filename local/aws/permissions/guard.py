@@ -24,6 +24,11 @@ class Caller:
     name: str
     statements: tuple[Statement, ...]
 
+    @property
+    def is_unlimited(self) -> bool:
+        """An administrator, or somebody whose permissions are nobody's concern."""
+        return any("*" in statement.actions for statement in self.statements)
+
 
 @dataclass(frozen=True)
 class Call:

@@ -54,20 +54,19 @@ def install(seams: Seams, invoke: Callable[[Function, bytes], Answer]) -> None:
 class Direct:
     """A client of Lambda for those who are in this process: a request to ourselves takes longer than most functions.
 
-    The guard is asked as it is for a request; nobody in particular may do everything.
+    The guard is asked as it is for a request.
     """
 
-    def __init__(self, region: str, guard: Guard, caller: Caller | None) -> None:
+    def __init__(self, region: str, guard: Guard, caller: Caller) -> None:
         self._region, self._guard, self._caller = region, guard, caller
         self._backend = lambda_backends[DEFAULT_ACCOUNT_ID][region]
 
     def invoke(self, *, FunctionName: str, Payload: bytes | str = b"{}") -> dict[str, Any]:  # noqa: N803 (as in boto3)
         """Waits for the answer, and gives it as boto3 does."""
         headers: dict[str, str] = {}
-        if self._caller is not None:
-            asked = asked_for("lambda", "Invoke", {"FunctionName": FunctionName}, self._region, DEFAULT_ACCOUNT_ID)
-            if reason := self._guard.refusal(self._caller, asked):
-                raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": reason}}, "Invoke")
+        asked = asked_for("lambda", "Invoke", {"FunctionName": FunctionName}, self._region, DEFAULT_ACCOUNT_ID)
+        if reason := self._guard.refusal(self._caller, asked):
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": reason}}, "Invoke")
         try:
             payload = self._backend.invoke(FunctionName, None, Payload, {}, headers)
         except JsonRESTError as error:

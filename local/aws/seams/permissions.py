@@ -1,8 +1,8 @@
 """IAM: moto answers everybody, or looks at actions alone. Here each call is checked against the policies of the caller.
 
 A function signs with an access key that is its name, a state machine's task with that of its machine; the policies are
-those of the role that the deployed stack gave it. Any other key is an administrator's. What an assumed role of another
-account may do is checked by that role.
+those of the role that the deployed stack gave it. One key is an administrator's; any other one, and a request that is
+not signed, is refused. What an assumed role of another account may do is checked by that role.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from moto.sts.models import sts_backends
 
+from local.aws.environment import ADMINISTRATOR
 from local.aws.permissions.calls import UnknownCallError, asked_for
 from local.aws.permissions.guard import Caller, Guard
 from local.aws.permissions.policies import Statement, statements_of
@@ -44,6 +45,9 @@ _MODELS = {"states": "stepfunctions", "monitoring": "cloudwatch"}
 _PREFIXES = {"monitoring": "cloudwatch"}
 _SIGNED = re.compile(r"Credential=([^/,]+)/\d+/([^/,]*)/([^/,]+)/aws4_request")
 _REFUSED = {"ec2": "UnauthorizedOperation", "query": "AccessDenied", "rest-xml": "AccessDenied"}
+_STRANGER = {"ec2": "AuthFailure", "query": "InvalidClientTokenId", "rest-xml": "InvalidClientTokenId"}
+_OWN = "/moto-api/"
+"""The server's own paths, which belong to no service."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +58,29 @@ class Refusal:
     message: str
 
 
+_UNSIGNED = Refusal("MissingAuthenticationToken", "Request is missing Authentication Token")
+
+
 def install(seams: Seams, guard: Guard) -> None:
     """Each request to the server passes the guard."""
 
     def checked(original: Any, application: Any, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         signed = _SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
-        caller = caller_of(signed[1]) if signed else None
-        if signed is None or caller is None:
+        if environ["PATH_INFO"].startswith(_OWN) or (signed and signed[1] == ADMINISTRATOR):
             answer: Iterable[bytes] = original(application, environ, start_response)
             return answer
+        if signed is None:
+            return _answer(_UNSIGNED, "query", "", start_response)
         request = _copy(environ)
         service = signed[3]
         model = get_service_model(_MODELS.get(service, service))
+        protocol = determine_request_protocol(model, request.content_type)
+        if (caller := caller_of(signed[1])) is None:
+            return _answer(_stranger(signed[1], service, protocol), protocol, service, start_response)
         operation, parameters = _parsed(request, model)
         error = _objection(guard, caller, service, signed[2], operation, parameters)
         if error is not None:
-            return _answer(error, determine_request_protocol(model, request.content_type), service, start_response)
+            return _answer(error, protocol, service, start_response)
         return list(original(application, environ, start_response))
 
     seams.wrap(DomainDispatcherApplication, "__call__", checked)
@@ -90,9 +101,14 @@ def _objection(
     try:
         asked = asked_for(prefix, operation.name, parameters, region, account_of(caller))
     except UnknownCallError as error:
-        return Refusal("NotImplemented", str(error))
+        return None if caller.is_unlimited else Refusal("NotImplemented", str(error))
     reason = guard.refusal(caller, asked)
     return None if reason is None else Refusal(_REFUSED.get(protocol, "AccessDeniedException"), reason)
+
+
+def _stranger(access_key: str, service: str, protocol: str) -> Refusal:
+    code = "InvalidAccessKeyId" if service == "s3" else _STRANGER.get(protocol, "UnrecognizedClientException")
+    return Refusal(code, f"{access_key} is nobody's access key; an administrator has {ADMINISTRATOR}")
 
 
 def machine_of_token(token: str) -> str | None:
@@ -107,7 +123,7 @@ def machine_of_token(token: str) -> str | None:
 
 
 def deployed() -> list[Caller]:
-    """Everybody who has a role in this account, as far as it is one with limits."""
+    """Everybody who has a role in this account, and the roles of others, as far as it is one with limits."""
     found: dict[str, Caller | None] = {}
     for lambdas in list(lambda_backends[DEFAULT_ACCOUNT_ID].values()):
         found |= {each.function_name: caller_with(each.function_name, each.role) for each in lambdas.list_functions()}
@@ -117,8 +133,11 @@ def deployed() -> list[Caller]:
         for bus in events.event_buses.values():
             targets = (target for rule in bus.rules.values() for target in rule.targets if target.get("RoleArn"))
             found |= {caller_name(target): caller_with(caller_name(target), target["RoleArn"]) for target in targets}
+    for account in set(iam_backends) - {DEFAULT_ACCOUNT_ID}:
+        roles: list[Role] = list(iam_backends[account]["aws"].roles.values())
+        found |= {f"{account}/{role.name}": caller_with(f"{account}/{role.name}", role.arn) for role in roles}
     callers = [caller for caller in found.values() if caller is not None]
-    return [each for each in callers if not any("*" in statement.actions for statement in each.statements)]
+    return [each for each in callers if not each.is_unlimited]
 
 
 def caller_name(target: Mapping[str, Any]) -> str:
@@ -133,16 +152,18 @@ def account_of(caller: Caller) -> str:
 
 
 def caller_of(access_key: str) -> Caller | None:
-    """The function, state machine or assumed role with this access key; None for an administrator's."""
+    """The function, state machine or assumed role with this access key, who may do nothing if its role is not there;
+    None for nobody."""
     for backends in (lambda_backends, stepfunctions_parser_backends):
         for backend in list(backends[DEFAULT_ACCOUNT_ID].values()):
             if (role := _role_in(backend, access_key)) is not None:
-                return caller_with(access_key, role)
+                return caller_with(access_key, role) or Caller(access_key, ())
     for account in list(sts_backends):
         assumed = sts_backends[account]["aws"].get_assumed_role_from_access_key(access_key)
         if assumed is not None:
             found = re.fullmatch(r"arn:[^:]+:iam::(\d+):role/(.+)", assumed.role_arn)
-            return caller_with(f"{found[1]}/{found[2].rpartition('/')[2]}", assumed.role_arn) if found else None
+            name = f"{found[1]}/{found[2].rpartition('/')[2]}" if found else assumed.role_arn
+            return caller_with(name, assumed.role_arn) or Caller(name, ())
     return None
 
 

@@ -59,6 +59,8 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfun
 from moto.stepfunctions.parser.utils import TMP_THREADS
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from local.aws.permissions.guard import Caller
+
 from . import events
 from .functions import Direct
 from .knobs import Knobs
@@ -209,7 +211,7 @@ class _Clients:
             key = (service_name, region_name, machine)
             if key not in self._clients:
                 if service_name == "lambda":
-                    self._clients[key] = Direct(region_name, self._guard, caller_of(machine))
+                    self._clients[key] = Direct(region_name, self._guard, caller_of(machine) or Caller(machine, ()))
                 else:
                     signed = {**kwargs, "aws_access_key_id": machine}
                     self._clients[key] = boto3.client(service_name, region_name, **signed)
