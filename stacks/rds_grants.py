@@ -75,7 +75,7 @@ def make_clone(function: lambda_.Function, shared: Shared) -> None:
     allow(function, ["rds:CreateDBInstance"], instance, conditions=MADE)
     allow(function, ["rds:CreateDBInstance"], cluster, conditions=_OF_A_RELEASE)
     allow(function, ["rds:CreateDBInstance"], groups["pg"], groups["subgrp"])
-    _pass_roles(function)
+    _pass_roles(function, shared)
 
 
 def settle_clone(function: lambda_.Function, shared: Shared) -> None:
@@ -93,7 +93,7 @@ def _settle(function: lambda_.Function, shared: Shared, where: Where) -> None:
     clusters = where(function, shared, shared.config.cluster_pattern, "cluster")
     allow(function, actions, *clusters, conditions=_OF_A_RELEASE)
     if clusters:
-        _pass_roles(function)
+        _pass_roles(function, shared)
 
 
 def make_global_cluster(function: lambda_.Function, shared: Shared) -> None:
@@ -117,7 +117,7 @@ def make_secondary(function: lambda_.Function, shared: Shared) -> None:
     allow(function, ["rds:CreateDBInstance"], *instances, conditions=MADE)
     allow(function, ["rds:CreateDBInstance"], *clusters, conditions=_OF_A_RELEASE)
     allow(function, ["rds:CreateDBInstance"], *elsewhere(function, shared, "*", "pg", "subgrp"))
-    _pass_roles(function)
+    _pass_roles(function, shared)
 
 
 def delete_clone(function: lambda_.Function, shared: Shared) -> None:
@@ -233,11 +233,13 @@ def global_clusters(function: lambda_.Function, name: str) -> str:
     return arn(function, "rds", "global-cluster", name, region="")
 
 
-def _pass_roles(function: lambda_.Function) -> None:
-    """Blue's own roles, whose names follow no pattern, to RDS and its monitoring only."""
-    roles = cdk.Stack.of(function).format_arn(service="iam", region="", resource="role", resource_name="*")
+def _pass_roles(function: lambda_.Function, shared: Shared) -> None:
+    """Blue's own roles, whose names follow no pattern, to RDS and its monitoring only; or those of green's account."""
+    any_role = cdk.Stack.of(function).format_arn(service="iam", region="", resource="role", resource_name="*")
+    account = shared.config.green_account
     services = ["rds.amazonaws.com", "monitoring.rds.amazonaws.com"]
-    allow(function, ["iam:PassRole"], roles, conditions={"StringEquals": {"iam:PassedToService": services}})
+    conditions: dict[str, object] = {"StringEquals": {"iam:PassedToService": services}}
+    allow(function, ["iam:PassRole"], *(account.passed_roles if account else [any_role]), conditions=conditions)
 
 
 def _groups(function: lambda_.Function, shared: Shared, where: Where) -> Iterator[list[str]]:
