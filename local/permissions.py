@@ -92,8 +92,8 @@ class Matrix:
         ]
 
 
-def is_current(folder: Path = RECORDS) -> bool:
-    """Whether there is a record, and of the sources as they are now."""
+def is_current(folder: Path) -> bool:
+    """Whether there is a record in a folder, and of the sources as they are now."""
     said = folder / OF_SOURCES
     return said.is_file() and said.read_text() == fingerprint()
 
@@ -102,11 +102,11 @@ def main() -> int:
     """Print the matrix; 1 when something is wrong in it."""
     from local.permissions_table import table  # which reads it
 
-    if not is_current():
+    if not is_current(RECORDS):
         said = "is of other sources" if any(RECORDS.glob("*.jsonl")) else "is not there"
         print(f"The record of a whole run in build/permissions {said}: making such a run", flush=True)
         subprocess.run([sys.executable, "-m", "pytest", *WHOLE_RUN], cwd=ROOT, check=False)
-        if not is_current():
+        if not is_current(RECORDS):
             print("That was no whole run that passed: there is no matrix.")
             return 1
     matrix = Matrix.read(RECORDS)

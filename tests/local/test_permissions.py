@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -14,12 +16,15 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from local import permissions
 from local.aws.emulator import KEPT_IN, Emulator
 from local.aws.permissions.calls import UnknownCallError, asked_for
 from local.aws.permissions.guard import Call, Caller, Guard, units_of
 from local.aws.permissions.policies import Asked, Statement, UnknownConditionError, allowing
-from local.permissions import Matrix
+from local.permissions import OF_SOURCES, WHOLE_RUN, Matrix
 from local.permissions_table import table
+from local.sources import fingerprint
+from tests import recording
 from tests.local.assets import zipped
 
 CLUSTER = "arn:aws:rds:eu-west-2:123456789012:cluster:shop-blue"
@@ -112,6 +117,56 @@ def test_the_matrix_says_what_is_missing_and_what_nobody_needed(tmp_path: Path) 
     assert len(units_of(caller)) == 2
     (missing,) = guard.refused()
     assert Call.from_json(missing.to_json()) == missing
+
+
+def test_names_that_a_deployment_makes_unique_are_one_permission(tmp_path: Path) -> None:
+    for unique in ("4donjfaf9s22", "nh6ltds508zv"):
+        resource = f"arn:aws:s3:::bluegreen-shop-reports65402a0a-{unique}"
+        caller = Caller("Probe", (allow("s3:PutObject", f"{resource}/releases/*"),))
+        guard = Guard(lambda _: {})
+        if unique.startswith("4"):
+            assert guard.refusal(caller, [Asked("s3:PutObject", f"{resource}/releases/a")]) is None
+        guard.save(tmp_path, [caller])
+    matrix = Matrix.read(tmp_path)
+    assert len(matrix.units) == 1
+    assert matrix.unused() == []
+
+
+def test_a_record_is_of_the_sources_that_it_was_made_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / OF_SOURCES).write_text("others")
+    (tmp_path / "one.jsonl").write_text("")
+    made: list[list[str]] = []
+    monkeypatch.setattr(permissions, "RECORDS", tmp_path)
+    monkeypatch.setattr("local.permissions.subprocess.run", lambda command, **_: made.append(command))
+    assert permissions.main() == 1
+    assert "is of other sources: making such a run" in capsys.readouterr().out
+    assert made[0][-len(WHOLE_RUN) :] == [*WHOLE_RUN]
+    (tmp_path / OF_SOURCES).write_text(fingerprint())
+    permissions.main()
+    assert len(made) == 1
+    assert "making such a run" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_whole_run_fails_at_a_permission_that_nobody_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_whole: bool
+) -> None:
+    monkeypatch.setenv(KEPT_IN, "kept by the run that this test is in")
+    monkeypatch.setattr(recording, "RECORDS", tmp_path / "permissions")
+    option = SimpleNamespace(keyword="", markexpr="", deselect=None, lf=False)
+    run = recording.Recording(cast(pytest.Config, SimpleNamespace(option=option, args=[])))
+    folder = Path(os.environ[KEPT_IN])
+    Guard(lambda _: {}).save(folder, [Caller("Probe", (allow("rds:StopDBCluster", CLUSTER),))])
+    for path in recording.Recording._modules() if is_whole else ["tests/e2e/test_global.py"]:
+        run.pytest_runtest_logreport(
+            cast(pytest.TestReport, SimpleNamespace(when="call", passed=True, nodeid=f"{path}::test"))
+        )
+    session: Any = SimpleNamespace(testsfailed=0, exitstatus=pytest.ExitCode.OK)
+    run.pytest_sessionfinish(session)
+    assert session.exitstatus == (pytest.ExitCode.TESTS_FAILED if is_whole else pytest.ExitCode.OK)
+    assert permissions.is_current(tmp_path / "permissions") == is_whole
 
 
 @pytest.fixture(scope="module")
