@@ -123,8 +123,7 @@ def make_secondary(function: lambda_.Function, shared: Shared) -> None:
 def delete_clone(function: lambda_.Function, shared: Shared) -> None:
     """Only what carries the tag that releases put on their clones: a cluster that none has made stays out of reach.
 
-    A production that was green once carries it still: from the second release on, IAM lets these functions at blue, and
-    only ``bluegreen.rds.removal`` stands between, which compares the tag's value (docs/permissions.md, "Tags").
+    So does production that was green once: ``untag`` took the tag off it (docs/permissions.md, "Tags").
     """
     pattern = shared.config.cluster_pattern
     clusters, instances = (everywhere(function, shared, pattern, kind) for kind in ("cluster", "db"))

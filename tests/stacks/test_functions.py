@@ -358,10 +358,8 @@ def test_one_step_marks_what_may_be_ended_and_puts_no_other_tag_on(assembly: Ass
 
 def test_the_roles_of_functions_are_known_by_their_path(assembly: Assembly) -> None:
     roles = assembly.of_type("AWS::IAM::Role")
-    functions = {logical_id: each for logical_id, each in roles.items() if "ServiceRole" in logical_id}
-    paths = {each["Properties"].get("Path") for each in functions.values()}
-    assert len(functions) >= len(STATES)
-    assert paths == {"/bluegreen/eu-west-2/shop/"}
+    used = {state: assembly.functions[state]["Role"]["Fn::GetAtt"][0] for state in STATES}
+    assert {roles[role].get("Path") for role in used.values()} == {"/bluegreen/eu-west-2/shop/"}
 
 
 def test_one_step_takes_the_tag_of_releases_off_what_carries_it_and_no_other_tag(assembly: Assembly) -> None:
