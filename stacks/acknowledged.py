@@ -1,14 +1,17 @@
 """What cdk-nag's AwsSolutions pack says against the stack and we do all the same, each finding with its reason.
 
-A finding is acknowledged by its exact name, wildcards of resources included: a new one is a new decision. `make
-templates` runs the pack; that no `*` stands where a resource could be named is for tests/stacks to check.
+A finding is acknowledged by its exact name, wildcards of resources included, and one about a single resource on that
+resource alone: a new one is a new decision. `make templates` runs the pack; that no `*` stands where a resource could
+be named is for tests/stacks to check.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import aws_cdk as cdk
+from constructs import Construct, IConstruct
 
 from stacks.config import ClusterConfig
 
@@ -25,20 +28,48 @@ _OF_BLUE = "Groups and roles that production has by names of its own, which gree
 
 def acknowledge(stack: cdk.Stack, config: ClusterConfig) -> None:
     """Tells the CDK, whose report names the reason in the place of the finding."""
-    findings = (*_of_the_pack(), *_wildcards(config))
+    findings = (*_of_every_function(), *_wildcards(config))
     rules = [cdk.Acknowledgment(id=f"AwsSolutions-{finding}", reason=reason) for finding, reason in findings]
     cdk.Validations.of(stack).acknowledge(*rules)
+    for path, finding, reason in _of_one_resource(config):
+        resource = _find(stack, path)
+        cdk.Validations.of(resource).acknowledge(cdk.Acknowledgment(id=f"AwsSolutions-{finding}", reason=reason))
 
 
-def _of_the_pack() -> Iterator[tuple[str, str]]:
+def _find(stack: cdk.Stack, path: str) -> Construct:
+    found: IConstruct = stack
+    for name in path.split("/"):
+        found = found.node.find_child(name)
+    return cast(Construct, found)
+
+
+def _of_one_resource(config: ClusterConfig) -> Iterator[tuple[str, str, str]]:
+    """The construct, the finding and the reason. One that is not there stops the synthesis."""
+    yield (
+        "Reports",
+        "S1",
+        "Who reads reports is in CloudTrail's data events, if somebody wants to know; one function writes.",
+    )
+    yield "UndeliveredEvents", "SQS3", "It is the dead-letter queue of the rules, with an alarm."
+    yield (
+        "ApprovalKey",
+        "SMG4",
+        "Whoever wants another key puts it in: links live for hours, and through one change of it.",
+    )
+    if config.database_auth == "password":
+        said = "The release's role is made by an administrator, who changes its password in both places."
+        yield "ReleaseRole", "SMG4", said
+    if not config.approval_jwt_issuer:
+        said = "The signed link that expires is the authorization; an issuer of tokens can be demanded besides."
+        for method in ("GET", "POST"):
+            yield f"ApprovalApi/Api/{method}--{{release_id}}", "APIG4", said
+
+
+def _of_every_function() -> Iterator[tuple[str, str]]:
     for name in ("AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole"):
         yield f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/{name}]", _MANAGED
     yield "IAM5[Resource::*]", "Actions that know no resource: a test looks in the Service Authorization Reference."
     yield "L1", "The functions' packages are compiled and tested for this runtime; a newer one is a change of its own."
-    yield "APIG4", "The signed link that expires is the authorization; an issuer of tokens can be demanded besides."
-    yield "S1", "One function writes reports; who reads them is in CloudTrail's data events, if somebody wants to know."
-    yield "SQS3", "It is the dead-letter queue of the rules, with an alarm."
-    yield "SMG4", "The release's role is made by an administrator, who changes its password in both places."
 
 
 def _wildcards(config: ClusterConfig) -> Iterator[tuple[str, str]]:

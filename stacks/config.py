@@ -97,7 +97,7 @@ class ClusterConfig:
     more_records: tuple[RecordConfig, ...] = _setting(
         "a list of at most 49 records", lambda value: isinstance(value, list) and len(value) <= 49, ()
     )
-    # Those of the secondaries of a global database: the functions may do there what they may do in `region`.
+    # Those of the secondaries of a global database; functions that make, change or end secondaries do so there.
     secondary_regions: tuple[str, ...] = _setting(
         'a list of different AWS Regions such as "eu-west-1"',
         lambda value: value == [] or _different(_text(_REGION))(value),
