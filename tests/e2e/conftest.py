@@ -126,6 +126,13 @@ def may(state: str, operation: str, region: str, **parameters: Any) -> bool:
     return Guard(tags_of).refusal(caller, asked_for("rds", operation, parameters, region, account_of(caller))) is None
 
 
+def use_default_group(rds: Any, instance: str, family: str) -> None:
+    """Gives an instance RDS's own parameter group of a family, which moto has only when it is made."""
+    name = f"default.{family}"
+    rds.create_db_parameter_group(DBParameterGroupName=name, DBParameterGroupFamily=family, Description="RDS's own")
+    rds.modify_db_instance(DBInstanceIdentifier=instance, DBParameterGroupName=name)
+
+
 def groups_of(rds: Any) -> list[str]:
     """Kind and name of the parameter groups of a Region that are not RDS's own."""
     arns = (

@@ -9,8 +9,8 @@ from local.clients.sample import create_sample
 from local.postgres.link import Links
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
-from local.world import world
-from tests.e2e.conftest import recover_soon
+from local.world import BLUE, world
+from tests.e2e.conftest import recover_soon, use_default_group
 from tests.faults.trial import RECORD_TTL_S, TRIED, WRITER, Trial
 
 BOSS, BOSS_PASSWORD = "boss", "a superuser of the application"
@@ -48,6 +48,8 @@ class Stage:
             self._running.emulator.retry_scale = 0.1
             self._running.emulator.minute_s = 2.0  # the monitor is at work in the freeze as well
             recover_soon(self._running)
+            rds, family = self._running.emulator.client("rds"), f"aurora-postgresql{self._running.blue.version}"
+            use_default_group(rds, f"{BLUE}-1", family)
             self._sample = create_sample(self._running.blue)
             prepare(self._running.blue)
             self._links = Links(self._running.aurora.new_address)

@@ -144,7 +144,7 @@ class Trial:
 
     def _upgrade(self) -> dict[str, Any]:
         """What leads a release through the states of an upgrade, if something is to happen there."""
-        self._upgraded = {"pg", "cluster-pg"} if self.blue.version < NEWEST else {"cluster-pg"}
+        self._upgraded = {"cluster-pg"}  # the instances have RDS's own
         if not {f"{MACHINE}-{state}" for state in UPGRADE} & set(self.running.emulator.functions.pending()):
             self._upgraded = set()
             return {}
