@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import cast
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from stacks.account_grants import assume, if_elsewhere, to_green
+from stacks.account_grants import if_elsewhere, to_green, to_greens_secondaries, to_look_at_green
 from stacks.approval_grants import answer_release, identity, mail_leads, requests, sign_links
 from stacks.config import ClusterConfig
 from stacks.grants import (
@@ -37,7 +39,7 @@ from stacks.grants import (
 from stacks.network import Network
 from stacks.observability import log_group
 from stacks.packaging import ARCHITECTURE, RUNTIME, functions_code
-from stacks.policies import Grant, Shared, function_name
+from stacks.policies import Grant, Shared, function_name, role_path
 from stacks.rds_grants import (
     delete_clone,
     delete_groups,
@@ -59,6 +61,7 @@ from stacks.rds_grants import (
     read_groups_elsewhere,
     settle_clone,
     settle_secondary,
+    untag,
     upgrade_clone,
 )
 from stacks.removal_grants import (
@@ -137,7 +140,7 @@ _OF_A_RELEASE = (
         60,
         (
             *(database, look_at_clusters, look_at_secondaries, look_at_global_clusters),
-            *(look_for_obstacles, look_at_versions, read_groups, assume),
+            *(look_for_obstacles, look_at_versions, read_groups, to_look_at_green()),
         ),
     ),
     Row("CheckChanges", 120, (database, scripts)),
@@ -155,16 +158,18 @@ _OF_A_RELEASE = (
     Row("CheckDrift", 120, (database,)),
     Row("ApplyChanges", 840, (database, scripts)),
     Row("WaitForCatchUp", 60, (database,)),
-    Row("CreateGlobalCluster", 60, (find_clusters, look_at_global_clusters, make_global_cluster)),
+    Row(
+        "CreateGlobalCluster", 60, (find_clusters, look_at_global_clusters, to_greens_secondaries(make_global_cluster))
+    ),
     Row(
         "CreateSecondary",
         60,
         (
-            *(find_clusters, look_at_secondaries, make_secondary),
-            *(look_at_versions, read_groups_elsewhere, make_groups_elsewhere),
+            *(find_clusters, look_at_secondaries, look_at_versions, read_groups_elsewhere),
+            to_greens_secondaries(make_secondary, make_groups_elsewhere),
         ),
     ),
-    Row("WaitForSecondary", 30, (look_at_secondaries, settle_secondary)),
+    Row("WaitForSecondary", 30, (look_at_secondaries, to_greens_secondaries(settle_secondary))),
     Row("WaitForGlobalLag", 60, (database,)),
     Row("BeginVerification", 120, (database,)),
     Row("CompareChunks", 840, (database,)),
@@ -191,6 +196,7 @@ _OF_A_RELEASE = (
     Row("WaitForDns", 30, (read_dns_change,)),
     Row("RestoreTtl", 60, (change_record,)),
     Row("DropSubscriptions", 120, (database,)),
+    Row("UntagGreen", 60, (to_green(look_at_clusters, look_at_secondaries, look_at_global_clusters, untag),)),
     Row(
         "CompleteRelease",
         120,
@@ -241,7 +247,10 @@ FUNCTIONS = (
     Row(
         "InspectRelease",
         60,
-        (database, to_green(find_clusters, find_secondaries), lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S)),
+        (
+            *(database, lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S)),
+            to_look_at_green(find_clusters, find_secondaries),
+        ),
     ),
     *BESIDE_THE_STATES,
 )
@@ -273,6 +282,7 @@ def _make(scope: Construct, row: Row, code: lambda_.Code, shared: Shared, networ
         tracing=lambda_.Tracing.ACTIVE,
         log_group=log_group(scope, f"{row.state}Logs", f"/aws/lambda/{name}"),
     )
+    cast(iam.CfnRole, cast(iam.Role, function.role).node.default_child).path = role_path(shared.config)
     for grant in row.grants:
         grant(function, shared)
     return function

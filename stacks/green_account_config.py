@@ -18,7 +18,7 @@ class GreenAccountConfig:
     # The stack BlueGreen-<block>-green-account makes it there.
     role_arn: str = setting(
         'the ARN of a role in green\'s account, "arn:aws:iam::…:role/…"',
-        text(rf"{_ARN}:iam::\d{{12}}:role/[\w+=,.@-]{{1,64}}"),
+        text(rf"{_ARN}:iam::\d{{12}}:role/[\w+=,.@-]{{1,57}}"),
     )
     db_subnet_group: str = setting("the name of a DB subnet group there", text(r"[A-Za-z0-9 ._-]{1,255}"))
     security_group_ids: tuple[str, ...] = setting(
@@ -48,9 +48,15 @@ class GreenAccountConfig:
         return self.role_arn.split(":")[4]
 
     @property
-    def role_name(self) -> str:
-        """The role's name there."""
-        return self.role_arn.partition("/")[2]
+    def reader_role_arn(self) -> str:
+        """The role beside it that only looks."""
+        return f"{self.role_arn}-reader"
+
+    @property
+    def passed_roles(self) -> list[str]:
+        """What green is given of roles: blue's are of another account."""
+        associated = [each.partition("=")[2] for each in self.associated_roles]
+        return list(dict.fromkeys(filter(None, [self.monitoring_role_arn, *associated])))
 
     def for_the_plan(self) -> dict[str, Any]:
         """The keys of `bluegreen.accounts.GreenAccount`."""

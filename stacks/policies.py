@@ -56,6 +56,14 @@ def function_name(config: ClusterConfig, state: str) -> str:
     return f"{resource_name(config)}-{state}"
 
 
+def role_path(config: ClusterConfig) -> str:
+    """The path of the functions' roles: who is let in elsewhere is told by it, for their names are made at deployment.
+
+    aws:PrincipalArn holds the path of a role (IAM User Guide, "AWS global condition context keys").
+    """
+    return f"/bluegreen/{config.region}/{config.name}/"
+
+
 def monitor_rule_name(config: ClusterConfig) -> str:
     return f"{resource_name(config)}-monitor"
 

@@ -75,7 +75,7 @@ def make_clone(function: lambda_.Function, shared: Shared) -> None:
     allow(function, ["rds:CreateDBInstance"], instance, conditions=MADE)
     allow(function, ["rds:CreateDBInstance"], cluster, conditions=_OF_A_RELEASE)
     allow(function, ["rds:CreateDBInstance"], groups["pg"], groups["subgrp"])
-    _pass_roles(function)
+    _pass_roles(function, shared)
 
 
 def settle_clone(function: lambda_.Function, shared: Shared) -> None:
@@ -93,7 +93,7 @@ def _settle(function: lambda_.Function, shared: Shared, where: Where) -> None:
     clusters = where(function, shared, shared.config.cluster_pattern, "cluster")
     allow(function, actions, *clusters, conditions=_OF_A_RELEASE)
     if clusters:
-        _pass_roles(function)
+        _pass_roles(function, shared)
 
 
 def make_global_cluster(function: lambda_.Function, shared: Shared) -> None:
@@ -117,14 +117,13 @@ def make_secondary(function: lambda_.Function, shared: Shared) -> None:
     allow(function, ["rds:CreateDBInstance"], *instances, conditions=MADE)
     allow(function, ["rds:CreateDBInstance"], *clusters, conditions=_OF_A_RELEASE)
     allow(function, ["rds:CreateDBInstance"], *elsewhere(function, shared, "*", "pg", "subgrp"))
-    _pass_roles(function)
+    _pass_roles(function, shared)
 
 
 def delete_clone(function: lambda_.Function, shared: Shared) -> None:
     """Only what carries the tag that releases put on their clones: a cluster that none has made stays out of reach.
 
-    A production that was green once carries it still: from the second release on, IAM lets these functions at blue, and
-    only ``bluegreen.rds.removal`` stands between, which compares the tag's value (docs/permissions.md, "Tags").
+    So does production that was green once: ``untag`` took the tag off it (docs/permissions.md, "Tags").
     """
     pattern = shared.config.cluster_pattern
     clusters, instances = (everywhere(function, shared, pattern, kind) for kind in ("cluster", "db"))
@@ -133,6 +132,19 @@ def delete_clone(function: lambda_.Function, shared: Shared) -> None:
     allow(function, ["rds:DeleteDBInstance"], *instances, conditions=_OF_A_RELEASE)
     actions = ["rds:RemoveFromGlobalCluster", "rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
     allow(function, actions, global_clusters(function, pattern), conditions=_OF_A_RELEASE)
+
+
+def untag(function: lambda_.Function, shared: Shared) -> None:
+    """Take the tag of releases off what carries it, and no other tag."""
+    pattern, only = shared.config.cluster_pattern, {"ForAllValues:StringEquals": {"aws:TagKeys": [RELEASE_TAG]}}
+    named = everywhere(function, shared, pattern, "cluster", "db")
+    allow(
+        function,
+        ["rds:RemoveTagsFromResource"],
+        *named,
+        global_clusters(function, pattern),
+        conditions=_OF_A_RELEASE | only,
+    )
 
 
 def look_at_versions(function: lambda_.Function, _shared: Shared) -> None:
@@ -220,11 +232,13 @@ def global_clusters(function: lambda_.Function, name: str) -> str:
     return arn(function, "rds", "global-cluster", name, region="")
 
 
-def _pass_roles(function: lambda_.Function) -> None:
-    """Blue's own roles, whose names follow no pattern, to RDS and its monitoring only."""
-    roles = cdk.Stack.of(function).format_arn(service="iam", region="", resource="role", resource_name="*")
+def _pass_roles(function: lambda_.Function, shared: Shared) -> None:
+    """Blue's own roles, whose names follow no pattern, to RDS and its monitoring only; or those of green's account."""
+    any_role = cdk.Stack.of(function).format_arn(service="iam", region="", resource="role", resource_name="*")
+    account = shared.config.green_account
     services = ["rds.amazonaws.com", "monitoring.rds.amazonaws.com"]
-    allow(function, ["iam:PassRole"], roles, conditions={"StringEquals": {"iam:PassedToService": services}})
+    conditions: dict[str, object] = {"StringEquals": {"iam:PassedToService": services}}
+    allow(function, ["iam:PassRole"], *(account.passed_roles if account else [any_role]), conditions=conditions)
 
 
 def _groups(function: lambda_.Function, shared: Shared, where: Where) -> Iterator[list[str]]:

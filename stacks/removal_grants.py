@@ -21,8 +21,8 @@ from stacks.rds_grants import (
 )
 
 _RETIRED: dict[str, object] = {"Null": {f"aws:ResourceTag/{RETIRED_TAG}": "false"}}
-"""What carries the tag, whatever its value; clusters and instances know it (Service Authorization Reference, "Actions,
-resources, and condition keys for Amazon RDS")."""
+"""What carries the tag, whatever its value; clusters, instances and global clusters know it (Service Authorization
+Reference, "Actions, resources, and condition keys for Amazon RDS")."""
 
 
 def delete_cluster(function: lambda_.Function, shared: Shared) -> None:
@@ -51,18 +51,19 @@ def _delete(function: lambda_.Function, shared: Shared, where: Where) -> None:
 
 
 def _leave_global_cluster(function: lambda_.Function, shared: Shared, where: Where) -> None:
-    """Both resources have to be allowed: the cluster by its tag; the global one may have any name."""
+    """Both resources have to be allowed, each by its tag: the global one may have any name."""
     look_at_global_clusters(function, shared)
     clusters, _ = _both(function, shared, where)
     allow(function, ["rds:RemoveFromGlobalCluster"], *clusters, conditions=_RETIRED)
     if clusters:
-        allow(function, ["rds:RemoveFromGlobalCluster"], global_clusters(function, "*"))
+        allow(function, ["rds:RemoveFromGlobalCluster"], global_clusters(function, "*"), conditions=_RETIRED)
 
 
-def delete_global_cluster(function: lambda_.Function, _shared: Shared) -> None:
-    """RDS deletes none that has a member."""
-    actions = ["rds:DescribeGlobalClusters", "rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
-    allow(function, actions, global_clusters(function, "*"))
+def delete_global_cluster(function: lambda_.Function, shared: Shared) -> None:
+    """One that is marked; RDS deletes none that has a member."""
+    look_at_global_clusters(function, shared)
+    actions = ["rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
+    allow(function, actions, global_clusters(function, "*"), conditions=_RETIRED)
 
 
 def take_snapshot(function: lambda_.Function, shared: Shared) -> None:
@@ -81,12 +82,17 @@ def look_at_snapshots(function: lambda_.Function, shared: Shared) -> None:
 
 
 def retire(function: lambda_.Function, shared: Shared) -> None:
-    """Put the tag on, and no other one, without which nothing may be stopped or deleted."""
+    """Put the tag on, and no other one, without which nothing may be stopped or deleted.
+
+    Names of global clusters follow no pattern: which one may be marked is a matter of code.
+    """
     look_at_clusters(function, shared)
     look_at_secondaries(function, shared)
+    look_at_global_clusters(function, shared)
     only: dict[str, object] = {"ForAllValues:StringEquals": {"aws:TagKeys": [RETIRED_TAG]}}
     clusters, instances = _both(function, shared, everywhere)
-    allow(function, ["rds:AddTagsToResource"], *clusters, *instances, conditions=only)
+    whole = global_clusters(function, "*")
+    allow(function, ["rds:AddTagsToResource"], *clusters, *instances, whole, conditions=only)
 
 
 def stop_cluster(function: lambda_.Function, shared: Shared) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bluegreen.ending.decommission import Decommission
+from bluegreen.ending.decommission import Decommission, delete_global_cluster
 from bluegreen.model import State
-from bluegreen.rds.removal import delete_global_cluster
 
 from .entry import Result, client, entry
 
@@ -12,6 +11,5 @@ from .entry import Result, client, entry
 @entry
 def handler(state: State) -> Result:
     plan = Decommission.of(state)
-    if plan.global_cluster_identifier:
-        delete_global_cluster(client("rds"), plan.global_cluster_identifier)
+    delete_global_cluster(client("rds"), plan)
     return {"deleted": plan.global_cluster_identifier}

@@ -82,11 +82,12 @@ def _client_in_greens_account(role_arn: str, external_id: str, release: str, ser
 
 
 def in_greens_account(plan: Plan, service: str, region: str = "") -> Any:
-    """A client of the account that green is in: the function's own, or one by the role there, made once per release."""
+    """A client of the account that green is in: the function's own, or one by the role there that it may assume, made
+    once per release."""
     if plan.green_account is None:
         return client(service, region)
-    account = plan.green_account
-    return _client_in_greens_account(account.role_arn, account.external_id, plan.release_id, service, region)
+    role_arn, external_id = setting("GREEN_ROLE_ARN"), plan.green_account.external_id
+    return _client_in_greens_account(role_arn, external_id, plan.release_id, service, region)
 
 
 def greens_rds(plan: Plan) -> Clients:

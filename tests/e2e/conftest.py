@@ -10,6 +10,9 @@ import pytest
 
 from local.aws.deploy import records_of
 from local.aws.functions import Fault
+from local.aws.permissions.calls import asked_for
+from local.aws.permissions.guard import Guard
+from local.aws.seams.permissions import account_of, caller_of, tags_of
 from local.postgres.servers import Server, reader_address
 from local.release import Mail, Release
 from local.world import RECORD_AWAY, World, world
@@ -79,6 +82,7 @@ def traces(running: World, server: Server, databases: tuple[str, ...]) -> dict[s
         "schemas": {name: server.execute(name, "SELECT nspname FROM pg_namespace ORDER BY 1") for name in databases},
         "locks": [item for item in locks if "figures" not in item],
         "clusters": sorted(cluster["DBClusterIdentifier"] for cluster in clusters),
+        "tagged": tagged(running.emulator.client("rds")),
         "instances": len(running.emulator.client("rds").describe_db_instances()["DBInstances"]),
         "parameter_groups": groups_of(running.emulator.client("rds")),
         "secrets": sorted(secret["Name"] for secret in secrets),
@@ -93,6 +97,7 @@ def traces_away(running: World) -> dict[str, Any]:
     away = running.emulator.client("rds", running.away.region)
     return {
         "clusters away": sorted(each["DBClusterIdentifier"] for each in away.describe_db_clusters()["DBClusters"]),
+        "tagged away": tagged(away),
         "instances away": len(away.describe_db_instances()["DBInstances"]),
         "groups away": groups_of(away),
         "global clusters": {
@@ -100,6 +105,25 @@ def traces_away(running: World) -> dict[str, Any]:
             for each in away.describe_global_clusters()["GlobalClusters"]
         },
     }
+
+
+def tagged(rds: Any) -> list[str]:
+    """What carries the tag by which a release may change and delete it: nothing, unless one is under way."""
+    described = [
+        *((each["DBClusterArn"], each) for each in rds.describe_db_clusters()["DBClusters"]),
+        *((each["DBInstanceArn"], each) for each in rds.describe_db_instances()["DBInstances"]),
+        *((each["GlobalClusterArn"], each) for each in rds.describe_global_clusters()["GlobalClusters"]),
+    ]
+    return sorted(
+        arn for arn, each in described if any(tag["Key"] == "bluegreen:release" for tag in each.get("TagList", []))
+    )
+
+
+def may(state: str, operation: str, region: str, **parameters: Any) -> bool:
+    """Whether IAM would let a state's function do that at RDS, as everything is now; it is not remembered."""
+    caller = caller_of(f"{MACHINE}-{state}")
+    assert caller
+    return Guard(tags_of).refusal(caller, asked_for("rds", operation, parameters, region, account_of(caller))) is None
 
 
 def use_default_group(rds: Any, instance: str, family: str) -> None:

@@ -16,7 +16,7 @@ from local.aws.seams import rds
 from local.aws.seams.patching import Seams
 from local.aws.seams.rds_shared import SharedClusters
 from local.world import World, world
-from tests.e2e.conftest import records, records_at, recover_soon, start, traces
+from tests.e2e.conftest import records, records_at, recover_soon, start, tagged, traces
 from tests.local.aws import ANYTHING
 from tests.waiting import eventually
 
@@ -117,4 +117,5 @@ def test_a_release_that_is_stopped_leaves_nothing_in_either_account_and_the_next
     release.answer("approve")
     assert release.wait()["status"] == "SUCCEEDED", release.failure()
     [green] = there.describe_db_clusters()["DBClusters"]
+    assert tagged(there) == [], "it is production"
     assert records(running) == records_at(running.server(green["DBClusterIdentifier"]), ttl_s=2)

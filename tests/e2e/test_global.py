@@ -11,7 +11,7 @@ import pytest
 from local.postgres.servers import reader_address
 from local.release import Release
 from local.world import BLUE, RECORD_AWAY, World, world
-from tests.e2e.conftest import MACHINE, break_function, next_request, records, recover_soon, start, traces
+from tests.e2e.conftest import MACHINE, break_function, may, next_request, records, recover_soon, start, traces
 from tests.waiting import eventually
 
 AWAY = "eu-west-1"
@@ -47,6 +47,30 @@ def inventory(running: World) -> dict[str, Any]:
 
 def passed(release: Release) -> list[str]:
     return [step.name for step in release.new_steps()]
+
+
+CHANGES = (
+    ("DeleteGreen", "DeleteDBCluster", "DBClusterIdentifier", ""),
+    ("DeleteGreen", "ModifyDBCluster", "DBClusterIdentifier", ""),
+    ("DeleteGreen", "DeleteDBInstance", "DBInstanceIdentifier", "-1"),
+    ("DeleteGreen", "DeleteGlobalCluster", "GlobalClusterIdentifier", "-global"),
+    ("WaitForGreen", "ModifyDBCluster", "DBClusterIdentifier", ""),
+    ("UpgradeGreen", "ModifyDBCluster", "DBClusterIdentifier", ""),
+    ("WaitForUpgrade", "ModifyDBCluster", "DBClusterIdentifier", ""),
+    ("WaitForUpgrade", "RebootDBInstance", "DBInstanceIdentifier", "-1"),
+    ("WaitForSecondary", "ModifyDBCluster", "DBClusterIdentifier", ""),
+)
+"""What releases do to a green: which state does what to which part, and how that is named after the cluster."""
+
+
+def may_change(running: World, identifier: str) -> set[tuple[str, str]]:
+    """Who may do what to a cluster of that name, in any Region."""
+    return {
+        (state, operation)
+        for region in (running.emulator.region, AWAY)
+        for state, operation, parameter, suffix in CHANGES
+        if may(state, operation, region, **{parameter: f"{identifier}{suffix}"})
+    }
 
 
 def test_a_release_that_is_killed_in_every_state_of_it_and_then_stopped_leaves_nothing(running: World) -> None:
@@ -86,6 +110,7 @@ def test_readers_of_every_region_move_and_move_back(running: World) -> None:
         for each in (f"{BLUE}-{AWAY}", name)
     )
     assert (ours["DBInstanceClass"], ours["PromotionTier"]) == (theirs["DBInstanceClass"], theirs["PromotionTier"])
+    assert may_change(running, name) == {(state, operation) for state, operation, *_ in CHANGES}
     release.answer("approve")
     next_request(release)
     assert {name: values for name, (_, _, values) in records(running).items()} == {
@@ -98,6 +123,8 @@ def test_readers_of_every_region_move_and_move_back(running: World) -> None:
     assert running.away
     secondary = running.away.servers[green]
     assert running.resolver.resolve(RECORD_AWAY) == reader_address(secondary.address)
+    assert may_change(running, green) == set(), "it is production"
+    assert (inventory(running)["tagged"], inventory(running)["tagged away"]) == ([], [])
     running.production().execute("app", "INSERT INTO t VALUES (2)")
     eventually(lambda: secondary.execute("app", "SELECT count(*) FROM t") == [[2]])
     assert secondary.execute("app", "SELECT pg_is_in_recovery()") == [[True]]
@@ -130,6 +157,7 @@ def test_after_the_cutover_it_goes_on_where_it_was_killed_also_when_the_executio
     assert running.away
     assert running.away.servers[green].execute("app", "SELECT count(*) FROM t") == [[2]]
     assert inventory(running)["global clusters"][f"{green}-global"] == 2
+    assert may_change(running, green) == set(), "it is production"
 
 
 def make_groups(there: Any, name: str) -> None:

@@ -117,7 +117,7 @@ def steps(rds: Any, plan: Decommission) -> list[Callable[[], object]]:
         lambda: decommission.retire(there, plan),
         lambda: decommission.remove_secondaries(there, plan),
         lambda: decommission.remove_from_global_cluster(there, plan),
-        lambda: removal.delete_global_cluster(rds, plan.global_cluster_identifier or "none"),
+        lambda: decommission.delete_global_cluster(rds, plan),
         lambda: end(there, plan),
     ]
 
@@ -251,7 +251,15 @@ def test_a_global_cluster_comes_to_its_end_whenever_a_step_dies_and_runs_twice(
 def test_a_member_that_joined_after_the_plan_is_not_left_behind(aurora: EmbeddedAurora, rds: Any) -> None:
     add_secondary(rds, aurora, BLUE, EU)
     plan = ending(rds, global_cluster_identifier=BLUE)
-    for step in steps(rds, plan)[:4]:
+    for step in steps(rds, plan)[:2]:
+        eventually(lambda step=step: done(step))  # type: ignore[misc]
+    with pytest.raises(ClusterInUse, match=EU):
+        steps(rds, plan)[2]()
+    assert RETIRED_TAG not in removal.tags_of(cluster_of(rds, BLUE)), "nothing is marked"
+    with pytest.raises(ClusterInUse, match="does not carry the tag"):
+        decommission.delete_global_cluster(rds, plan)
+    known = replace(plan, secondaries=(Member(REGION, EU),))
+    for step in steps(rds, known)[:3]:
         eventually(lambda step=step: done(step))  # type: ignore[misc]
     with pytest.raises(ClusterInUse, match=EU):
         steps(rds, plan)[4]()

@@ -87,6 +87,20 @@ def test_a_call_about_nobody_knows_what_is_an_error_and_not_a_guess() -> None:
         asked_for("kinesis", "PutRecord", {"Data": "x"}, "eu-west-2", "1")
 
 
+def test_who_is_refused_because_a_tag_is_gone_lacks_no_permission() -> None:
+    tags = {"kept": "1"}
+    guard = Guard(lambda _: tags)
+    statement = {"Action": "rds:DeleteDBCluster", "Resource": CLUSTER, "Effect": "Allow"}
+    condition = {"Null": {"aws:ResourceTag/kept": "false"}}
+    caller = Caller("Probe", (Statement.of({**statement, "Condition": condition}),))
+    assert guard.refusal(caller, [Asked("rds:DeleteDBCluster", CLUSTER)]) is None
+    tags.clear()
+    assert guard.refusal(caller, [Asked("rds:DeleteDBCluster", CLUSTER)])
+    assert guard.refused() == []
+    assert guard.refusal(caller, [Asked("rds:DeleteDBCluster", f"{CLUSTER}-2")]), "which never had it"
+    assert len(guard.refused()) == 1
+
+
 def test_the_matrix_says_what_is_missing_and_what_nobody_needed(tmp_path: Path) -> None:
     guard = Guard(lambda _: {})
     caller = Caller("Probe", (allow("rds:StartDBCluster", CLUSTER), allow("rds:StopDBCluster", CLUSTER)))

@@ -330,6 +330,8 @@ def test_only_parameter_groups_that_a_release_has_made_can_be_deleted(assembly: 
     [
         ("rds:StopDBCluster", {"StopCluster"}),
         ("rds:StartDBCluster", {"DeleteCluster"}),
+        ("rds:DeleteGlobalCluster", {"DeleteGreen", "DeleteGlobalCluster"}),
+        ("rds:ModifyGlobalCluster", {"DeleteGreen", "DeleteGlobalCluster"}),
         ("rds:RemoveFromGlobalCluster", {"DeleteGreen", "RemoveFromGlobalCluster"}),
     ],
 )
@@ -337,15 +339,14 @@ def test_clusters_are_taken_out_of_service_by_these_steps_alone_and_by_their_tag
     assembly: Assembly, action: str, steps: set[str]
 ) -> None:
     allowed = [
-        (state, statement)
-        for state in STATES
-        for statement in assembly.allowed(state)
-        if action in statement["Action"] and ":global-cluster:" not in statement["Resource"][0]
+        (state, statement) for state in STATES for statement in assembly.allowed(state) if action in statement["Action"]
     ]
     assert {state for state, _ in allowed} == steps
-    for _, statement in allowed:
+    for state, statement in allowed:
         assert [*statement["Condition"]] == ["Null"]
-        assert all(resource.endswith(":shop-*") for resource in statement["Resource"])
+        at = [resource for resource in statement["Resource"] if not resource.endswith(":shop-*")]
+        # A global cluster that no release has made has any name.
+        assert not at or (state != "DeleteGreen" and all(each.endswith(":global-cluster:*") for each in at))
 
 
 def test_one_step_marks_what_may_be_ended_and_puts_no_other_tag_on(assembly: Assembly) -> None:
@@ -353,6 +354,22 @@ def test_one_step_marks_what_may_be_ended_and_puts_no_other_tag_on(assembly: Ass
     assert statement["Condition"] == {"ForAllValues:StringEquals": {"aws:TagKeys": ["bluegreen:retired"]}}
     others = {state for state in granted(assembly, "rds:AddTagsToResource") if state != "RetireCluster"}
     assert others == {"CloneBlue", "UpgradeGreen", "CreateGlobalCluster", "TakeFinalSnapshot"}
+
+
+def test_the_roles_of_functions_are_known_by_their_path(assembly: Assembly) -> None:
+    roles = assembly.of_type("AWS::IAM::Role")
+    used = {state: assembly.functions[state]["Role"]["Fn::GetAtt"][0] for state in STATES}
+    assert {roles[role].get("Path") for role in used.values()} == {"/bluegreen/eu-west-2/shop/"}
+
+
+def test_one_step_takes_the_tag_of_releases_off_what_carries_it_and_no_other_tag(assembly: Assembly) -> None:
+    ((state, statement),) = granted(assembly, "rds:RemoveTagsFromResource").items()
+    assert state == "UntagGreen"
+    assert statement["Condition"] == OF_A_RELEASE | {
+        "ForAllValues:StringEquals": {"aws:TagKeys": ["bluegreen:release"]}
+    }
+    kinds = {resource.rsplit(":", 2)[1] for resource in statement["Resource"]}
+    assert kinds == {"cluster", "db", "global-cluster"}, "parameter groups keep it"
 
 
 def test_snapshots_are_never_deleted(assembly: Assembly) -> None:

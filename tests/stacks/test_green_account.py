@@ -12,7 +12,7 @@ import pytest
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 
-from stacks.account_grants import ToGreen, assume
+from stacks.account_grants import ToGreen
 from stacks.config import ClusterConfig, ConfigError
 from stacks.functions import FUNCTIONS, Row
 from stacks.green_account import GreenAccountStack
@@ -53,8 +53,8 @@ def of_type(template: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
     return [each["Properties"] for each in template["Resources"].values() if each["Type"] == kind]
 
 
-def statements(template: Mapping[str, Any]) -> list[tuple[set[str], list[str], Any]]:
-    """Actions, resources and conditions of the policies in a template."""
+def statements(template: Mapping[str, Any], role: str = "") -> list[tuple[set[str], list[str], Any]]:
+    """Actions, resources and conditions of the policies in a template, or of those of one role."""
     return [
         (
             set(_listed(each["Action"])),
@@ -62,6 +62,7 @@ def statements(template: Mapping[str, Any]) -> list[tuple[set[str], list[str], A
             each.get("Condition"),
         )
         for policy in of_type(template, "AWS::IAM::Policy")
+        if policy["Roles"][0]["Ref"].startswith(role)
         for each in policy["PolicyDocument"]["Statement"]
     ]
 
@@ -72,7 +73,7 @@ def _listed(value: Any) -> list[Any]:
 
 def actions_of(row: Row, config: ClusterConfig) -> list[tuple[set[str], list[str], Any]]:
     """What grants about green give to a function."""
-    grants = [grant for grant in row.grants if isinstance(grant, ToGreen) or grant is assume]
+    grants = [grant for grant in row.grants if isinstance(grant, ToGreen)]
     if not grants:
         return []
     stack = cdk.Stack(cdk.App())
@@ -84,21 +85,33 @@ def actions_of(row: Row, config: ClusterConfig) -> list[tuple[set[str], list[str
     return statements(Template.from_stack(stack).to_json())
 
 
-def test_the_role_can_be_assumed_by_the_functions_of_the_release_alone(template: dict[str, Any]) -> None:
-    (role,) = of_type(template, "AWS::IAM::Role")
-    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert role["RoleName"] == "bluegreen-shop-green"
-    assert (trust["Action"], text(trust["Principal"]["AWS"])) == ("sts:AssumeRole", f"arn:aws:iam::{BLUES}:root")
-    assert trust["Condition"] == {
-        "ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{BLUES}:role/BlueGreen-shop-*"},
-        "StringEquals": {"sts:ExternalId": "shop-green"},
-    }
+def test_the_roles_can_be_assumed_by_the_functions_of_the_release_alone(template: dict[str, Any]) -> None:
+    roles = of_type(template, "AWS::IAM::Role")
+    assert {role["RoleName"] for role in roles} == {"bluegreen-shop-green", "bluegreen-shop-green-reader"}
+    for role in roles:
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert (trust["Action"], text(trust["Principal"]["AWS"])) == ("sts:AssumeRole", f"arn:aws:iam::{BLUES}:root")
+        assert trust["Condition"] == {
+            "ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{BLUES}:role/bluegreen/eu-west-2/shop/*"},
+            "StringEquals": {"sts:ExternalId": "shop-green"},
+        }
+
+
+def test_who_looks_at_green_may_change_nothing(template: dict[str, Any]) -> None:
+    looking = {action for actions, _, _ in statements(template, "Reader") for action in actions}
+    assert {"rds:DescribeDBClusters", "rds:DescribeDBSubnetGroups", "kms:DescribeKey"} <= looking
+    assert all(action.split(":")[1].startswith("Describe") for action in looking)
+
+
+def test_roles_are_passed_to_green_by_their_names(template: dict[str, Any]) -> None:
+    passed = [resources for actions, resources, _ in statements(template) if "iam:PassRole" in actions]
+    assert passed == [[f"arn:aws:iam::{GREENS}:role/import"]]
 
 
 def test_the_role_takes_away_and_changes_only_what_a_release_has_made(template: dict[str, Any]) -> None:
     taken = re.compile("rds:(Delete|Stop|Reboot|AddRole|Enable)")
     for actions, resources, condition in statements(template):
-        if any(map(taken.match, actions)) and ":global-cluster:" not in resources[0]:  # which knows no condition
+        if any(map(taken.match, actions)):
             assert condition == OF_A_RELEASE, actions
             assert all(resource.endswith(":shop-*") for resource in resources)
         if "*" in resources:
@@ -119,11 +132,12 @@ def test_the_role_clones_clusters_of_blues_account_and_does_nothing_else_there(t
 
 def test_the_policy_fits_into_a_role(template: dict[str, Any]) -> None:
     """10,240 characters for all inline policies of a role (IAM User Guide, "IAM and AWS STS quotas")."""
-    size = sum(
-        len(" ".join([*actions, *resources, str(condition)])) + 60
-        for actions, resources, condition in statements(template)
-    )
-    assert size < 9_000
+    for role in ("Role", "Reader"):
+        size = sum(
+            len(" ".join([*actions, *resources, str(condition)])) + 60
+            for actions, resources, condition in statements(template, role)
+        )
+        assert 0 < size < 9_000
 
 
 @pytest.mark.parametrize("row", FUNCTIONS, ids=lambda row: row.state)
@@ -133,7 +147,8 @@ def test_a_function_that_acts_on_green_may_assume_the_role_and_nothing_else_for_
     source = (ROOT / "lambdas" / "handlers" / f"{row.module}.py").read_text()
     acts = re.search(r"\b(both_rds|greens_rds|in_greens_account)\b", source) is not None
     given = [(actions, resources) for actions, resources, _ in actions_of(row, config)]
-    assert given == ([({"sts:AssumeRole"}, [ROLE])] if acts else [])
+    role = f"{ROLE}-reader" if row.state in ("CheckBlue", "InspectRelease") else ROLE
+    assert given == ([({"sts:AssumeRole"}, [role])] if acts else []), "with green elsewhere there are no secondaries"
     alike = actions_of(row, ClusterConfig.from_context("shop", block))
     assert not [actions for actions, _, _ in alike if "sts:AssumeRole" in actions]
 

@@ -35,7 +35,7 @@ def test_before_the_cutover_green_gets_secondaries_before_it_is_compared(machine
 
 
 def test_after_the_cutover_green_gets_secondaries_when_it_follows_blue_no_longer(machine: Machine) -> None:
-    place = HAPPY.index("CompleteRelease")
+    place = HAPPY.index("UntagGreen")
     assert walked(machine, AFTER_CUTOVER) == [*HAPPY[:place], *GLOBAL, *HAPPY[place:]]
 
 

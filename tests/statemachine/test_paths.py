@@ -76,6 +76,7 @@ HAPPY = [
     "RestoreTtl",
     "DropSubscriptions",
     "DecideOnLateGlobalize",
+    "UntagGreen",
     "CompleteRelease",
     "WriteReport",
     "ReleaseLock",
@@ -99,7 +100,7 @@ UNFINISHED = ["NotifyUnfinished", "TellUnfinished", "ReleaseUnfinished"]
 NOT_YET = ("GreenNotReady", "ReplicationLagging", "DnsNotInSync")
 BEFORE_THE_FREEZE = ["RecheckReadiness", "WarmFunctions"]
 IN_THE_FREEZE = ["FreezeBlue", "FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "OpenGreen"]
-AFTER_THE_OPENING = ["WaitForDns", "RestoreTtl", "DropSubscriptions", "CompleteRelease", "ReleaseLock"]
+AFTER_THE_OPENING = ["WaitForDns", "RestoreTtl", "DropSubscriptions", "UntagGreen", "CompleteRelease", "ReleaseLock"]
 
 
 def way_out(failing: str) -> list[str]:

@@ -36,8 +36,8 @@ NOTHING = {"execution_arn": DEAD, "decision": {"action": "nothing", "reason": "I
 
 WAY_BACK = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "CanAFunctionStillRun"]
 UNDONE = ["CleanUpReplication", "DeleteGreen", *TOLD, "NotifyUndone", "TellUndone", "ReleaseUndone"]
-FINISHED = ["DecideOnStart", "RestoreTtl", "DropSubscriptions", "DecideOnLateGlobalize", "CompleteRelease"]
-FINISHED += [*TOLD, "NotifyFinished", "TellFinished", "ReleaseFinished"]
+FINISHED = ["DecideOnStart", "RestoreTtl", "DropSubscriptions", "DecideOnLateGlobalize", "UntagGreen"]
+FINISHED += ["CompleteRelease", *TOLD, "NotifyFinished", "TellFinished", "ReleaseFinished"]
 UNRECOVERED = ["NotifyUnrecovered", "TellUnrecovered", "RecoveryFailed"]
 GLOBAL = ["CreateGlobalCluster", "CreateSecondaries", "CreateSecondary", "WaitForSecondary", "WaitForGlobalLag"]
 LOOK = ["InspectRelease", "DecideOnFindings"]
@@ -151,7 +151,7 @@ def test_a_release_whose_green_is_open_is_finished_and_blue_is_never_given_back(
 
 def test_a_release_that_was_to_make_secondaries_after_the_cutover_makes_them(machine: Machine) -> None:
     _, states = recover(machine, LATE)
-    place = FINISHED.index("CompleteRelease")
+    place = FINISHED.index("UntagGreen")
     assert states == [*LOOK, *FINISHED[:place], *GLOBAL, *FINISHED[place:]]
 
 

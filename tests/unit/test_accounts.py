@@ -266,6 +266,7 @@ def test_the_role_is_assumed_in_the_releases_name_and_again_when_its_credentials
 def test_a_handler_acts_on_green_by_the_role_and_on_blue_by_itself(
     entry: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("GREEN_ROLE_ARN", ROLE)
     both = entry.both_rds(plan)
     made = {"Engine": "aurora-postgresql", "MasterUsername": "postgres", "MasterUserPassword": "not-a-secret"}
     for client, account in ((both.blue, "123456789012"), (both.green, OTHER)):
@@ -349,7 +350,7 @@ def test_a_role_that_cannot_be_assumed_is_found(look: Look) -> None:
 
     seen = look(green=SimpleNamespace(describe_account_attributes=denied))
     assert seen.keys() == {"account-out-of-reach"}
-    assert seen["account-out-of-reach"].startswith(f"{ROLE}: An error occurred (AccessDenied)")
+    assert seen["account-out-of-reach"].startswith(f"{OTHER}: An error occurred (AccessDenied)")
 
 
 def test_a_blue_that_is_not_shared_is_found(look: Look, shared: SharedClusters) -> None:

@@ -16,22 +16,24 @@ from .. import dns
 from ..errors import ClusterBusy, ClusterInUse, GreenNotGone, SnapshotFailed
 from ..hosted_zones import read
 from ..model import RELEASE_TAG, Cluster, RecordKey, State
+from ..rds import removal
 from ..rds.aurora import Description, describe_instances
-from ..rds.global_database import Clients, global_cluster_of
+from ..rds.global_database import Clients, describe_global_cluster, global_cluster_of
 from ..rds.parameter_groups import delete_groups_of
 from ..rds.removal import (
     Member,
     delete_cluster,
     find_same,
     leave_global_cluster,
+    members_of,
     not_yet,
     remove_all,
-    secondaries_of,
     tags_of,
 )
 
 RETIRED_TAG = "bluegreen:retired"
-"""On a cluster that is being ended, its instances and secondaries; the value is the name of its final snapshot."""
+"""On a cluster that is being ended, its instances, secondaries and global cluster; the value is the name of its final
+snapshot."""
 
 NO_SNAPSHOT = "no-snapshot"
 """The tag's value on a clone that was abandoned: all that it holds is on blue."""
@@ -146,26 +148,45 @@ def require_snapshot(rds: Any, plan: Decommission) -> None:
 
 
 def retire(rds: Clients, plan: Decommission) -> None:
-    """Marks cluster, instances and secondaries as those that may be stopped and deleted from now on."""
+    """Marks cluster, instances, secondaries and their global cluster as those that may be stopped and deleted now.
+
+    Raises ``ClusterInUse`` when the global cluster has a member that is not to be ended: nothing is marked then.
+    """
     require_snapshot(rds(plan.region), plan)
     tag = [{"Key": RETIRED_TAG, "Value": plan.snapshot_identifier}]
-    for member in (plan.primary, *plan.secondaries):
+    found = ((member, find_same(rds(member.region), member)) for member in (plan.primary, *plan.secondaries))
+    clusters = [(member, cluster) for member, cluster in found if cluster is not None]
+    if (whole := _global_cluster(rds(plan.region), plan)) is not None:
+        if others := set(members_of(whole)) - {cluster["DBClusterArn"] for _, cluster in clusters}:
+            raise ClusterInUse(_others(plan.global_cluster_identifier, sorted(others)))
+        rds(plan.region).add_tags_to_resource(ResourceName=whole["GlobalClusterArn"], Tags=tag)
+    for member, cluster in clusters:
         there = rds(member.region)
-        if (cluster := find_same(there, member)) is None:
-            continue
         instances = describe_instances(there, member.identifier)
         for arn in (cluster["DBClusterArn"], *(instance["DBInstanceArn"] for instance in instances)):
             there.add_tags_to_resource(ResourceName=arn, Tags=tag)
 
 
+def _global_cluster(rds: Any, plan: Decommission) -> Description | None:
+    name = plan.global_cluster_identifier
+    return describe_global_cluster(rds, name) if name else None
+
+
+def _others(name: str, arns: Sequence[str]) -> str:
+    return f"The global cluster {name} got another member meanwhile: {', '.join(arns)}. Start this again."
+
+
 def _retired(rds: Clients, plan: Decommission, member: Member) -> Description | None:
     """A cluster that may be stopped or deleted; None when it is gone. Raises ``ClusterInUse`` for one not marked so."""
     cluster = find_same(rds(member.region), member)
-    if cluster is not None and tags_of(cluster).get(RETIRED_TAG) != plan.snapshot_identifier:
-        raise ClusterInUse(
-            f"{member.identifier} does not carry the tag {RETIRED_TAG}={plan.snapshot_identifier}: left as it is."
-        )
+    if cluster is not None:
+        _require_retired(plan, member.identifier, cluster)
     return cluster
+
+
+def _require_retired(plan: Decommission, name: str, described: Description) -> None:
+    if tags_of(described).get(RETIRED_TAG) != plan.snapshot_identifier:
+        raise ClusterInUse(f"{name} does not carry the tag {RETIRED_TAG}={plan.snapshot_identifier}: left as it is.")
 
 
 def _retired_primary(rds: Clients, plan: Decommission) -> Description | None:
@@ -189,12 +210,16 @@ def remove_from_global_cluster(rds: Clients, plan: Decommission) -> None:
         return
     arn, here = cluster["DBClusterArn"], rds(plan.region)
     found = global_cluster_of(here, arn)
-    if found is not None and (others := secondaries_of(found, arn)):
-        names = ", ".join(f"{member.identifier} in {member.region}" for member in others)
-        raise ClusterInUse(
-            f"{found['GlobalClusterIdentifier']} got another member meanwhile: {names}. Start this again."
-        )
+    if found is not None and (others := [each for each in members_of(found) if each != arn]):
+        raise ClusterInUse(_others(found["GlobalClusterIdentifier"], others))
     leave_global_cluster(here, arn)
+
+
+def delete_global_cluster(rds: Any, plan: Decommission) -> None:
+    """Deletes the global cluster, which is empty, once it is marked; ``ClusterBusy`` until it is gone."""
+    if (whole := _global_cluster(rds, plan)) is not None:
+        _require_retired(plan, plan.global_cluster_identifier, whole)
+        removal.delete_global_cluster(rds, plan.global_cluster_identifier)
 
 
 # Stopped, or deleted

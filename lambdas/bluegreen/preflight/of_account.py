@@ -25,7 +25,7 @@ OF_ACCOUNT = (
         "blocker",
         "Green is to be made in another account, by a role there that cannot be assumed, or may not do it.",
         "deploy BlueGreen-{cluster}-green-account there (docs/accounts.md), and compare role_arn and external_id",
-        name="{role}: {error}",
+        name="{account}: {error}",
     ),
     Check(
         "account-lacks-subnet-group",
@@ -100,7 +100,7 @@ def look_at_account(rds: Rds, ec2: Any, kms_there: Callable[[], Any], plan: Plan
         found += _shared(rds.green, account, blue)
         found += _keys(kms_there(), account, blue)
     except (BotoCoreError, ClientError) as error:
-        row = {"role": account.role_arn, "error": error, "cluster": plan.cluster_name}
+        row = {"account": account.account_id, "error": error, "cluster": plan.cluster_name}
         found.append(_found("account-out-of-reach", "green's account", **row))
     return found
 

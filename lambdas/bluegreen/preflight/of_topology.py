@@ -8,11 +8,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import BlueNotFound
-from ..model import Plan, Secondary
+from ..model import RELEASE_TAG, Plan, Secondary
 from ..rds.aurora import Description, describe_cluster, describe_instances
 from ..rds.global_database import Clients, global_cluster_of
 from ..rds.mirror import CLUSTER, INSTANCE
 from ..rds.mirroring import unmirrored
+from ..rds.removal import tags_of
 from .findings import Check, Found
 
 OF_TOPOLOGY = (
@@ -50,6 +51,14 @@ OF_TOPOLOGY = (
         "Green has no activity stream: auditing has a gap from the cutover until one is started.",
         "aws rds start-activity-stream for green before the approval; it gets a Kinesis stream of its own",
         name="{name}",
+    ),
+    Check(
+        "tag-of-a-release",
+        "warning",
+        "A release has made it, or it was tagged by hand: by this tag IAM lets releases change and delete clusters, "
+        "and code alone would keep them from this one, which is production.",
+        "aws rds remove-tags-from-resource --region {region} --resource-name {arn} --tag-keys {tag}",
+        name="{arn}",
     ),
     Check(
         "secondary-out-of-reach",
@@ -113,6 +122,9 @@ OF_TOPOLOGY = (
 )
 """Asked of RDS in all of blue's Regions."""
 
+_ARNS = ("DBInstanceArn", "GlobalClusterArn", "DBClusterArn")
+"""What the ARN is called in the description of an instance, of a global cluster, of a cluster."""
+
 _CHECKS = {check.id: check for check in OF_TOPOLOGY}
 
 
@@ -121,8 +133,10 @@ def look_at_topology(rds: Clients, plan: Plan) -> list[Found]:
     blue = describe_cluster(rds(), plan.blue.identifier)
     if blue is None:
         raise BlueNotFound(f"There is no cluster {plan.blue.identifier}.")
-    found = list(_unmirrored(blue, describe_instances(rds(), plan.blue.identifier)))
+    instances = describe_instances(rds(), plan.blue.identifier)
+    found = [*_unmirrored(blue, instances), *_tagged(blue, blue, *instances)]
     if whole := global_cluster_of(rds(), blue["DBClusterArn"]):
+        found += _tagged(blue, whole)
         if whole.get("Endpoint"):
             found.append(_found("global-endpoint", plan.blue.identifier, name=whole["Endpoint"]))
         for secondary in plan.secondaries:
@@ -132,6 +146,15 @@ def look_at_topology(rds: Clients, plan: Plan) -> list[Found]:
 
 def _found(check: str, place: str, **row: Any) -> Found:
     return _CHECKS[check].found(place, row)
+
+
+def _tagged(cluster: Description, *described: Description) -> Iterator[Found]:
+    """What belongs to a cluster, itself included, and carries the tag of releases."""
+    for each in described:
+        if RELEASE_TAG in tags_of(each):
+            arn = next(each[key] for key in _ARNS if key in each)
+            region = cluster["DBClusterArn"].split(":")[3]
+            yield _found("tag-of-a-release", cluster["DBClusterIdentifier"], arn=arn, region=region, tag=RELEASE_TAG)
 
 
 def _unmirrored(cluster: Description, instances: list[Description]) -> Iterator[Found]:
@@ -170,3 +193,4 @@ def _secondary(rds: Clients, plan: Plan, secondary: Secondary, blue: Description
     if not instances:
         yield _found("headless-secondary", secondary.identifier, **where)
     yield from _unmirrored(cluster, instances)
+    yield from _tagged(cluster, cluster, *instances)

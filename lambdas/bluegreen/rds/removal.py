@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
+from botocore.exceptions import ClientError
+
 from ..errors import ClusterBusy, ClusterInUse, GreenFailed, GreenNotGone
 from ..model import RELEASE_TAG, Plan
 from .aurora import Description, describe_cluster, describe_instances
@@ -87,10 +89,14 @@ def delete_global_cluster(rds: Any, name: str) -> None:
         return
     if members := members_of(found):
         raise ClusterInUse(f"The global cluster {name} has members: {', '.join(members)}.")
-    with not_yet(rds, name):
-        if found.get("DeletionProtection"):
-            rds.modify_global_cluster(GlobalClusterIdentifier=name, DeletionProtection=False)
-        rds.delete_global_cluster(GlobalClusterIdentifier=name)
+    try:
+        with not_yet(rds, name):
+            if found.get("DeletionProtection"):
+                rds.modify_global_cluster(GlobalClusterIdentifier=name, DeletionProtection=False)
+            rds.delete_global_cluster(GlobalClusterIdentifier=name)
+    except ClientError:  # IAM asks for its tag, and refuses when another attempt has just deleted it
+        if describe_global_cluster(rds, name) is not None:
+            raise
     raise ClusterBusy(f"The global cluster {name} is being deleted.")
 
 

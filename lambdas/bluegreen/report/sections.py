@@ -169,6 +169,7 @@ _CLEANED = {
     "RestartApplication": "the application was started again",
     "DropSubscriptions": "green's subscriptions and blue's slots were dropped",
     "RestoreTtl": "the records got their old TTLs back",
+    "UntagGreen": "green lost the tag by which releases may change and delete it",
     "CompleteRelease": "publications, replication role and secret were removed, and green's own schema",
 }
 

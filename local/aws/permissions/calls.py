@@ -100,8 +100,7 @@ def asked_for(service: str, operation: str, parameters: Parameters, region: str,
     keys = _keys(service, parameters)
     resources = _resources(service, action, parameters, where)
     asked = [Asked(action, resource, keys) for resource in resources]
-    tags = keys.get("aws:TagKeys")
-    if tags and service in _TAGGING and not action.endswith(f":{_TAGGING[service]}"):
+    if parameters.get("Tags") and service in _TAGGING and not action.endswith(f":{_TAGGING[service]}"):
         made = _made(action, resources)
         asked.append(Asked(f"{service}:{_TAGGING[service]}", made, keys))
     if service == "rds":
@@ -214,6 +213,8 @@ def _keys(service: str, parameters: Parameters) -> dict[str, tuple[str, ...]]:
     if tags:
         keys["aws:TagKeys"] = tuple(tag["Key"] for tag in tags)
         keys |= {f"aws:RequestTag/{tag['Key']}": (tag.get("Value", ""),) for tag in tags}
+    elif "TagKeys" in parameters:  # they are taken away
+        keys["aws:TagKeys"] = tuple(parameters["TagKeys"])
     if service == "route53" and "ChangeBatch" in parameters:
         changes = parameters["ChangeBatch"]["Changes"]
         sets = [change["ResourceRecordSet"] for change in changes]

@@ -6,7 +6,7 @@ import json
 import re
 import threading
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -123,6 +123,8 @@ class Guard:
         self._tags = tags
         self._lock = threading.Lock()
         self._calls: dict[str, Call] = {}
+        self._tagged: defaultdict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+        """What resources have carried: who comes late to one that has lost its tag, or is gone, lacks no permission."""
         self.payloads: Counter[str] = Counter()
         """The largest payload in bytes, in or out, of each function that was invoked."""
 
@@ -135,7 +137,10 @@ class Guard:
             allowed = allowing(caller.statements, complete) is not None
             call = Call(caller.name, complete, allowed)
             with self._lock:
-                self._calls.setdefault(call.to_json(), call)
+                earlier = Asked(each.action, each.resource, {**each.keys, **self._tagged[each.resource]})
+                if allowed or not allowing(caller.statements, earlier):
+                    self._calls.setdefault(call.to_json(), call)
+                self._tagged[each.resource].update(tags)
             if not allowed and denied is None:
                 denied = (
                     f"{caller.name} is not authorized to perform: {each.action} on resource: {each.resource}"

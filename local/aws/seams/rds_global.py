@@ -47,6 +47,8 @@ def install() -> None:
         modify_global_cluster,
         remove_from_global_cluster,
         delete_global_cluster,
+        add_tags_to_resource,
+        remove_tags_from_resource,
     ):
         setattr(RDSResponse, answer.__name__, answer)
 
@@ -123,6 +125,31 @@ def describe_global_clusters(self: RDSResponse) -> ActionResult:
     with _LOCK:
         all_of_them = list(global_clusters().values())
     return ActionResult({"GlobalClusters": [_found(name)] if name else all_of_them})
+
+
+_OF_ALL_ELSE = {name: getattr(RDSResponse, name) for name in ("add_tags_to_resource", "remove_tags_from_resource")}
+"""moto's own, which looks in one Region only, and says nothing when there is nothing of that name."""
+
+
+def add_tags_to_resource(self: RDSResponse) -> Any:
+    """To a global cluster in its Region."""
+    if (name := _global_name(self)) is None:
+        return _OF_ALL_ELSE["add_tags_to_resource"](self)
+    _found(name).add_tags(self.params["Tags"])
+    return ActionResult({})
+
+
+def remove_tags_from_resource(self: RDSResponse) -> Any:
+    """From a global cluster in its Region."""
+    if (name := _global_name(self)) is None:
+        return _OF_ALL_ELSE["remove_tags_from_resource"](self)
+    _found(name).remove_tags(self.params["TagKeys"])
+    return ActionResult({})
+
+
+def _global_name(response: RDSResponse) -> str | None:
+    arn = str(response.params["ResourceName"])
+    return arn.rpartition(":")[2] if ":global-cluster:" in arn else None
 
 
 def modify_global_cluster(self: RDSResponse) -> ActionResult:
