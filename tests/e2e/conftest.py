@@ -21,6 +21,7 @@ from tests.waiting import eventually
 MACHINE = "bluegreen-shop"
 HOOK = "pause-the-shop"
 HOOK_ARN = f"arn:aws:lambda:eu-west-2:123456789012:function:{HOOK}"
+ORDERS = "orders.jsonl"
 HOOK_CODE = """
 import json, os
 
@@ -50,7 +51,7 @@ def recover_soon(running: World) -> None:
 
 def deploy_hook(running: World) -> Path:
     """Deploys a function of the customer beside the application; returns where it writes down each call of it."""
-    path = running.folder / "orders.jsonl"
+    path = running.folder / ORDERS
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("index.py", HOOK_CODE)
