@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from stacks.green_account_config import GreenAccountConfig
+from stacks.record_config import HOST as _HOST
+from stacks.record_config import REGION as _REGION
+from stacks.record_config import ZONE_ID as _ZONE_ID
+from stacks.record_config import RecordConfig
 from stacks.settings import ConfigError as ConfigError
 from stacks.settings import checked as _checked
 from stacks.settings import different as _different
@@ -25,31 +29,10 @@ GATEWAYS = ("dynamodb", "s3")
 """What functions in the VPC may call; gateways are routes, and cost nothing."""
 
 _NAME = re.compile(r"(?=.{1,25}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_HOST = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
-_REGION = r"[a-z]{2}(-[a-z]+)+-\d"
-_ZONE_ID = r"Z[0-9A-Z]{1,31}"
 _FUNCTION_ARN = (
     'the ARN of a function, "arn:aws:lambda:…:function:…", or "" for none',
     _text(r"|arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,64}(:[\w$-]{1,128})?"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RecordConfig:
-    """A record that moves with a release; its keys are those of `bluegreen.model.RecordKey`."""
-
-    zone_id: str = _setting('the id of a Route 53 hosted zone, "Z…"', _text(_ZONE_ID))
-    name: str = _setting(
-        'a host name of lower-case letters, digits and hyphens without a final dot; its first label may be "*"',
-        _text(rf"(?=.{{1,253}}$)(\*\.)?{_HOST}"),
-    )
-    endpoint: str = _setting('"writer" or "reader"', _text("writer|reader"))
-    type: str = _setting('"CNAME" or "A"', _text("CNAME|A"), "CNAME")
-    region: str = _setting(
-        "a Region of secondary_regions, whose secondary's readers are meant, or \"\" for the primary cluster's",
-        _text(rf"|{_REGION}"),
-        "",
-    )
 
 
 @dataclass(frozen=True, slots=True)

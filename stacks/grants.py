@@ -9,7 +9,6 @@ from dataclasses import asdict
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
-from stacks.config import RecordConfig
 from stacks.policies import (
     RELEASE_ROLE,
     Grant,
@@ -21,6 +20,7 @@ from stacks.policies import (
     monitor_rule_name,
     resource_name,
 )
+from stacks.record_config import RecordConfig
 
 
 def database(function: lambda_.Function, shared: Shared) -> None:
