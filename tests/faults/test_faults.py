@@ -98,7 +98,7 @@ def hook_ends_on(phase: str, fault: str) -> str:
 @pytest.mark.parametrize("fault", [*FAULTS, *STOPS])
 @pytest.mark.parametrize("phase", HOOK_PHASES)
 def test_a_release_survives_a_fault_of_its_hook(stage: Stage, matrix: Recorder, phase: str, fault: Any) -> None:
-    matrix.tries(fault, phase)
+    matrix.tries(fault, f"hook, {phase}")
     unless = b"" if phase == "before_freeze" else b'"before_freeze"'
     with stage.trial() as trial:
         if phase == "called_off":
