@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -181,6 +182,18 @@ def test_a_hook_that_hangs_is_given_up_after_its_time(machine: Machine, monkeypa
     assert release.failure().startswith("States.Timeout")
     assert called_off.is_set()
     assert "RecheckReadiness" not in states
+
+
+@pytest.mark.parametrize("machine", ["release", "recovery"])
+def test_what_a_wildcard_does_not_catch_of_the_customers_functions_is_named(machine: str) -> None:
+    """An answer of more than 256 KB is an error that ``States.ALL`` does not match (Developer Guide, error names)."""
+    states = json.loads(Path(f"statemachine/{machine}.asl.json").read_text(encoding="utf-8"))["States"].values()
+    customers = [state for state in states if "$.plan" in state.get("Parameters", {}).get("FunctionName.$", "")]
+    assert customers
+    for state in customers:
+        too_large, others = state["Catch"]
+        assert others["ErrorEquals"] == ["States.ALL"]
+        assert too_large == others | {"ErrorEquals": ["States.DataLimitExceeded"]}
 
 
 def test_an_opening_whose_answer_was_lost_is_followed_by_the_hook(machine: Machine) -> None:
