@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from stacks.green_account_config import GreenAccountConfig
+from stacks.record_config import HOST as _HOST
+from stacks.record_config import REGION as _REGION
+from stacks.record_config import ZONE_ID as _ZONE_ID
+from stacks.record_config import RecordConfig
 from stacks.settings import ConfigError as ConfigError
 from stacks.settings import checked as _checked
 from stacks.settings import different as _different
@@ -25,27 +29,10 @@ GATEWAYS = ("dynamodb", "s3")
 """What functions in the VPC may call; gateways are routes, and cost nothing."""
 
 _NAME = re.compile(r"(?=.{1,25}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_HOST = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
-_REGION = r"[a-z]{2}(-[a-z]+)+-\d"
-_ZONE_ID = r"Z[0-9A-Z]{1,31}"
-
-
-@dataclass(frozen=True, slots=True)
-class RecordConfig:
-    """A record that moves with a release; its keys are those of `bluegreen.model.RecordKey`."""
-
-    zone_id: str = _setting('the id of a Route 53 hosted zone, "Z…"', _text(_ZONE_ID))
-    name: str = _setting(
-        'a host name of lower-case letters, digits and hyphens without a final dot; its first label may be "*"',
-        _text(rf"(?=.{{1,253}}$)(\*\.)?{_HOST}"),
-    )
-    endpoint: str = _setting('"writer" or "reader"', _text("writer|reader"))
-    type: str = _setting('"CNAME" or "A"', _text("CNAME|A"), "CNAME")
-    region: str = _setting(
-        "a Region of secondary_regions, whose secondary's readers are meant, or \"\" for the primary cluster's",
-        _text(rf"|{_REGION}"),
-        "",
-    )
+_FUNCTION_ARN = (
+    'the ARN of a function, "arn:aws:lambda:…:function:…", or "" for none',
+    _text(r"|arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,64}(:[\w$-]{1,128})?"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +123,15 @@ class ClusterConfig:
         '"nologin", "revoke_connect" or "hook"', _text("nologin|revoke_connect|hook"), "nologin"
     )
     # The customer's own function, which stops and starts the application.
-    freeze_hook_function_arn: str = _setting(
-        'the ARN of a function, "arn:aws:lambda:…:function:…", or "" for none',
-        _text(r"|arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,64}(:[\w$-]{1,128})?"),
-        "",
-    )
+    freeze_hook_function_arn: str = _setting(*_FUNCTION_ARN, "")
     freeze_hook_in_budget: bool = _setting(
         "true or false: whether the time to stop the application counts in the freeze budget",
         lambda value: type(value) is bool,
         default=True,
     )
+    # The customer's own function that is called before the freeze and after the opening, whatever the freeze method.
+    hook_function_arn: str = _setting(*_FUNCTION_ARN, "")
+    hook_timeout_s: int = _setting("seconds, from 1 to 900", _whole(1, 900), 300)
     # Where the scripts lie that change green.
     changes_bucket: str = _setting(
         'the name of an S3 bucket, or "" for none', _text(r"|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), ""
@@ -301,8 +287,9 @@ class ClusterConfig:
             )
         if self.freeze_method == "hook" and not self.freeze_hook_function_arn:
             raise ConfigError(f'{where}.freeze_hook_function_arn: missing; freeze_method is "hook"')
-        if self.freeze_hook_function_arn and self.freeze_hook_function_arn.split(":")[3] != self.region:
-            raise ConfigError(
-                f"{where}.freeze_hook_function_arn: expected a function of {self.region}, as Step Functions calls no "
-                f"other, found {self.freeze_hook_function_arn!r}"
-            )
+        for key in ("freeze_hook_function_arn", "hook_function_arn"):
+            if (function_arn := getattr(self, key)) and function_arn.split(":")[3] != self.region:
+                raise ConfigError(
+                    f"{where}.{key}: expected a function of {self.region}, as Step Functions calls no other, found "
+                    f"{function_arn!r}"
+                )

@@ -9,7 +9,6 @@ from dataclasses import asdict
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
-from stacks.config import RecordConfig
 from stacks.policies import (
     RELEASE_ROLE,
     Grant,
@@ -21,6 +20,7 @@ from stacks.policies import (
     monitor_rule_name,
     resource_name,
 )
+from stacks.record_config import RecordConfig
 
 
 def database(function: lambda_.Function, shared: Shared) -> None:
@@ -53,6 +53,8 @@ def plan(function: lambda_.Function, shared: Shared) -> None:
         "FREEZE_METHOD": config.freeze_method,
         "FREEZE_HOOK_FUNCTION_ARN": config.freeze_hook_function_arn,
         "FREEZE_HOOK_IN_BUDGET": json.dumps(config.freeze_hook_in_budget),
+        "HOOK_FUNCTION_ARN": config.hook_function_arn,
+        "HOOK_TIMEOUT_S": str(config.hook_timeout_s),
         "CHANGES_BUCKET": config.changes_bucket,
         "GREEN_ACCOUNT": json.dumps(config.green_account and config.green_account.for_the_plan()),
         "SWITCHOVER_TTL_S": str(config.switchover_ttl_s),

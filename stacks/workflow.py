@@ -61,7 +61,7 @@ def _machine(
 ) -> stepfunctions.StateMachine:
     """The machine of `statemachine/<identifier>.asl.json`; its role may call its functions and publish, no more.
 
-    The functions are those of the stack, and the customer's own that stops and starts the application, if there is one.
+    The functions are those of the stack, and the customer's own that the definition calls, if they are configured.
     """
     definition = (STATE_MACHINES / f"{identifier.lower()}.asl.json").read_text()
     arns = {placeholder: function.function_arn for placeholder, function in functions.items()}
@@ -80,8 +80,11 @@ def _machine(
         ),
     )
     called = [arn for placeholder, arn in arns.items() if f"${{{placeholder}}}" in definition]
-    if "freeze_hook_function_arn" in definition:
-        called += filter(None, [config.freeze_hook_function_arn])
+    customers = {
+        "$.plan.freeze_hook_function_arn": config.freeze_hook_function_arn,
+        "$.plan.hook_function_arn": config.hook_function_arn,
+    }
+    called += sorted({arn for path, arn in customers.items() if arn and f'"{path}"' in definition})
     machine.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=called))
     topic.grant_publish(machine)
     _tell(machine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -56,7 +57,20 @@ def explanation(failure: State) -> str:
     'No.'
     >>> explanation({"Error": "States.Timeout", "Cause": ""})
     'It gave no reason.'
+
+    What the customer's hook was to take back and could not is told with it, since it may stand still.
+
+    >>> explanation({"Cause": "No.", "hook_failure": {"Error": "PageStuck", "Cause": "Still up."}})
+    'No. After that the hook failed when the switchover was called off: PageStuck: Still up.'
     """
+    said = _said(failure)
+    hook = failure.get("hook_failure")
+    if not hook:
+        return said
+    return f"{said} After that the hook failed when the switchover was called off: {hook['Error']}: {_said(hook)}"
+
+
+def _said(failure: State) -> str:
     cause = str(failure.get("Cause", ""))
     try:
         parsed = json.loads(cause)
@@ -65,6 +79,12 @@ def explanation(failure: State) -> str:
     if not isinstance(parsed, dict):
         return cause
     return str(parsed.get("errorMessage") or parsed.get("said") or cause)
+
+
+def hook_failure(state: Mapping[str, Any]) -> dict[str, str] | None:
+    """Why the customer's hook failed after the opening; None when it did not, or there is none."""
+    failure = state.get("hook_failure")
+    return failure and {"error": failure["Error"], "reason": explanation(failure)}
 
 
 def summary(completed: Completed, state: State, record: Row) -> dict[str, Any]:
@@ -83,6 +103,7 @@ def summary(completed: Completed, state: State, record: Row) -> dict[str, Any]:
         "blue_ends_at": completed.blue_ends_at,
         "attempts": plan.attempt,
         "freeze_to_open_ms": round((opened - frozen).total_seconds() * 1000, 1),
+        "hook_failure": hook_failure(state),
         "approval": state.get("approval"),
         "accepted_by": plan.requested_by if plan.accept else None,
         "accepted": state["check"]["accepted"] if "check" in state else None,

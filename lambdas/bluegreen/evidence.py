@@ -161,13 +161,26 @@ def request_text(
         *finding_lines(plan, state),
         *_rehearsal_lines(plan),
         "",
-        "When you approve, blue stops taking writes at once. Green takes over when it is proven to hold everything.",
+        *_freeze_lines(plan),
         f"That is expected to take {freeze_s:.1f} s, from what its parts take now.",
         f"If a step fails, or all takes more than {plan.freeze_budget_s} s, blue takes writes again; nothing is lost.",
         "Until then change no schema, roles, passwords or grants on blue: green has them as of the clone.",
         f"Without an answer within {plan.approval_timeout_s} s the release is abandoned and green removed.",
     ]
     return "\n".join(lines)
+
+
+def _freeze_lines(plan: Plan) -> list[str]:
+    """What happens upon the approval."""
+    takes_over = "Green takes over when it is proven to hold everything."
+    if not plan.hook_function_arn:
+        return [f"When you approve, blue stops taking writes at once. {takes_over}"]
+    return [
+        f"When you approve, the function {plan.hook_function_arn}",
+        f"is called first, for at most {plan.hook_timeout_s} s; if it fails, the switchover is called off.",
+        f"Then blue stops taking writes. {takes_over}",
+        "The function is called again when green is open, or when the switchover was called off.",
+    ]
 
 
 def finding_lines(plan: Plan, state: State) -> list[str]:

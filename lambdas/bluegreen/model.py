@@ -136,6 +136,9 @@ class Plan:
     freeze_hook_in_budget: bool = True
     """Whether the freeze budget counts from the moment at which the customer's function is called."""
     freeze_hook_timeout_s: int = LAMBDA_LIMIT_S
+    hook_function_arn: str = ""
+    """The customer's function that is called before the freeze and after the opening; empty for none."""
+    hook_timeout_s: int = LAMBDA_LIMIT_S
     verify_workers: int = 4
     """How many functions compare rows at a time before the approval; each has one session on blue, one on its readers
     if there are any, and two on green."""

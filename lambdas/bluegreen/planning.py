@@ -44,6 +44,8 @@ class Defaults:
     freeze_method: str = "nologin"
     freeze_hook_function_arn: str = ""
     freeze_hook_in_budget: bool = True
+    hook_function_arn: str = ""
+    hook_timeout_s: int = LAMBDA_LIMIT_S
     changes_bucket: str = ""
     green_account: GreenAccount | None = None
     approvers_needed: int = 1
@@ -113,6 +115,8 @@ def plan_release(
         freeze_hook_in_budget=defaults.freeze_hook_in_budget,
         repair_drift=asked.get("repair_drift", False),
         freeze_hook_timeout_s=freeze_budget_s if defaults.freeze_hook_in_budget else LAMBDA_LIMIT_S,
+        hook_function_arn=defaults.hook_function_arn if mode == "release" else "",
+        hook_timeout_s=defaults.hook_timeout_s,
         mode=mode,
         last_rehearsal=records.last_rehearsal(dynamodb, lock_table, defaults.cluster_name),
         accept=accepted(asked.get("accept", ())),

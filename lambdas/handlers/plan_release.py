@@ -27,6 +27,8 @@ def handler(state: State) -> Result:
         freeze_method=setting("FREEZE_METHOD"),
         freeze_hook_function_arn=setting("FREEZE_HOOK_FUNCTION_ARN"),
         freeze_hook_in_budget=json_setting("FREEZE_HOOK_IN_BUDGET"),
+        hook_function_arn=setting("HOOK_FUNCTION_ARN"),
+        hook_timeout_s=int(setting("HOOK_TIMEOUT_S")),
         changes_bucket=setting("CHANGES_BUCKET"),
         green_account=GreenAccount.of(account) if (account := json_setting("GREEN_ACCOUNT")) else None,
         switchover_ttl_s=int(setting("SWITCHOVER_TTL_S")),

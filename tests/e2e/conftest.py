@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +22,17 @@ from local.world import RECORD_AWAY, World, world
 from tests.waiting import eventually
 
 MACHINE = "bluegreen-shop"
+HOOK = "pause-the-shop"
+HOOK_ARN = f"arn:aws:lambda:eu-west-2:123456789012:function:{HOOK}"
+ORDERS = "orders.jsonl"
+HOOK_CODE = """
+import json, os
+
+def handler(event, context):
+    with open(os.environ["ORDERS"], "a") as orders:
+        orders.write(json.dumps(event) + "\\n")
+    return {"whatever": "it says"}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +50,30 @@ def recover_soon(running: World) -> None:
     variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     variables["FUNCTIONS_END_AFTER_S"] = "1"
     client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+
+def deploy_hook(running: World) -> Path:
+    """Deploys a function of the customer beside the application; returns where it writes down each call of it."""
+    path = running.folder / ORDERS
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", HOOK_CODE)
+    role = running.emulator.client("iam").create_role(RoleName=HOOK, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    running.emulator.client("lambda").create_function(
+        FunctionName=HOOK,
+        Runtime="python3.13",
+        Role=role,
+        Handler="index.handler",
+        Code={"ZipFile": code.getvalue()},
+        Environment={"Variables": {"ORDERS": str(path)}},
+    )
+    return path
+
+
+def orders_of(orders: Path, release: Release) -> list[dict[str, Any]]:
+    """What the customer's function was asked to do for a release, oldest first."""
+    asked = [json.loads(line) for line in orders.read_text().splitlines()] if orders.exists() else []
+    return [order for order in asked if order["execution_arn"] == release.execution_arn]
 
 
 def start(running: World, release_input: Any = None, name: str | None = None) -> Release:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import json
 import secrets
-import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,27 +17,19 @@ from local.postgres.roles import create_role
 from local.postgres.servers import Server
 from local.release import Release
 from local.world import World, world
-from tests.e2e.conftest import MACHINE, recover_soon, start
+from tests.e2e.conftest import HOOK_ARN, MACHINE, deploy_hook, orders_of, recover_soon, start
 from tests.waiting import eventually
 
 CHIEF = "Chief of 'all'"
 """All that an application's role can be on Aurora, where nobody is a superuser."""
-HOOK = "pause-the-shop"
-HOOK_CODE = """
-import json, os
-
-def handler(event, context):
-    with open(os.environ["ORDERS"], "a") as orders:
-        orders.write(json.dumps(event) + "\\n")
-    return {"whatever": "it says"}
-"""
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[World]:
     overrides = {
         "freeze_method": "revoke_connect",
-        "freeze_hook_function_arn": f"arn:aws:lambda:eu-west-2:123456789012:function:{HOOK}",
+        "freeze_hook_function_arn": HOOK_ARN,
+        "hook_function_arn": HOOK_ARN,
     }
     with world(latency_s=0.2, propagation_s=0.2, record_ttl_s=2, overrides=overrides) as made:
         made.emulator.retry_scale = 0.1
@@ -65,21 +54,8 @@ def passwords(running: World, sample: Sample) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def orders(running: World) -> Path:
-    """What the customer's function was asked to do, a line each; the function is deployed beside the application."""
-    path = running.folder / "orders.jsonl"
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("index.py", HOOK_CODE)
-    role = running.emulator.client("iam").create_role(RoleName=HOOK, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    running.emulator.client("lambda").create_function(
-        FunctionName=HOOK,
-        Runtime="python3.13",
-        Role=role,
-        Handler="index.handler",
-        Code={"ZipFile": code.getvalue()},
-        Environment={"Variables": {"ORDERS": str(path)}},
-    )
-    return path
+    """What the customer's function was asked to do: it is called around every switchover, and by the freeze method."""
+    return deploy_hook(running)
 
 
 def refusal(server: Server, role: str, password: str) -> str:
@@ -100,13 +76,13 @@ def switch_over(running: World, release_input: dict[str, str]) -> Release:
 
 
 def test_with_revoke_connect_nothing_is_lost_and_blue_refuses_every_role(
-    running: World, sample: Sample, passwords: dict[str, str]
+    running: World, sample: Sample, passwords: dict[str, str], orders: Path
 ) -> None:
     workload = Workload(sample, running.record, running.resolver, running.aurora.port)
     workload.start()
     try:
         eventually(lambda: workload.acknowledged > 50)
-        switch_over(running, {})
+        release = switch_over(running, {})
         acknowledged = workload.acknowledged
         eventually(lambda: workload.acknowledged > acknowledged + 50)
     finally:
@@ -122,6 +98,10 @@ def test_with_revoke_connect_nothing_is_lost_and_blue_refuses_every_role(
     assert result.blue_refuses_writes
     assert result.client_write_gap_ms is not None
     assert result.client_write_gap_ms > 0, "both sides took writes at once"
+    asked = orders_of(orders, release)
+    assert [order["phase"] for order in asked] == ["before_freeze", "after_opening"]
+    assert (asked[1]["host"], asked[1]["records"][0]) == (green.address, "db.shop.internal")
+    assert any(f"the function {HOOK_ARN}\nis called first" in mail.body for mail in release.mails())
 
 
 def test_with_a_hook_the_customers_function_is_called_around_it_also_when_the_execution_is_stopped_in_between(
@@ -140,9 +120,8 @@ def test_with_a_hook_the_customers_function_is_called_around_it_also_when_the_ex
     assert release.wait()["status"] == "ABORTED"
     lock_table = running.stack.outputs["LockTableName"]
     eventually(lambda: not running.emulator.client("dynamodb").scan(TableName=lock_table)["Items"], timeout_s=60)
-    asked = [json.loads(line) for line in orders.read_text().splitlines()]
-    assert [order["phase"] for order in asked] == ["freeze", "opened"]
-    assert {order["execution_arn"] for order in asked} == {release.execution_arn}
+    asked = orders_of(orders, release)
+    assert [order["phase"] for order in asked] == ["before_freeze", "freeze", "opened", "after_opening"]
     assert asked[0]["databases"] == ["app", "crm"]
     green = running.production()
     assert green is not blue

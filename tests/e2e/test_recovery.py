@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pg8000.native
@@ -11,12 +13,37 @@ import pytest
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
 from local.release import Release, ReleaseEnded
-from local.world import World
-from tests.e2e.conftest import break_function, records_at, reports, start, traces
+from local.world import World, world
+from tests.e2e.conftest import (
+    HOOK_ARN,
+    break_function,
+    deploy_hook,
+    orders_of,
+    records_at,
+    recover_soon,
+    reports,
+    start,
+    traces,
+)
 from tests.waiting import eventually
 
 DATABASES = ("app", "crm")
 APPLICATION, PASSWORD = "application", "not-a-secret"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[World]:
+    """A world whose releases have a hook: a recovery does not know whether it was called."""
+    with world(latency_s=0.2, propagation_s=0.2, record_ttl_s=2, overrides={"hook_function_arn": HOOK_ARN}) as made:
+        made.emulator.retry_scale = 0.1
+        recover_soon(made)
+        yield made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def orders(running: World) -> Path:
+    """What the hook was asked to do."""
+    return deploy_hook(running)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -119,7 +146,7 @@ def test_a_release_that_is_stopped_while_it_waits_for_approval_leaves_nothing(ru
 
 
 def test_a_release_that_is_stopped_in_the_freeze_gives_blue_back(
-    running: World, monkeypatch: pytest.MonkeyPatch
+    running: World, orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running.emulator, "deliver_twice", True)
     before = traces(running, running.blue, DATABASES)
@@ -133,6 +160,9 @@ def test_a_release_that_is_stopped_in_the_freeze_gives_blue_back(
     assert traces(running, running.blue, DATABASES) == before
     assert takes_writes(running.blue)
     assert any("Blue was frozen, and green had not been asked to open." in mail.body for mail in release.mails())
+    first, *then = (order["phase"] for order in orders_of(orders, release))
+    assert first == "before_freeze"
+    assert set(then) == {"called_off"}, "by each recovery"
 
 
 def test_a_release_that_is_stopped_before_blue_was_looked_at_frees_its_lock(running: World) -> None:
@@ -167,7 +197,7 @@ def test_a_release_that_had_cleaned_up_needs_no_recovery_and_sends_no_mail(runni
 
 
 def test_a_release_that_is_stopped_after_the_opening_is_finished(
-    running: World, monkeypatch: pytest.MonkeyPatch
+    running: World, orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running.emulator, "deliver_twice", True)
     before = traces(running, running.blue, DATABASES)
@@ -188,6 +218,9 @@ def test_a_release_that_is_stopped_after_the_opening_is_finished(
     finished = release.mails()[-1]
     assert finished.subject == "Release finished after its execution had ended"
     assert '"sessions_ended":null' in finished.body.replace(" ", ""), "nobody knows any more"
+    first, *then = (order["phase"] for order in orders_of(orders, release))
+    assert (first, set(then)) == ("before_freeze", {"after_opening"})
+    assert len(then) > 1, "the recovery does not know that it was called, and calls it again"
 
 
 def test_a_release_that_called_for_a_person_is_finished_all_the_same(running: World) -> None:

@@ -10,7 +10,7 @@ from local.postgres.link import Links
 from local.postgres.roles import create_role
 from local.postgres.servers import Server
 from local.world import BLUE, world
-from tests.e2e.conftest import recover_soon, use_default_group
+from tests.e2e.conftest import HOOK_ARN, deploy_hook, recover_soon, use_default_group
 from tests.faults.trial import RECORD_TTL_S, TRIED, WRITER, Trial
 
 BOSS, BOSS_PASSWORD = "boss", "a superuser of the application"
@@ -35,13 +35,14 @@ class Stage:
         if not self._left or region != self._region:
             self.close()
             self._region = region
-            quick = {"verify_workers": 1}  # each is a process that has to be started
+            # Each worker is a process that has to be started.
+            overrides = {"verify_workers": 1, "hook_function_arn": HOOK_ARN}
             self._running = self._undo.enter_context(
                 world(
                     latency_s=0.1,
                     propagation_s=0.2,
                     record_ttl_s=RECORD_TTL_S,
-                    overrides=quick,
+                    overrides=overrides,
                     secondary_region=region,
                 )
             )
@@ -50,6 +51,7 @@ class Stage:
             recover_soon(self._running)
             rds, family = self._running.emulator.client("rds"), f"aurora-postgresql{self._running.blue.version}"
             use_default_group(rds, f"{BLUE}-1", family)
+            deploy_hook(self._running)
             self._sample = create_sample(self._running.blue)
             prepare(self._running.blue)
             self._links = Links(self._running.aurora.new_address)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from local.aws.functions import Fault
+from tests.e2e.conftest import HOOK
 from tests.faults.definition import COMMIT_POINT, FORWARD_NAMES, FREEZE, OF_REGIONS, REHEARSAL, STATES, State
 from tests.faults.matrix import Recorder
 from tests.faults.situations import DRAIN, SITUATIONS, Situation
@@ -80,6 +81,38 @@ def test_a_release_survives_a_fault_in_any_state(stage: Stage, matrix: Recorder,
         runs_into_budget = fault == "time_out" and not state.retries_timeout
         trial.run(freeze_budget_s=SHORT_BUDGET_S if runs_into_budget else FREEZE_BUDGET_S, mode=mode)
         trial.check(ends_on(state, fault))
+        matrix.frozen(trial.frozen_s)
+
+
+HOOK_PHASES = ("before_freeze", "after_opening", "called_off")
+
+
+def hook_ends_on(phase: str, fault: str) -> str:
+    """Where a release ends in which this happens to the hook: before the freeze an error of its own is its veto."""
+    if phase == "before_freeze":
+        return "blue" if fault in ("raise", "time_out", *STOPS) else "green"
+    return "green" if phase == "after_opening" else "blue"
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("fault", [*FAULTS, *STOPS])
+@pytest.mark.parametrize("phase", HOOK_PHASES)
+def test_a_release_survives_a_fault_of_its_hook(stage: Stage, matrix: Recorder, phase: str, fault: Any) -> None:
+    matrix.tries(fault, f"hook, {phase}")
+    unless = b"" if phase == "before_freeze" else b'"before_freeze"'
+    with stage.trial() as trial:
+        if phase == "called_off":
+            trial.strike(COMMIT_POINT, "raise")
+        functions = trial.running.emulator.functions
+        match fault:
+            case "stopped_before":
+                functions.during(HOOK, before=trial.stop_execution, unless=unless)
+            case "stopped_after":
+                functions.during(HOOK, after=trial.stop_execution, unless=unless)
+            case _:
+                functions.inject(HOOK, fault, unless=unless, after_s=0.05)
+        trial.run()
+        trial.check(hook_ends_on(phase, fault))
         matrix.frozen(trial.frozen_s)
 
 

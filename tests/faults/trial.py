@@ -20,7 +20,7 @@ from local.postgres.link import Links
 from local.postgres.servers import Server
 from local.release import Release, ReleaseEnded
 from local.world import World
-from tests.e2e.conftest import MACHINE, break_function, records_at, start, traces
+from tests.e2e.conftest import MACHINE, ORDERS, break_function, orders_of, records_at, start, traces
 from tests.faults.definition import STATES
 from tests.faults.retiring import retire
 from tests.waiting import eventually
@@ -177,6 +177,7 @@ class Trial:
         self._check_that_nothing_is_lost(writer)
         self._check_that_one_side_takes_writes(writer)
         self._check_that_nothing_is_left(writer)
+        self._check_that_the_hook_knows(writer)
         assert self.frozen_s <= self._freeze_budget_s + ABORT_ALLOWANCE_S, f"somebody was stranded: {self._story()}"
         if writer is not self.blue:
             self._retire_blue()
@@ -234,6 +235,13 @@ class Trial:
         left = self._left_behind(writer)
         differing = {key: (left[key], allowed[key]) for key in allowed if left[key] != allowed[key]}
         assert differing == {}, f"{differing}: {self._story()}"
+
+    def _check_that_the_hook_knows(self, writer: Server) -> None:
+        """What was done before a freeze is done with: the last that the hook heard is who is production."""
+        assert self.release
+        heard = [order["phase"] for order in orders_of(self.running.folder / ORDERS, self.release)]
+        last = "called_off" if writer is self.blue else "after_opening"
+        assert "before_freeze" not in heard or heard[-1] == last, f"{heard}: {self._story()}"
 
     def write(self, server: Server, role: str, password: str) -> bool:
         """Whether a role gets a row committed there, tried; the row must be there in the end."""

@@ -20,6 +20,8 @@ OPTIONAL = {
     "freeze_method": "nologin",
     "freeze_hook_function_arn": "",
     "freeze_hook_in_budget": True,
+    "hook_function_arn": "",
+    "hook_timeout_s": 300,
     "max_attempts": 3,
     "switchover_ttl_s": 5,
     "max_lag_bytes": 16_777_216,
@@ -130,6 +132,9 @@ def test_an_unknown_setting_like_no_other_is_refused_with_all_there_are(block: B
         ("freeze_method", "readonly"),
         ("freeze_hook_function_arn", "pause-the-shop"),
         ("freeze_hook_function_arn", f"{HOOK} "),
+        ("hook_function_arn", "pause-the-shop"),
+        ("hook_timeout_s", 0),
+        ("hook_timeout_s", 901),
         ("freeze_hook_in_budget", "no"),
         ("freeze_hook_in_budget", 1),
         ("switchover_ttl_s", -1),
@@ -222,13 +227,12 @@ def test_zones_of_another_region_are_refused(block: Block) -> None:
     assert message.startswith("clusters.shop.availability_zones: expected zones of eu-west-1, found 'eu-west-2a'")
 
 
+@pytest.mark.parametrize("key", ["freeze_hook_function_arn", "hook_function_arn"])
 @pytest.mark.parametrize("arn", [HOOK, f"{HOOK}:live", f"{HOOK}:$LATEST"])
-def test_a_hook_is_a_function_of_the_region(block: Block, arn: str) -> None:
-    settings = {**block, "freeze_method": "hook", "freeze_hook_function_arn": arn}
-    assert ClusterConfig.from_context("shop", settings).freeze_hook_function_arn == arn
-    assert "expected a function of eu-west-2" in refusal(
-        {**settings, "freeze_hook_function_arn": arn.replace("eu-west-2", "us-east-1")}
-    )
+def test_a_hook_is_a_function_of_the_region(block: Block, arn: str, key: str) -> None:
+    assert getattr(ClusterConfig.from_context("shop", {**block, key: arn}), key) == arn
+    elsewhere = refusal({**block, key: arn.replace("eu-west-2", "us-east-1")})
+    assert elsewhere.startswith(f"clusters.shop.{key}: expected a function of eu-west-2")
 
 
 def test_the_method_hook_needs_a_function(block: Block) -> None:

@@ -146,25 +146,35 @@ def test_a_state_machine_may_call_its_own_functions_and_publish_and_no_more(
         assert telling["Condition"] == {"StringEquals": {"events:source": "bluegreen.release"}}
 
 
+@pytest.mark.parametrize("machine", ["release", "recovery", "decommission"])
+@pytest.mark.parametrize("setting", ["freeze_hook_function_arn", "hook_function_arn"])
 @pytest.mark.parametrize("arn", ["", "arn:aws:lambda:eu-west-2:123456789012:function:pause-the-shop"])
-def test_the_state_machine_may_call_the_customers_function_if_there_is_one_and_only_that(
-    arn: str, block: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_state_machine_may_call_the_customers_function_if_there_is_one_that_it_calls(
+    arn: str, setting: str, machine: str, block: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = ClusterConfig.from_context("shop", {**block, "freeze_hook_function_arn": arn})
+    config = ClusterConfig.from_context("shop", {**block, setting: arn})
     stack = cdk.Stack(cdk.App(outdir=str(tmp_path / "out")), "Test")
+    calls = f""", "States": {{"Call": {{"FunctionName.$": "$.plan.{setting}"}}}}""" if machine != "decommission" else ""
     monkeypatch.setattr(workflow, "STATE_MACHINES", tmp_path)
-    (tmp_path / "release.asl.json").write_text(
-        '{"StartAt": "${PingFunctionArn}", "States": {}, "Comment": "$.plan.freeze_hook_function_arn"}'
-    )
-    workflow.release_machine(stack, config, {"PingFunctionArn": ping(stack)}, sns.Topic(stack, "Topic"))
+    (tmp_path / f"{machine}.asl.json").write_text(f'{{"StartAt": "${{PingFunctionArn}}"{calls}}}')
+    make = getattr(workflow, f"{machine}_machine")
+    make(stack, config, {"PingFunctionArn": ping(stack)}, sns.Topic(stack, "Topic"))
     made = Assembly(dict(Template.from_stack(stack).to_json()), tmp_path, tmp_path)
-    (machine,) = made.of_type("AWS::StepFunctions::StateMachine").values()
+    (role,) = (each["RoleArn"] for each in made.of_type("AWS::StepFunctions::StateMachine").values())
     (allowed,) = (
         set(statement["Resource"])
-        for statement in made.statements(machine["RoleArn"]["Fn::GetAtt"][0])
+        for statement in made.statements(role["Fn::GetAtt"][0])
         if statement["Action"] == ["lambda:InvokeFunction"]
     )
-    assert allowed == {"<Ping>", arn} - {""}
+    assert allowed == {"<Ping>", arn if calls else ""} - {""}
+
+
+@pytest.mark.parametrize("machine", ["release", "recovery", "decommission"])
+def test_the_definitions_call_the_customers_functions_by_the_paths_that_permissions_go_by(machine: str) -> None:
+    definition = (workflow.STATE_MACHINES / f"{machine}.asl.json").read_text()
+    called = set(re.findall(r'"FunctionName\.\$": "([^"]+)"', definition))
+    customers = {"$.plan.freeze_hook_function_arn", "$.plan.hook_function_arn"}
+    assert called == (set() if machine == "decommission" else customers)
 
 
 def ping(stack: cdk.Stack) -> Any:

@@ -40,10 +40,13 @@ PLAN = {
     "freeze_method": "nologin",
     "freeze_hook_function_arn": "",
     "freeze_hook_timeout_s": 30,
+    "hook_function_arn": "",
+    "hook_timeout_s": 30,
+    "records": [{"name": "db.shop.internal"}, {"name": "db-ro.shop.internal"}],
     "blue": {"identifier": "shop-blue", "host": "127.0.1.1", "port": 5432},
 }
 HOOK = "pause-the-shop"
-"""The customer's function of the freeze method hook."""
+"""The customer's function, of the freeze method hook as well as around the switchover."""
 GREEN = {"identifier": "shop-green", "host": "127.0.1.2", "port": 5432}
 RESULTS: dict[str, Any] = {
     "PlanRelease": PLAN,
@@ -64,7 +67,7 @@ RESULTS: dict[str, Any] = {
     "AbortSwitchover": {"outcome": "abort", "decided_at": "", "roles": 1, "next_attempt": 1},
     "OpenGreen": {"outcome": "open", "decided_at": "2026-11-23T04:05:06+00:00", "roles": 1},
     "ReleaseLock": {"explanation": "because the test wants it", "release_id": "20261123-0405-abcdef"},
-    "CompleteRelease": {"release_id": "20261123-0405-abcdef", "freeze_to_open_ms": 41.5},
+    "CompleteRelease": {"release_id": "20261123-0405-abcdef", "freeze_to_open_ms": 41.5, "hook_failure": None},
     "WriteReport": {
         "bucket": "reports",
         "key": "k",
@@ -184,6 +187,10 @@ class Machine:
     def use_hook(self) -> None:
         """Plan releases by the freeze method hook."""
         self.results["PlanRelease"] = PLAN | {"freeze_method": "hook", "freeze_hook_function_arn": self.hook_arn}
+
+    def call_hook(self) -> None:
+        """Plan releases with a hook around the switchover."""
+        self.results["PlanRelease"] = PLAN | {"hook_function_arn": self.hook_arn}
 
     def run(self, decision: str = "approve") -> tuple[Release, list[str]]:
         """A release to its end, all its requests answered alike, and the states it went through."""

@@ -64,6 +64,7 @@ HAPPY = [
     "DecideOnAnswer",
     "TellApproved",
     "WaitForOldTtl",
+    "DecideOnHookBeforeFreeze",
     "RecheckReadiness",
     "WarmFunctions",
     "DecideOnStop",
@@ -72,6 +73,7 @@ HAPPY = [
     "OpenGreen",
     "DecideOnStart",
     "TellOpened",
+    "DecideOnHookAfterOpening",
     "WaitForDns",
     "RestoreTtl",
     "DropSubscriptions",
@@ -87,12 +89,15 @@ HAPPY = [
 ]
 WITH_HOOK = {"NoteStop", "StopApplication", "StartApplication"}
 """What the freeze method hook adds to it."""
+AROUND = ["NoteHook", "CallHookBeforeFreeze", "CallHookAfterOpening", "NotifyHookFailure"]
+"""What a hook around the switchover adds to it (``test_hooks``)."""
 GLOBAL = ["CreateGlobalCluster", "CreateSecondaries", "WaitForGlobalLag", "DecideOnGlobalized"]
 """What a blue with secondaries in other Regions adds to it, before or after the cutover (``test_global``)."""
 IN_EACH_REGION = {"CreateSecondary", "WaitForSecondary"}
 SIDE_BY_SIDE = {"FlipDns", "SyncSequences", "WaitForDrain", "VerifyCutover", "CompareChunks"}
 AGAIN = ["TellCalledOff", "StartNextAttempt", "CheckDrift"]
-ABORT = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "DecideOnNextAttempt"]
+ABORT = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart"]
+ABORT += ["DecideOnHookCalledOff", "DecideOnNextAttempt"]
 TOLD = ["WriteReport", "ReleaseLock", "DecideOnEnd"]
 CLEAN_UP = ["CleanUpReplication", "DeleteGreen", *TOLD, "NotifyFailure", "TellFailed", "ReleaseFailed"]
 UNFINISHED = ["NotifyUnfinished", "TellUnfinished", "ReleaseUnfinished"]
@@ -118,7 +123,7 @@ def way_out(failing: str) -> list[str]:
 
 
 def test_read_downwards_the_definition_is_the_procedure() -> None:
-    assert [name for name in STATES if name not in WITH_HOOK and name not in GLOBAL][: len(HAPPY)] == HAPPY
+    assert [name for name in STATES if name not in (*WITH_HOOK, *GLOBAL, *AROUND)][: len(HAPPY)] == HAPPY
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -497,7 +502,7 @@ def test_an_application_that_cannot_be_stopped_is_started_again_and_blue_never_f
     machine.faults[HOOK] = ["DeploymentIsStuck"]
     release, states = machine.run()
     assert release.failure().startswith("DeploymentIsStuck")
-    expected = [*ABORT[:-1], "RestartApplication", ABORT[-1], *CLEAN_UP]
+    expected = [*ABORT[:-2], "RestartApplication", *ABORT[-2:], *CLEAN_UP]
     assert states[states.index("StopApplication") + 1 :] == expected
     assert [asked["phase"] for asked in machine.asked_hook] == ["freeze", "aborted"]
     assert "FreezeBlue" not in states

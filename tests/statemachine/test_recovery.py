@@ -10,7 +10,7 @@ import pytest
 
 from local.aws.emulator import Emulator
 from local.release import Mail, Release
-from tests.statemachine.conftest import PLAN, RESULTS, Machine
+from tests.statemachine.conftest import HOOK, PLAN, RESULTS, Machine
 from tests.statemachine.test_global import AFTER_CUTOVER
 from tests.statemachine.test_paths import TOLD, walk
 
@@ -34,10 +34,12 @@ FINISH = FOUND | {"decision": {"action": "finish", "reason": "Green was open."}}
 LATE = FINISH | {"plan": FOUND["plan"] | AFTER_CUTOVER}
 NOTHING = {"execution_arn": DEAD, "decision": {"action": "nothing", "reason": "It runs."}}
 
-WAY_BACK = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart", "CanAFunctionStillRun"]
+WAY_BACK = ["AbortSwitchover", "DecideOnAbort", "RestoreDns", "DecideOnRestart"]
+WAY_BACK += ["DecideOnHookCalledOff", "CanAFunctionStillRun"]
 UNDONE = ["CleanUpReplication", "DeleteGreen", *TOLD, "NotifyUndone", "TellUndone", "ReleaseUndone"]
-FINISHED = ["DecideOnStart", "RestoreTtl", "DropSubscriptions", "DecideOnLateGlobalize", "UntagGreen"]
-FINISHED += ["CompleteRelease", *TOLD, "NotifyFinished", "TellFinished", "ReleaseFinished"]
+FINISHED = ["DecideOnStart", "DecideOnHookAfterOpening", "RestoreTtl", "DropSubscriptions"]
+FINISHED += ["DecideOnLateGlobalize", "UntagGreen", "CompleteRelease"]
+FINISHED += [*TOLD, "NotifyFinished", "TellFinished", "ReleaseFinished"]
 UNRECOVERED = ["NotifyUnrecovered", "TellUnrecovered", "RecoveryFailed"]
 GLOBAL = ["CreateGlobalCluster", "CreateSecondaries", "CreateSecondary", "WaitForSecondary", "WaitForGlobalLag"]
 LOOK = ["InspectRelease", "DecideOnFindings"]
@@ -66,7 +68,7 @@ def mails(machine: Machine) -> list[Mail]:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_has_a_bound_a_retry_and_a_way_out(name: str) -> None:
-    assert "TimeoutSeconds" in TASKS[name]
+    assert "TimeoutSeconds" in TASKS[name] or "TimeoutSecondsPath" in TASKS[name]
     assert TASKS[name]["Retry"]
     assert TASKS[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
 
@@ -180,6 +182,49 @@ def test_the_application_is_started_again_also_when_the_records_cannot_be_given_
     assert [asked["phase"] for asked in machine.asked_hook] == ["aborted"]
 
 
+def with_hook(machine: Machine, found: dict[str, Any]) -> dict[str, Any]:
+    """What is found of a release that has a hook."""
+    return found | {"plan": PLAN | {"hook_function_arn": machine.hook_arn}}
+
+
+@pytest.mark.parametrize(
+    ("found", "phase", "before"),
+    [(UNDO, "called_off", "CanAFunctionStillRun"), (FINISH, "after_opening", "RestoreTtl")],
+)
+def test_the_hook_hears_of_it_and_the_green_that_is_gone_is_no_obstacle(
+    machine: Machine, found: dict[str, Any], phase: str, before: str
+) -> None:
+    gone = {"green": None} if found is UNDO else {}
+    recovery, states = recover(machine, with_hook(machine, found) | gone)
+    assert states[-1] in ("ReleaseUndone", "ReleaseFinished")
+    (asked,) = machine.asked_hook
+    assert (asked["phase"], asked["execution_arn"], asked["green"]) == (phase, DEAD, "shop-green")
+    assert ("host" in asked) == (found is FINISH)
+    assert states[states.index(before) - 1].startswith("CallHook")
+    assert recovery.describe()["status"] == "SUCCEEDED"
+
+
+def test_the_hook_takes_back_once_more_what_a_late_call_of_it_may_have_done(machine: Machine) -> None:
+    """Stopping an execution does not stop the hook that it had called before the freeze."""
+    machine.faults[HOOK] = ["PageIsStuck"] * 3
+    _, states = recover(machine, with_hook(machine, UNDO) | {"functions_have_ended": False})
+    assert [asked["phase"] for asked in machine.asked_hook] == ["called_off"] * 4
+    assert states.count("NotifyHookNotCalledOff") == 1
+    assert machine.events["ReleaseLock"]["failure"] == FOUND["failure"] | {"hook_failure": {}}, "in the end it could"
+
+
+@pytest.mark.parametrize(("found", "kept"), [(UNDO, "ReleaseLock"), (FINISH, "CompleteRelease")])
+def test_a_hook_that_fails_is_told_and_keeps_nothing(machine: Machine, found: dict[str, Any], kept: str) -> None:
+    machine.faults[HOOK] = ["PageIsStuck"] * 3
+    _, states = recover(machine, with_hook(machine, found))
+    assert states[-1] in ("ReleaseUndone", "ReleaseFinished")
+    told = machine.events[kept]["failure"] if found is UNDO else machine.events[kept]
+    assert told["hook_failure"]["Error"] == "PageIsStuck"
+    body = next(mail.body for mail in reversed(mails(machine)) if "hook failed" in mail.subject)
+    assert "PageIsStuck" in body
+    assert DEAD in body
+
+
 def test_an_end_that_is_not_seen_yet_is_looked_at_again(machine: Machine) -> None:
     machine.faults["InspectRelease"] = ["ExecutionNotOver"] * 20
     recovery, _ = recover(machine, NOTHING)
@@ -199,7 +244,7 @@ def test_functions_that_die_once_are_tried_again_and_nothing_else_changes(machin
 def test_a_failure_for_good_calls_for_a_person_and_keeps_the_lock(machine: Machine, name: str) -> None:
     machine.faults[name] = ["SomethingIsWrong"]
     recovery, states = recover(machine, LATE if name in (*FINISHED, *GLOBAL) else UNDO)
-    passed_on = ["DecideOnRestart", "CanAFunctionStillRun"] if name == "RestoreDns" else []
+    passed_on = WAY_BACK[-3:] if name == "RestoreDns" else []
     assert states[states.index(name) + 1 :] == [*passed_on, *UNRECOVERED]
     assert recovery.describe()["error"] == "RecoveryFailed"
     assert ("ReleaseLock" in states) == (name == "ReleaseLock")

@@ -269,6 +269,16 @@ def test_the_customers_function_may_take_the_budget_or_as_long_as_a_function_may
     assert (plan.freeze_hook_in_budget, plan.freeze_hook_timeout_s) == (in_budget, timeout_s)
 
 
+def test_a_release_has_the_hook_that_is_configured_and_a_rehearsal_has_none(
+    stack: Stack,
+) -> None:
+    arn = "arn:aws:lambda:eu-west-2:123456789012:function:pause-the-shop"
+    stack.defaults = dataclasses.replace(stack.defaults, hook_function_arn=arn, hook_timeout_s=120)
+    assert [stack.plan({"mode": mode}).hook_function_arn for mode in ("check", "rehearsal")] == ["", ""]
+    plan = stack.plan({"mode": "release"})
+    assert (plan.hook_function_arn, plan.hook_timeout_s) == (arn, 120)
+
+
 def test_a_second_release_is_refused_naming_the_first(stack: Stack) -> None:
     stack.plan({})
     with pytest.raises(ReleaseInProgress, match=FIRST):

@@ -206,6 +206,26 @@ def test_the_recovery_of_a_dead_release_tells_both_stories(summary: dict[str, An
     assert "Recovery" in page(made)
 
 
+def test_a_hook_that_failed_after_the_opening_is_told_although_the_release_is_complete() -> None:
+    cause = json.dumps({"errorMessage": "3 of 10 <pages> are empty, password=pa55", "stackTrace": ["smoke.py"]})
+    made = written(release(), state=COMPLETED | {"hook_failure": {"Error": "SmokeFailed", "Cause": cause}})
+    assert made["outcome"]["kind"] == "completed"
+    assert made["switchover"]["hook_failure"] == {
+        "error": "SmokeFailed",
+        "reason": "3 of 10 <pages> are empty, password=(removed)",
+    }
+    assert "failed: SmokeFailed: 3 of 10 &lt;pages&gt; are empty" in page(made)
+    without = written(release(), state=COMPLETED)
+    assert without["switchover"]["hook_failure"] is None
+    assert "Hook after the opening" not in page(without)
+
+
+def test_what_the_hook_could_not_take_back_is_told_with_the_reason() -> None:
+    failure = {"Error": "Refused", "Cause": "No.", "hook_failure": {"Error": "PageStuck", "Cause": "Still up."}}
+    reason = written(release("FreezeBlue"), state=STATE | {"failure": failure})["outcome"]["reason"]
+    assert reason == "No. After that the hook failed when the switchover was called off: PageStuck: Still up."
+
+
 def test_every_answer_of_several_attempts_is_kept_and_one_that_never_came_too() -> None:
     history = release("RequestApproval")
     history.ask(

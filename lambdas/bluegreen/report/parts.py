@@ -32,6 +32,7 @@ def _switchover(record: Record) -> Markup | None:
         ("Green opened", _instant(told["opened_at"], "the clock of green")),
         ("Writes refused", f"{told['freeze_to_open_ms']:.0f} ms" if told["freeze_to_open_ms"] is not None else None),
         ("Kept from connecting", f"{words.plural(told['roles'] or 0, 'role')}; {ended}" if ended else None),
+        ("Hook after the opening", _hook_failure(told.get("hook_failure"))),
         ("Attempts", f"{attempts}; those before were called off" if attempts > 1 else None),
     ]
     gap = figures.write_gap(record)
@@ -42,6 +43,10 @@ def _switchover(record: Record) -> Markup | None:
             tag("p", f"Between the last write on blue and the first on green: {clients['write_gap_ms']:.0f} ms.")
         )
     return join([picture, facts(rows), *more])
+
+
+def _hook_failure(failure: Mapping[str, Any] | None) -> str | None:
+    return f"failed: {failure['error']}: {failure['reason']}" if failure else None
 
 
 def _instant(instant: str | None, whose: str) -> str | None:

@@ -36,7 +36,7 @@ class Told:
 
     state: dict[str, Any] = field(default_factory=dict)
     """As it was last seen outside the branches of a Map or Parallel, with the plan if it ever had one: what a Succeed
-    state leaves of it is only the output. The input of the first state is not among it: anybody may have written that."""
+    state leaves of it is only the output. The input of the first state is not among it, which anybody may have made."""
     answers: dict[int, dict[str, Any]] = field(default_factory=dict)
     """State data after somebody was asked, by the id of the event."""
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ..completion import hook_failure
 from .timeline import ASKING, Timeline
 
 State = Mapping[str, Any]
@@ -100,6 +101,7 @@ def switchover(state: State) -> Section | None:
         "attempts": part(state, "plan", "attempt"),
         "freeze_budget_s": part(state, "plan", "freeze_budget_s"),
         "freeze_method": part(state, "plan", "freeze_method"),
+        "hook_failure": hook_failure(state),
         "roles": part(state, "freeze", "roles") or summary.get("roles"),
         "sessions_ended": part(state, "freeze").get("sessions_ended", summary.get("sessions_ended")),
     }
@@ -167,6 +169,7 @@ _CLEANED = {
     "DeleteGreen": "the clone was deleted, with its secondaries and parameter groups",
     "RestoreDns": "the records went back to blue, with their old TTLs",
     "RestartApplication": "the application was started again",
+    "CallHookCalledOff": "the hook took back what it had done before the freeze",
     "DropSubscriptions": "green's subscriptions and blue's slots were dropped",
     "RestoreTtl": "the records got their old TTLs back",
     "UntagGreen": "green lost the tag by which releases may change and delete it",
