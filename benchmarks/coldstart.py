@@ -2,7 +2,7 @@
 
 From the packaged asset, as it is deployed, with boto3 from the virtual environment in place of the Lambda runtime's.
 The asset has no bytecode (it would be that of this machine's Python and not of Lambda's), so our own modules are
-compiled each time, as in a cold start; with the bytecode of a first run is measured beside it.
+compiled each time, as in a cold start: that is held against the aim. With bytecode is measured beside it.
 """
 
 from __future__ import annotations
