@@ -122,10 +122,10 @@ def show_cold_starts(console: Console, options: argparse.Namespace) -> int:
         found = sorted(coldstart.measure(assembly, options.runs), key=lambda each: -each.compiling_s)
     save({"imports": [asdict(each) for each in found], "zipped_bytes": sizes}, options.output)
     table = Table(box=None, padding=(0, 2))
-    for heading in ("handler", "import, s", "with bytecode, s"):
+    for heading in ("handler", "import, s", "processor, s", "with bytecode, s"):
         table.add_column(heading, justify="left" if heading == "handler" else "right")
     for each in found:
-        table.add_row(each.module, f"{each.compiling_s:.3f}", f"{each.compiled_s:.3f}")
+        table.add_row(each.module, f"{each.compiling_s:.3f}", f"{each.processor_s:.3f}", f"{each.compiled_s:.3f}")
     console.print(table)
     all_functions, parser_too = sizes
     console.print(
