@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         "coldstart",
         help="how long the import of each handler takes, and how much functions carry",
         description="Imports each handler of the packaged asset in fresh processes. Exit status 0 if each median is"
-        " within the aim, with bytecode, and so is the size of what every function carries.",
+        " within the aim, as packaged, which is without bytecode, and so is the size of what every function carries.",
     )
     coldstart_.add_argument("--runs", type=int, default=3, help="of each, with and without (default: %(default)s)")
     coldstart_.add_argument(
@@ -119,19 +119,19 @@ def show_cold_starts(console: Console, options: argparse.Namespace) -> int:
     assembly = coldstart.packaged()
     sizes = [coldstart.zipped_bytes(folder) for folder in coldstart.assets(assembly)]
     with console.status("importing"):
-        found = sorted(coldstart.measure(assembly, options.runs), key=lambda each: -each.compiled_s)
+        found = sorted(coldstart.measure(assembly, options.runs), key=lambda each: -each.compiling_s)
     save({"imports": [asdict(each) for each in found], "zipped_bytes": sizes}, options.output)
     table = Table(box=None, padding=(0, 2))
-    for heading in ("handler", "import, s", "compiling, s"):
+    for heading in ("handler", "import, s", "processor, s", "with bytecode, s"):
         table.add_column(heading, justify="left" if heading == "handler" else "right")
     for each in found:
-        table.add_row(each.module, f"{each.compiled_s:.3f}", f"{each.compiling_s:.3f}")
+        table.add_row(each.module, f"{each.compiling_s:.3f}", f"{each.processor_s:.3f}", f"{each.compiled_s:.3f}")
     console.print(table)
     all_functions, parser_too = sizes
     console.print(
         f"\nEvery function carries {all_functions / 1e6:.2f} MB zipped; two have a layer of {parser_too / 1e6:.2f} MB."
     )
-    reached = found[0].compiled_s <= coldstart.AIM_S and all_functions <= coldstart.SIZE_AIM_BYTES
+    reached = found[0].compiling_s <= coldstart.AIM_S and all_functions <= coldstart.SIZE_AIM_BYTES
     console.print(
         f"Aims: {coldstart.AIM_S} s, {coldstart.SIZE_AIM_BYTES / 1e6:g} MB: {'reached' if reached else 'not reached'}"
     )

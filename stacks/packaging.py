@@ -35,12 +35,6 @@ ARCHITECTURE = lambda_.Architecture.ARM_64
 
 _PLATFORM = ("--platform", "manylinux2014_aarch64", "--python-version", "3.13", "--only-binary=:all:")
 
-# The Lambda runtime brings these, and a second botocore would be 30 MB more to load on every cold start. It comes
-# as a requirement of aws-xray-sdk (the tracer), and urllib3 as one of botocore. What botocore requires besides,
-# jmespath and python-dateutil, stays: powertools and pg8000 require them too.
-_OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3")
-
-
 REQUIREMENTS, PARSER = "requirements.txt", "requirements-parser.txt"
 
 Build = Callable[[Path, Path], None]
@@ -136,8 +130,6 @@ def _install(root: Path, target: Path, requirements: str) -> None:
     if pip.returncode:
         raise PackagingError(f"pip could not install the functions' requirements:\n{pip.stderr.strip()}")
     unwanted = [target / "bin"]  # scripts that nobody can run in a function
-    for name in _OF_THE_RUNTIME:
-        unwanted += [target / name, *target.glob(f"{name}-*.dist-info")]
     for pattern in ("tests", "__pycache__"):
         unwanted += target.rglob(pattern)
     for path in unwanted:

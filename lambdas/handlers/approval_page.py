@@ -12,11 +12,10 @@ from bluegreen.approval.links import Keys
 from bluegreen.approval.page import Desk, respond
 from bluegreen.approval.store import Approvals
 
-from .entry import Result, client, logger, setting, tracer
+from .entry import Result, client, logger, setting
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
     return respond(_desk(), event, lambda: logger.exception("the page failed"))
 

@@ -1,4 +1,4 @@
-"""What all handlers share: environment, clients, logging, tracing, metrics, and errors as the state machine knows them.
+"""What all handlers share: environment, clients, logging, metrics, and errors as the state machine knows them.
 
 A handler parses the event, calls the library, returns a dict::
 
@@ -18,7 +18,7 @@ from functools import cache, wraps
 from typing import Any, cast
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
@@ -44,7 +44,6 @@ THROTTLED = frozenset(
 )
 
 logger = Logger()
-tracer = Tracer()
 metrics = Metrics()
 
 
@@ -132,14 +131,12 @@ def entry(work: Callable[[State], Result], warm: Callable[[State], None] = prime
     """Makes a Lambda handler of a function from state to result; ``warm`` does what the real call should find done."""
 
     @logger.inject_lambda_context(clear_state=True)
-    @tracer.capture_lambda_handler(capture_response=False)
     @metrics.log_metrics
     @wraps(work)
     def handler(event: Event, context: LambdaContext) -> Result:
         started = time.monotonic()
         release = release_of(event)
         logger.append_keys(release_id=release, state=context.function_name.split("-")[-1])
-        tracer.put_annotation("release_id", release)
         metrics.add_metadata("release_id", release)
         try:
             with _errors_translated():

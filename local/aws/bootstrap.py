@@ -39,7 +39,7 @@ Handler = Callable[[Any, "Context"], Any]
 
 # What every handler imports, so that none can forget to, and which reads no variable that functions set differently.
 # Our own modules are for each environment to import.
-WARM = ("aws_lambda_powertools", "aws_xray_sdk.core", "pg8000.native", "boto3")
+WARM = ("aws_lambda_powertools", "pg8000.native", "boto3")
 # Clients leave the services' models, and the list of all endpoints, in boto3's default session.
 WARM_CLIENTS = ("dynamodb", "rds", "route53", "secretsmanager")
 

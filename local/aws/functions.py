@@ -264,8 +264,6 @@ class FunctionRuntime:
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "AWS_ENDPOINT_URL": self._endpoint_url,
-            # No X-Ray daemon here; Lambda's own switch for Powertools' Tracer.
-            "POWERTOOLS_TRACE_DISABLED": "true",
         }
 
     def _template(self, function: Function) -> Template:

@@ -1,16 +1,15 @@
-"""Every path through the release: approved, rejected, unanswered, and failing at each state."""
+"""Every path through the release: to its end, and out of it from each state that fails."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
 
 from local.aws.environment import Answer, Function
-from tests.statemachine.conftest import DEFINITION, HOOK, PLAN, RESULTS, Machine
+from tests.statemachine.conftest import DEFINITION, PLAN, RESULTS, Machine
 from tests.waiting import eventually
 
 STATES: dict[str, Any] = json.loads(DEFINITION.read_text(encoding="utf-8"))["States"]
@@ -203,93 +202,11 @@ def test_a_check_that_fails_ends_as_a_release_that_does(machine: Machine) -> Non
     assert states == ["PlanRelease", "TellPlanned", "CheckBlue", *way_out("CheckBlue")]
 
 
-def test_the_request_tells_what_was_found_and_how_to_answer(machine: Machine) -> None:
-    release = machine.start()
-    request = release.wait_for_approval_request()
-    assert request.subject == RESULTS["GatherEvidence"]["subject"]
-    assert RESULTS["GatherEvidence"]["text"] in request.body
-    asked = machine.events["RequestApproval"]
-    assert asked["question"] == "approval"
-    assert asked["retry"] == 0
-    assert asked["plan"]["execution_arn"] == release.execution_arn
-    assert asked["task_token"] not in request.body, "it goes no further than the function and the table"
-    assert "FreezeBlue" not in machine.calls
-    release.answer("approve")
-    assert release.wait()["status"] == "SUCCEEDED"
-
-
-def test_a_rejected_release_is_cleaned_up_without_a_freeze(machine: Machine) -> None:
-    release, states = machine.run("reject")
-    assert release.failure().startswith("ReleaseRejected")
-    assert states[states.index("DecideOnAnswer") + 1 :] == ["ReleaseRejected", *way_out("RequestApproval")]
-    assert "FreezeBlue" not in states
-
-
-def test_an_answer_that_is_neither_is_no_approval(machine: Machine) -> None:
-    release = machine.start()
-    request = release.wait_for_approval_request()
-    machine.emulator.client("stepfunctions").send_task_success(
-        taskToken=machine.tokens[str(request.request)], output="{}"
-    )
-    assert release.wait()["error"] == "ReleaseRejected"
-    assert "FreezeBlue" not in machine.calls
-
-
-def test_an_answer_by_task_failure_ends_the_release_with_its_error(machine: Machine) -> None:
-    release = machine.start()
-    request = release.wait_for_approval_request()
-    machine.emulator.client("stepfunctions").send_task_failure(
-        taskToken=machine.tokens[str(request.request)], error="NotTonight", cause="the stock exchange is open"
-    )
-    described = release.wait()
-    assert described["error"] == "NotTonight"
-    assert machine.events["ReleaseLock"]["state"]["failure"]["Cause"] == "the stock exchange is open"
-    assert machine.calls["CleanUpReplication"] == 1
-
-
-def test_an_unanswered_request_ends_the_release_and_cleans_up(machine: Machine) -> None:
-    machine.results["PlanRelease"] = PLAN | {"approval_timeout_s": 1}
-    release = machine.start()
-    assert release.wait()["error"] == "ApprovalTimedOut"
-    assert [machine.calls[name] for name in ("RestoreDns", "CleanUpReplication", "DeleteGreen", "FreezeBlue")] == [
-        1,
-        1,
-        1,
-        0,
-    ]
-
-
 def test_a_release_is_not_kept_by_its_monitor(machine: Machine) -> None:
     machine.faults["MonitorLag"] = ["SomethingIsWrong"]
     release, states = machine.run()
     assert release.describe()["status"] == "SUCCEEDED"
     assert [state for state in states if state not in SIDE_BY_SIDE] == HAPPY
-
-
-@pytest.mark.parametrize("name", ["RequestApproval", "AskForCorrection"])
-def test_a_state_that_waits_for_people_is_tried_again_when_its_function_dies_and_not_when_nobody_answers(
-    name: str,
-) -> None:
-    retried = {error for retry in TASKS[name]["Retry"] for error in retry["ErrorEquals"]}
-    assert {"AwsUnavailable", "Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"} <= retried
-    assert "States.Timeout" not in retried
-
-
-def test_a_request_that_is_tried_again_has_a_new_token_and_says_that_it_is_a_later_try(machine: Machine) -> None:
-    machine.faults["RequestApproval"] = ["Runtime.ExitError", "AwsUnavailable"]
-    release, states = machine.run()
-    assert release.describe()["status"] == "SUCCEEDED"
-    assert machine.calls["RequestApproval"] == 3
-    assert machine.events["RequestApproval"]["retry"] == 2
-    assert len(release.mails()) == 1
-    assert states.count("RequestApproval") == 1
-
-
-def test_a_request_that_cannot_be_made_gives_the_release_up(machine: Machine) -> None:
-    machine.faults["RequestApproval"] = ["AwsRefused"]
-    release, states = machine.run()
-    assert release.failure().startswith("AwsRefused")
-    assert states[-len(way_out("RequestApproval")) :] == way_out("RequestApproval")
 
 
 NEEDED = [name for name in FUNCTIONS if name in {*HAPPY, *SIDE_BY_SIDE} - {"MonitorLag", "WriteReport"}]
@@ -461,126 +378,6 @@ def test_a_history_stays_short_even_when_everything_is_waited_for_as_long_as_it_
     )
     assert asked_again > 100
     assert len(history["events"]) + 3 * asked_again < 2000, "an attempt is scheduled, started, and fails"
-
-
-def test_a_hook_stops_the_application_before_the_freeze_and_starts_it_after_the_opening(machine: Machine) -> None:
-    machine.use_hook()
-    release, states = machine.run()
-    assert release.describe()["status"] == "SUCCEEDED"
-    walked = [state for state in states if state not in SIDE_BY_SIDE]
-    assert [state for state in walked if state not in WITH_HOOK] == HAPPY
-    assert walked[walked.index("StopApplication") + 1] == "FreezeBlue"
-    assert walked[walked.index("StartApplication") - 2] == "OpenGreen"
-    first, last = machine.asked_hook
-    assert first == {
-        "phase": "freeze",
-        "release_id": PLAN["release_id"],
-        "attempt": 1,
-        "execution_arn": release.execution_arn,
-        "cluster": "shop",
-        "databases": ["app", "crm"],
-        "blue": "shop-blue",
-        "green": "shop-green",
-        "after_freeze": False,
-    }
-    assert last == first | {"phase": "opened", "after_freeze": True}
-    assert datetime.fromisoformat(machine.events["FreezeBlue"]["stop"]["asked_at"])
-
-
-def test_an_application_is_started_again_also_when_the_records_cannot_be_given_back(machine: Machine) -> None:
-    machine.use_hook()
-    machine.faults = {"VerifyCutover": ["SomethingIsWrong"], "RestoreDns": ["ThisAsWell"]}
-    machine.results["AbortSwitchover"] = RESULTS["AbortSwitchover"] | {"next_attempt": 2}
-    release, states = machine.run()
-    assert release.describe()["error"] == "ReleaseUnfinished"
-    assert [asked["phase"] for asked in machine.asked_hook] == ["freeze", "aborted"]
-    assert states.count("RequestApproval") == 1, "there is no next attempt while names lead to green"
-
-
-def test_an_application_that_cannot_be_stopped_is_started_again_and_blue_never_frozen(machine: Machine) -> None:
-    machine.use_hook()
-    machine.faults[HOOK] = ["DeploymentIsStuck"]
-    release, states = machine.run()
-    assert release.failure().startswith("DeploymentIsStuck")
-    expected = [*ABORT[:-2], "RestartApplication", *ABORT[-2:], *CLEAN_UP]
-    assert states[states.index("StopApplication") + 1 :] == expected
-    assert [asked["phase"] for asked in machine.asked_hook] == ["freeze", "aborted"]
-    assert "FreezeBlue" not in states
-
-
-def test_an_abort_starts_the_application_again_after_the_record_is_back(machine: Machine) -> None:
-    machine.use_hook()
-    machine.faults["OpenGreen"] = ["SomethingIsWrong"]
-    release, states = machine.run()
-    assert release.failure().startswith("SomethingIsWrong")
-    assert states.index("AbortSwitchover") < states.index("RestoreDns") < states.index("RestartApplication")
-    assert [asked["phase"] for asked in machine.asked_hook] == ["freeze", "aborted"]
-
-
-def test_each_attempt_stops_and_starts_the_application(machine: Machine) -> None:
-    machine.use_hook()
-    machine.faults["OpenGreen"] = ["SomethingIsWrong"]
-    machine.results["AbortSwitchover"] = RESULTS["AbortSwitchover"] | {"next_attempt": 2}
-    release, _ = machine.run()
-    assert release.describe()["status"] == "SUCCEEDED"
-    asked = [(asked["phase"], asked["attempt"]) for asked in machine.asked_hook]
-    assert asked == [("freeze", 1), ("aborted", 1), ("freeze", 2), ("opened", 2)]
-
-
-def test_an_opening_whose_answer_was_lost_starts_the_application(machine: Machine) -> None:
-    machine.use_hook()
-    machine.faults["OpenGreen"] = ["Sandbox.Timedout"] * 10
-    machine.results["AbortSwitchover"] = RESULTS["AbortSwitchover"] | {"outcome": "open"}
-    release, states = machine.run()
-    assert release.describe()["status"] == "SUCCEEDED"
-    assert states.index("ResumeOpening") < states.index("StartApplication")
-    assert [asked["phase"] for asked in machine.asked_hook] == ["freeze", "opened"]
-
-
-def test_a_release_that_never_came_to_stop_the_application_does_not_start_it(machine: Machine) -> None:
-    machine.use_hook()
-    machine.run("reject")
-    machine.faults["WarmFunctions"] = ["SomethingIsWrong"]
-    machine.run()
-    assert machine.asked_hook == []
-
-
-@pytest.mark.parametrize(("failing", "outcome"), [("OpenGreen", "aborted"), ("WaitForDns", "opened")])
-def test_an_application_that_cannot_be_started_calls_for_a_person(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, failing: str, outcome: str
-) -> None:
-    machine.use_hook()
-    machine.faults[failing] = ["SomethingIsWrong"]
-
-    def answer(function: Function, event: bytes) -> Answer:
-        if function.name == HOOK and json.loads(event)["phase"] == outcome:
-            machine.calls[HOOK] += 1
-            return Answer.failed("NoNodes", "no room")
-        return machine.answer(function, event)
-
-    monkeypatch.setattr(machine.emulator.functions, "invoke", answer)
-    release, states = machine.run()
-    assert release.describe()["error"] == "ReleaseUnfinished"
-    assert states[-len(UNFINISHED) :] == UNFINISHED
-    assert machine.calls[HOOK] == 1 + 6, "it was tried again and again"
-    assert any("NoNodes" in mail.body and "act now" in mail.subject for mail in release.mails())
-
-
-def test_a_hook_that_is_busy_with_an_earlier_order_is_asked_again_for_long(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine.use_hook()
-    machine.faults["FreezeBlue"] = ["SomethingIsWrong"]
-    busy = iter([None] + ["Lambda.TooManyRequestsException"] * 20)
-
-    def answer(function: Function, event: bytes) -> Answer:
-        error = next(busy, None) if function.name == HOOK else None
-        return Answer.failed(error, "busy") if error else machine.answer(function, event)
-
-    monkeypatch.setattr(machine.emulator.functions, "invoke", answer)
-    release, _ = machine.run()
-    assert release.failure().startswith("SomethingIsWrong")
-    assert [asked["phase"] for asked in machine.asked_hook] == ["freeze", "aborted"]
 
 
 def test_a_stopped_execution_stops(machine: Machine) -> None:

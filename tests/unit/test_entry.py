@@ -50,7 +50,10 @@ def test_a_handler_returns_what_its_work_returns(entry: Any, plan: Plan) -> None
     assert called(entry, plan) == {"done": True}
 
 
-def test_every_log_line_carries_release_and_state(entry: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_log_line_carries_release_state_and_trace(
+    entry: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-6a13f000-0123456789abcdef01234567;Parent=89abcdef;Sampled=1")
     written = io.StringIO()
     monkeypatch.setattr(entry.logger.registered_handler, "stream", written)
     called(entry, plan)
@@ -59,6 +62,7 @@ def test_every_log_line_carries_release_and_state(entry: Any, plan: Plan, monkey
     done, failed = map(json.loads, written.getvalue().splitlines())
     for line in (done, failed):
         assert (line["release_id"], line["state"]) == (plan.release_id, "CheckBlue")
+        assert line["xray_trace_id"] == "1-6a13f000-0123456789abcdef01234567"
     assert (failed["failed"], failed["reason"]) == ("BlueUnfit", "as it is")
 
 

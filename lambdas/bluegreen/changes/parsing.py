@@ -1,7 +1,8 @@
 """The only importer of PostgreSQL's parser: libpg_query, the server's own grammar, by way of ``postgast``.
 
-It comes in a layer of its own, which only the functions that read scripts have (``stacks/packaging.py``). Its grammar
-is that of PostgreSQL 18: what an older server does not know is refused by the server.
+It comes in a layer of its own, which only the functions that read scripts have (``stacks/packaging.py``), and is loaded
+when there is a script to read, which takes 0.1 s. Its grammar is that of PostgreSQL 18: what an older server does not
+know is refused by the server.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import postgast
+if TYPE_CHECKING:
+    from postgast import PgQueryError
 
 MAX_STATEMENT_BYTES = 4 * 2**20
 """A parsed statement takes some 50 times its length in memory."""
@@ -54,6 +56,8 @@ class Statement:
 
     def nodes(self) -> Iterator[Node]:
         """The statement and all its parts."""
+        import postgast
+
         return (node for _, node in postgast.walk(self.node))
 
 
@@ -62,6 +66,8 @@ def statements(text: str) -> list[Statement]:
 
     Each statement is parsed by itself, since the tree of a long script as a whole would not fit into a function.
     """
+    import postgast
+
     try:
         texts = postgast.split(text)
     except postgast.PgQueryError as error:
@@ -124,7 +130,7 @@ def _lines_before(text: str, cursor: int) -> int:
     return text.encode()[: max(0, cursor - 1)].count(b"\n")
 
 
-def _unparsable(text: str, error: postgast.PgQueryError) -> Unparsable:
+def _unparsable(text: str, error: PgQueryError) -> Unparsable:
     position = max(0, error.cursorpos - 1)
     before = text.encode()[:position].decode(errors="ignore")
     rest = text[len(before) :]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from ..errors import GreenWrittenTo
 from ..model import Cluster, Plan, Relation
 from ..postgres import Databases
+from ..session import Session
 from . import live, recorder, shapes
 from .changes import Changed, Changes
 from .chunks import Key
@@ -29,6 +31,23 @@ ANY_ROW: Key = ()
 """Left in place of keys: all of a table has to be looked at, which is done once, when the whole log is read."""
 
 
+class _Sides(NamedTuple):
+    """A database on blue and on green."""
+
+    databases: Databases
+    plan: Plan
+    green: Cluster
+    database: str
+
+    @property
+    def on_blue(self) -> Session:
+        return self.databases.on(self.plan.blue, self.database)
+
+    @property
+    def on_green(self) -> Session:
+        return self.databases.on(self.green, self.database)
+
+
 def compare_changed(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
     """Compares what changed on either side since it was last compared, and lets the recorders forget that.
 
@@ -37,12 +56,12 @@ def compare_changed(databases: Databases, plan: Plan, green: Cluster) -> dict[st
     """
 
     def compare(database: str) -> Found:
-        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+        sides = _Sides(databases, plan, green, database)
         found: Found = {}
-        with on_blue.patience(live.CHUNK_TIMEOUT_S), on_green.patience(live.CHUNK_TIMEOUT_S):
+        with sides.on_blue.patience(live.CHUNK_TIMEOUT_S), sides.on_green.patience(live.CHUNK_TIMEOUT_S):
             is_all = False
             while not is_all:
-                part, is_all = _compare_part(databases, plan, green, database)
+                part, is_all = _compare_part(sides)
                 for relation, comparison in part.items():
                     before = found.get(relation, Comparison(0))
                     found[relation] = replace(comparison, rows=before.rows + comparison.rows)
@@ -52,22 +71,22 @@ def compare_changed(databases: Databases, plan: Plan, green: Cluster) -> dict[st
         return databases.each(plan.databases, compare)
 
 
-def _compare_part(databases: Databases, plan: Plan, green: Cluster, database: str) -> tuple[Found, bool]:
+def _compare_part(sides: _Sides) -> tuple[Found, bool]:
     """Compares what a part of the logs names, and whether that was all; what a call that dies has done stays done."""
-    queue = Queue(databases.on(green, database))
-    settle = live.settle(databases, plan, green, database)
+    queue = Queue(sides.on_green)
+    settle = live.settle(*sides)
     settle()  # else what blue changed just now would be in green's log the next time
-    schema = _read_schema(databases, plan, green, database, [])
-    now = shapes.read(databases.on(plan.blue, database), databases.on(green, database))
-    recorded = recorder.read(databases, plan, green, database, schema.full_identity, PART_BYTES)
-    found = _compare(databases, plan, green, database, schema, now, recorded.changes, settle, is_last=recorded.is_all)
-    _require_equal(database, found, recorded)
-    with databases.on(green, database).transaction(lock=plan.sql_name):
+    schema = _read_schema(sides, [])
+    now = shapes.read(sides.on_blue, sides.on_green)
+    recorded = recorder.read(*sides, schema.full_identity, PART_BYTES)
+    found = _compare(sides, schema, now, recorded.changes, settle, is_last=recorded.is_all)
+    _require_equal(sides.database, found, recorded)
+    with sides.on_green.transaction(lock=sides.plan.sql_name):
         queue.forget_unsettled()
         for relation, comparison in found.items():
             queue.leave(relation, comparison.unsettled)
         queue.keep_shapes(now)
-    recorder.forget(databases, plan, green, database, recorded.upto)
+    recorder.forget(*sides, recorded.upto)
     return found, recorded.is_all
 
 
@@ -76,13 +95,13 @@ def compare_rest(databases: Databases, plan: Plan, green: Cluster, database: str
 
     What it takes depends on what changed since the last time and not on how much there is. Raises ``DataDiffers``.
     """
-    on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
-    now = shapes.read(on_blue, on_green)
-    schema = on_blue.memory.get(on_green)
+    sides = _Sides(databases, plan, green, database)
+    now = shapes.read(sides.on_blue, sides.on_green)
+    schema = sides.on_blue.memory.get(sides.on_green)
     if schema is None or not schema.holds(now):
-        schema = _read_schema(databases, plan, green, database, [])
-    recorded = recorder.read(databases, plan, green, database, schema.full_identity)
-    found = _compare(databases, plan, green, database, schema, now, recorded.changes, nothing)
+        schema = _read_schema(sides, [])
+    recorded = recorder.read(*sides, schema.full_identity)
+    found = _compare(sides, schema, now, recorded.changes, nothing)
     _require_equal(database, found, recorded)
     return found
 
@@ -103,10 +122,11 @@ def prime(databases: Databases, plan: Plan, green: Cluster) -> dict[str, Found]:
     recorder.require_near(databases, plan, green)
 
     def remember(database: str) -> None:
-        on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+        sides = _Sides(databases, plan, green, database)
+        on_blue, on_green = sides.on_blue, sides.on_green
         before = on_blue.memory[on_green].busy if on_green in on_blue.memory else ()
         now = shapes.read(on_blue, on_green)
-        schema = _read_schema(databases, plan, green, database, list(dict.fromkeys((*before, *changed[database]))))
+        schema = _read_schema(sides, list(dict.fromkeys((*before, *changed[database]))))
         busy = [relation for relation, table in schema.tables.items() if table.key]
         compare_keys(on_blue, on_green, [(schema.tables[relation], ()) for relation in busy])  # it is planned now
         on_blue.memory[on_green] = replace(schema, busy=tuple(busy), read_with=now)
@@ -131,38 +151,27 @@ class _Schema:
         return all(self.read_with.get(relation) == now.get(relation) for relation in self.tables)
 
 
-def _read_schema(
-    databases: Databases, plan: Plan, green: Cluster, database: str, relations: Sequence[Relation]
-) -> _Schema:
+def _read_schema(sides: _Sides, relations: Sequence[Relation]) -> _Schema:
     """Of some tables; the sessions are fit for comparing then."""
     keys = {
-        Relation(row["schema"], row["name"]): tuple(row["key"])
-        for row in databases.on(plan.blue, database).query("keys_of_full_identity")
+        Relation(row["schema"], row["name"]): tuple(row["key"]) for row in sides.on_blue.query("keys_of_full_identity")
     }
-    tables = live.look(databases, plan, green, database, relations).tables
+    tables = live.look(*sides, relations).tables
     return _Schema(keys, {table.relation: table for table in tables})
 
 
 def _compare(
-    databases: Databases,
-    plan: Plan,
-    green: Cluster,
-    database: str,
-    schema: _Schema,
-    now: shapes.Shapes,
-    changes: Changes,
-    settle: Settle,
-    *,
-    is_last: bool = True,
+    sides: _Sides, schema: _Schema, now: shapes.Shapes, changes: Changes, settle: Settle, *, is_last: bool = True
 ) -> Found:
-    on_blue, on_green = databases.on(plan.blue, database), databases.on(green, database)
+    """What came out for each table that changed; of one that is needed as a whole, only once the log is read."""
+    on_blue, on_green = sides.on_blue, sides.on_green
     queue = Queue(on_green)
     unsettled, reshaped = queue.unsettled(), shapes.reshaped(queue.shapes(), now)
     changes = changes | {relation: Changed(is_whole=True) for relation in reshaped}
     relations = [*changes, *(relation for relation in unsettled if relation not in changes)]
     tables = schema.tables
     if unknown := [relation for relation in relations if relation not in tables or relation in reshaped]:
-        tables = tables | _read_schema(databases, plan, green, database, unknown).tables
+        tables = tables | _read_schema(sides, unknown).tables
     found: Found = {}
     by_key: dict[Relation, list[Key]] = {}
     for relation in relations:
