@@ -38,8 +38,9 @@ def main() -> None:
     released: dict[tuple[str, str], list[str]] = {}
     for config in configs:
         released.setdefault((config.region, config.event_source), []).append(config.name)
+    account = app.node.try_get_context("account")  # that of the locks, when `make deploy` has taken them
     for config in configs:
-        ReleaseStack(app, config, released.pop((config.region, config.event_source), []))
+        ReleaseStack(app, config, released.pop((config.region, config.event_source), []), account)
         if config.green_account:
             GreenAccountStack(app, config, config.green_account)
     if os.environ.get("CDK_NAG"):

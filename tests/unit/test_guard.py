@@ -15,9 +15,12 @@ import pytest
 from bluegreen import records
 from bluegreen.errors import ReleaseInProgress
 from bluegreen.model import Plan
-from stacks import deploying
+from stacks import cdk_options, deploying
 from stacks.config import ClusterConfig, ConfigError
 from stacks.guard import DeploymentRefused
+
+ACCOUNT = "123456789012"
+"""Moto's."""
 
 MACHINES = {
     "StateMachineArn": "",
@@ -113,7 +116,8 @@ def test_a_deployment_holds_the_lock_as_long_as_it_lasts_and_a_release_is_told_s
 
     account.during = release
     assert account.run("deploy", ["--require-approval", "never"]) == 0
-    assert account.calls == [["deploy", "BlueGreen-shop", "BlueGreen-till", "--require-approval", "never"]]
+    given = ["--require-approval", "never", "--context", f"account={ACCOUNT}"]
+    assert account.calls == [["deploy", "BlueGreen-shop", "BlueGreen-till", *given]], "and to no other account"
     assert locks("shop") == []
 
 
@@ -177,6 +181,9 @@ def test_the_lock_is_given_back_when_the_stack_is_gone(account: Account) -> None
         ["--require-approval", "never", "Other"],
         ["--require-approval=never", "Other"],
         ["--", "BlueGreen-crm"],
+        ["--force", "x/BlueGreen-crm"],
+        ["-f", "shop"],
+        ["--ci", "crm"],
     ],
 )
 def test_a_stack_whose_lock_is_not_held_is_not_deployed(account: Account, command: str, rest: list[str]) -> None:
@@ -184,6 +191,62 @@ def test_a_stack_whose_lock_is_not_held_is_not_deployed(account: Account, comman
         account.run(command, rest)
     assert account.calls == []
     assert locks("shop") == []
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        ["--region", "eu-west-1"],
+        ["--app", "cdk.out"],
+        ["-a", "cdk.out"],
+        ["-c", "clusters={}"],
+        ["--context=account=1"],
+        ["--role-arn", "arn:aws:iam::123456789012:role/other"],
+        ["--ec2creds"],
+        ["--hotswap"],
+        ["-fe"],
+        ["--no-such"],
+    ],
+)
+def test_an_option_that_leads_cdk_elsewhere_is_refused(account: Account, rest: list[str]) -> None:
+    with pytest.raises(ConfigError, match="not passed on to cdk"):
+        account.run("deploy", rest)
+    assert account.calls == []
+
+
+@pytest.mark.parametrize(
+    ("rest", "match"),
+    [
+        (["--force=BlueGreen-crm"], "takes no value"),
+        (["--require-approval"], "takes a value"),
+        (["--profile", "--force"], "takes a value"),
+    ],
+)
+def test_an_option_has_its_value_and_no_other(account: Account, rest: list[str], match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        account.run("deploy", rest)
+
+
+def test_options_that_say_how_to_deploy_are_passed_on(account: Account) -> None:
+    rest = ["--force", "-vv", "--no-rollback", "--ci=true", "--tags", "team=shop", "-O", "out.json", "--profile=prod"]
+    assert account.run("deploy", rest) == 0
+    assert account.calls[0][3:-2] == rest
+
+
+def test_the_profile_of_cdk_is_the_guards_as_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cdk_options.profile_of(["--force", "--profile", "prod"]) == "prod"
+    assert cdk_options.profile_of(["--profile=prod"]) == "prod"
+    assert cdk_options.profile_of(["--force"]) is None
+    monkeypatch.setattr(deploying, "_cdk", lambda _: pytest.fail("nothing is deployed with other credentials"))
+    assert deploying.main(["deploy", "shop", "--", "--profile", "none-such"]) == deploying.UNUSABLE
+    assert "The config profile (none-such) could not be found" in capsys.readouterr().err
+
+
+def test_cdk_is_given_no_other_options_by_the_environment_either() -> None:
+    kept = {"PATH": "/bin", "AWS_PROFILE": "prod", "CDK_NAG": "1", "CDK_DISABLE_CLI_TELEMETRY": "1"}
+    assert cdk_options.environment(kept | {"CDK_APP": "x", "CDK_PROFILE": "prod", "CDK_ROLE_ARN": "y"}) == kept
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
@@ -248,9 +311,9 @@ def test_the_lock_of_a_deployment_that_was_killed_is_given_back_by_hand_and_a_re
 def test_looking_at_a_difference_needs_no_lock(account: Account, plan: Plan) -> None:
     records.acquire_lock(boto3.client("dynamodb"), "locks-shop", plan)
     assert account.run("diff") == 0
-    assert account.calls == [["diff", "BlueGreen-shop", "BlueGreen-till"]]
+    assert account.calls == [["diff", "BlueGreen-shop", "BlueGreen-till", "--context", f"account={ACCOUNT}"]]
 
 
 def test_a_cluster_that_is_not_configured_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert deploying.main(["deploy", "shoop"]) == deploying.REFUSED
+    assert deploying.main(["deploy", "shoop"]) == deploying.UNUSABLE
     assert "clusters.shoop: there is no such block in cdk.json; there are shop" in capsys.readouterr().err
