@@ -44,8 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         blocks = json.loads((ROOT / "cdk.json").read_text())["context"]["clusters"]
         configs = [ClusterConfig.from_context(name, block) for name, block in blocks.items()]
-        chosen, session = _chosen(configs, options.clusters), boto3.Session(profile_name=profile_of(options.rest))
-        return carry_out(options.command, chosen, options.rest, session.client, _cdk)
+        chosen = _chosen(configs, options.clusters)
+        session = boto3.session.Session(profile_name=profile_of(options.rest))
+        return carry_out(options.command, chosen, options.rest, session.client, _cdk, force=options.force)
     except DeploymentRefused as error:
         print(error, file=sys.stderr)
         return REFUSED
@@ -54,7 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNUSABLE
 
 
-def carry_out(command: str, configs: Sequence[ClusterConfig], rest: Sequence[str], client: Client, run: Run) -> int:
+def carry_out(
+    command: str,
+    configs: Sequence[ClusterConfig],
+    rest: Sequence[str],
+    client: Client,
+    run: Run,
+    *,
+    force: bool = False,
+) -> int:
     """Runs `cdk` for the stacks of these databases while it holds all their locks, or raises `DeploymentRefused`."""
     stacks = [f"BlueGreen-{config.name}" for config in configs]
     if command == "bootstrap":
@@ -66,11 +75,11 @@ def carry_out(command: str, configs: Sequence[ClusterConfig], rest: Sequence[str
     if command == "diff":  # looks only
         return run(asked)
     guards = [guard for config in configs if (guard := _guard(config, client, who["Arn"]))]
+    now = datetime.now(UTC)
     if command == "unlock":
         for guard in guards:
-            print(f"{guard.deployed.cluster}: was locked by {guard.unlock_whatever() or 'nobody'}")
+            print(f"{guard.deployed.cluster}: was locked by {guard.unlock_whatever(now, force=force) or 'nobody'}")
         return 0
-    now = datetime.now(UTC)
     with ExitStack() as held:
         for guard in guards:
             held.enter_context(guard.held(for_good=command == "destroy", now=now))
@@ -104,10 +113,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m stacks.deploying", description=__doc__)
     parser.add_argument("command", choices=("bootstrap", "deploy", "destroy", "diff", "unlock"))
     parser.add_argument("clusters", nargs="*", help="blocks of cdk.json; all of them if none is named")
+    parser.add_argument("--force", action="store_true", help="unlock: although the deployment was alive just now")
     here = list(arguments)
     cut = here.index("--") if "--" in here else len(here)
     options = parser.parse_args(here[:cut])
     options.rest = here[cut + 1 :]
+    if options.force and options.command != "unlock":
+        parser.error("--force before -- is for unlock")
     return options
 
 

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.exceptions
 import pytest
 
 from bluegreen import records
 from bluegreen.errors import ReleaseInProgress
 from bluegreen.model import Plan
-from stacks import cdk_options, deploying
+from stacks import cdk_options, deploying, guard
 from stacks.config import ClusterConfig, ConfigError
 from stacks.guard import DeploymentRefused
+from tests.waiting import eventually
 
 ACCOUNT = "123456789012"
 """Moto's."""
@@ -40,6 +42,9 @@ class Account:
         self.calls: list[Sequence[str]] = []
         self.during: Any = lambda: None
         self.fails = False
+        self.result = 0
+        self.expired = False
+        """Whether credentials are no good any more."""
         self.machines: dict[str, str] = {}
         self.status = ""
         """What CloudFormation says of every stack; moto is always done."""
@@ -65,15 +70,15 @@ class Account:
         template = {"Resources": {"Locks": kept}, "Outputs": outputs}
         boto3.client("cloudformation").create_stack(StackName=f"BlueGreen-{name}", TemplateBody=json.dumps(template))
 
-    def run(self, command: str, rest: Sequence[str] = ()) -> int:
+    def run(self, command: str, rest: Sequence[str] = (), *, force: bool = False) -> int:
         def cdk(arguments: Sequence[str]) -> int:
             self.calls.append(arguments)
             self.during()
             if self.fails:
                 raise KeyboardInterrupt
-            return 0
+            return self.result
 
-        return deploying.carry_out(command, self.configs, rest, self.client, cdk)
+        return deploying.carry_out(command, self.configs, rest, self.client, cdk, force=force)
 
     def client(self, service: str, region: str) -> Any:
         def tell(parsed: dict[str, Any], **_: Any) -> None:
@@ -81,6 +86,12 @@ class Account:
                 stack["StackStatus"] = self.status or stack["StackStatus"]
 
         made = boto3.client(service, region)
+
+        def expire(**_: Any) -> None:
+            if self.expired:
+                raise botocore.exceptions.UnauthorizedSSOTokenError
+
+        made.meta.events.register("before-send", expire)
         made.meta.events.register("after-call.cloudformation.DescribeStacks", tell)
         return made
 
@@ -148,6 +159,65 @@ def test_the_lock_stays_while_cloudformation_goes_on_after_an_interruption(
     account.status = "UPDATE_ROLLBACK_COMPLETE"
     assert account.run("unlock") == 0
     assert locks("shop") == []
+
+
+@pytest.mark.parametrize("result", [0, 1])
+def test_what_cdk_has_ended_with_is_told_although_nobody_can_give_the_lock_back(
+    account: Account, result: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.during = lambda: setattr(account, "expired", True)
+    account.result = result
+    assert account.run("deploy") == result
+    account.expired = False
+    assert len(locks("shop")) == 1
+    said = capsys.readouterr().err
+    assert "The lock of shop stays: The SSO session" in said
+    assert "python -m stacks.deploying unlock shop" in said
+
+
+@pytest.mark.parametrize("error", [botocore.exceptions.NoCredentialsError(), ConfigError("no such")])
+def test_what_will_not_do_is_told_from_what_is_under_way(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def fail(*_: Any, **__: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(deploying, "carry_out", fail)
+    assert deploying.main(["deploy"]) == deploying.UNUSABLE
+    assert str(error) in capsys.readouterr().err
+    error = DeploymentRefused("shop is being released")
+    assert deploying.main(["deploy"]) == deploying.REFUSED
+
+
+def test_the_lock_of_a_deployment_that_lives_is_not_given_back(account: Account) -> None:
+    """It may be uploading, or asking whether to go on: CloudFormation knows of nothing then."""
+
+    def unlock() -> None:
+        with pytest.raises(DeploymentRefused, match=r"by a deployment by arn:\S+ since \S+, which was alive at 2\S+Z"):
+            account.run("unlock")
+        assert len(locks("shop")) == 1
+        assert account.run("unlock", force=True) == 0, "who knows that it is dead"
+        assert locks("shop") == []
+
+    account.during = unlock
+    assert account.run("deploy") == 0
+
+
+def test_a_deployment_says_that_it_lives_as_long_as_the_lock_is_its_own(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "BEAT_S", 0.01)
+
+    def live() -> None:
+        boto3.client("dynamodb").update_item(
+            TableName="locks-shop", Key={"cluster": {"S": "shop"}}, UpdateExpression="REMOVE alive_at"
+        )
+        eventually(lambda: "alive_at" in locks("shop")[0])
+        assert account.run("unlock", force=True) == 0
+
+    account.during = live
+    assert account.run("deploy") == 0
+    assert locks("shop") == [], "no beat has made the item anew"
 
 
 def test_a_deployment_by_other_means_is_in_the_way_as_well(account: Account) -> None:
@@ -295,8 +365,10 @@ def test_the_lock_of_a_deployment_that_was_killed_is_given_back_by_hand_and_a_re
     account: Account, plan: Plan, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dynamodb = boto3.client("dynamodb")
-    by = f"deployment by somebody since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    dynamodb.put_item(TableName="locks-shop", Item={"cluster": {"S": "shop"}, "execution_arn": {"S": by}})
+    alive_at = f"{datetime.now(UTC) - guard.DEAD_AFTER:%Y-%m-%dT%H:%M:%SZ}"
+    by = "deployment by somebody since 2026-11-23T04:05:06Z"
+    item = {"cluster": {"S": "shop"}, "execution_arn": {"S": by}, "alive_at": {"S": alive_at}}
+    dynamodb.put_item(TableName="locks-shop", Item=item)
     with pytest.raises(DeploymentRefused, match=r"python -m stacks\.deploying unlock shop"):
         account.run("deploy")
     assert account.run("unlock") == 0
