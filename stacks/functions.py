@@ -183,7 +183,7 @@ _OF_A_RELEASE = (
     Row("ReleaseLock", 30, (lock("DeleteItem"), requests("Query", "UpdateItem"))),
 )
 
-_LONGEST_TIMEOUT_S = max(row.timeout_s for row in _OF_A_RELEASE)
+_TIMEOUTS_S = {row.state: row.timeout_s for row in _OF_A_RELEASE}
 
 _OF_A_DECOMMISSION = (
     Row(
@@ -221,7 +221,12 @@ FUNCTIONS = (
     Row(
         "InspectRelease",
         60,
-        (database, to_green(look_at_clusters), lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S)),
+        (
+            database,
+            to_green(look_at_clusters),
+            lock("GetItem"),
+            dead_executions(max(_TIMEOUTS_S.values()), _TIMEOUTS_S["PlanRelease"]),
+        ),
     ),
     *BESIDE_THE_STATES,
 )
