@@ -20,6 +20,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stacks.blocks import configured
 from stacks.cdk_options import environment, profile_of, require_known
 from stacks.config import ClusterConfig, ConfigError
 from stacks.guard import Deployed, DeploymentRefused, Guard
@@ -42,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     options = _options(sys.argv[1:] if arguments is None else arguments)
     try:
-        blocks = json.loads((ROOT / "cdk.json").read_text())["context"]["clusters"]
-        configs = [ClusterConfig.from_context(name, block) for name, block in blocks.items()]
+        configs = configured(json.loads((ROOT / "cdk.json").read_text())["context"].get("clusters"))
         chosen = _chosen(configs, options.clusters)
         session = boto3.session.Session(profile_name=profile_of(options.rest))
         return carry_out(options.command, chosen, options.rest, session.client, _cdk, force=options.force)

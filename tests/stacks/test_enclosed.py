@@ -29,18 +29,33 @@ NOT_CALLED_FROM_THE_VPC = {
     "kms": "the services use the key",
 }
 
+ACCOUNT = "123456789012"
+
+
+def of_its_own(name: str) -> dict[str, Any]:
+    """What two databases of one application may not share."""
+    none: list[Any] = []
+    return {
+        "cluster_pattern": f"{name}-*",
+        "writer_record": f"db.{name}.internal",
+        "more_records": none,
+        "rehearsal_records": none,
+    }
+
 
 @pytest.fixture(scope="module")
 def synthesized(assembly: Assembly, block: dict[str, Any]) -> dict[str, Assembly]:
     """Two databases in one application, in the folder of the usual synthesis, whose assets they share."""
     blocks = {
-        "vault": {**block, **ENCLOSED, "cluster_pattern": "vault-*"},
-        "till": {**block, "cluster_pattern": "till-*", "functions_in_vpc": "all", "database_auth": "iam"},
+        "vault": {**block, **ENCLOSED} | of_its_own("vault"),
+        "till": {**block, "functions_in_vpc": "all", "database_auth": "iam"} | of_its_own("till"),
     }
     with OUTPUT.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        synthesis = run_app(OUTPUT, {"clusters": blocks})
+        synthesis = run_app(OUTPUT, {"clusters": blocks, "account": ACCOUNT})
         assert synthesis.returncode == 0, synthesis.stderr
+        stacks = json.loads((OUTPUT / "manifest.json").read_text())["artifacts"]
+        assert {stacks[f"BlueGreen-{name}"]["environment"] for name in blocks} == {f"aws://{ACCOUNT}/eu-west-2"}
         templates = {name: json.loads((OUTPUT / f"BlueGreen-{name}.template.json").read_text()) for name in blocks}
     return {name: Assembly(template, assembly.asset, assembly.layer) for name, template in templates.items()}
 
