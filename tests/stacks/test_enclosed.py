@@ -10,6 +10,7 @@ import pytest
 
 from stacks.config import GATEWAYS, INTERFACES, ClusterConfig, ConfigError
 from stacks.encryption import key_properties
+from tests.stacks.physical import KINDS
 from tests.stacks.synthesis import OUTPUT, Assembly, run_app, text
 
 KEY = "arn:aws:kms:eu-west-2:123456789012:key/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
@@ -76,6 +77,11 @@ def test_databases_of_one_application_have_nothing_in_common_but_the_code(synthe
     assert not names("vault") & names("till")
     assert "AWS::EC2::VPCEndpoint" not in {each["Type"] for each in synthesized["till"].template["Resources"].values()}
     assert KEY not in json.dumps(synthesized["till"].template)
+
+
+def test_what_cloudformation_needs_is_known_of_each_type(synthesized: dict[str, Assembly]) -> None:
+    types = {each["Type"] for made in synthesized.values() for each in made.template["Resources"].values()}
+    assert types <= KINDS.keys()
 
 
 def test_all_functions_are_in_the_subnets_where_that_is_asked_for(synthesized: dict[str, Assembly]) -> None:
