@@ -32,7 +32,7 @@ def main() -> None:
         context=json.loads((ROOT / "cdk.json").read_text())["context"],
         outdir=os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")),
     )
-    configs = configured(app.node.try_get_context("clusters"))
+    configs = configured(app.node.try_get_context("clusters"), local=app.node.try_get_context("local") is True)
     released: dict[tuple[str, str], list[str]] = {}
     for config in configs:
         released.setdefault((config.region, config.event_source), []).append(config.name)

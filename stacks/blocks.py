@@ -5,8 +5,12 @@ Locks are one for each block. What two of them could touch would be kept from tw
 
 from __future__ import annotations
 
+import re
+import ssl
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import permutations
+from pathlib import Path
 
 from stacks.config import ClusterConfig, ConfigError
 
@@ -16,15 +20,47 @@ ENDINGS = ("approval", "decommission", "green-account", "monitor", "recovery")
 APART = "Databases that have nothing in common, such as those of two accounts, can have a cdk.json each."
 
 
-def configured(blocks: object) -> list[ClusterConfig]:
-    """The databases under `clusters` in cdk.json; raises ConfigError at the first thing wrong in one or between two."""
+CA_BUNDLE = Path(__file__).resolve().parents[1] / "lambdas" / "bluegreen" / "rds-ca-bundle.pem"
+
+
+def configured(blocks: object, *, local: bool = False) -> list[ClusterConfig]:
+    """The databases under `clusters` in cdk.json; raises ConfigError at the first thing wrong in one or between two.
+
+    local  the stacks are for the emulator, whose servers have no TLS
+    """
     if not isinstance(blocks, Mapping) or not blocks:
         raise ConfigError(f"clusters: expected a block for each database that is released, found {blocks!r}")
     configs = [ClusterConfig.from_context(name, block) for name, block in blocks.items()]
+    if not local:
+        _require_verified_servers(configs)
     _require_names_apart(configs)
     _require_records_apart(configs)
     _require_clusters_apart(configs)
     return configs
+
+
+def _require_verified_servers(configs: Sequence[ClusterConfig]) -> None:
+    for config in configs:
+        where = f"clusters.{config.name}"
+        if config.database_tls != "verify-full":
+            raise ConfigError(
+                f'{where}.database_tls: expected "verify-full", found {config.database_tls!r}: only the local run goes '
+                "without, and a password would be sent to whoever answers"
+            )
+        if config.region not in regions_with_roots():
+            raise ConfigError(
+                f"{where}.region: {config.region} is not among the Regions whose roots are in lambdas/bluegreen/"
+                f"{CA_BUNDLE.name}, so that no server there would be believed. Add them, of https://truststore.pki.rds."
+                f"amazonaws.com/{config.region}/{config.region}-bundle.pem where that is a Region of the partition aws"
+            )
+
+
+@lru_cache(maxsize=1)
+def regions_with_roots() -> frozenset[str]:
+    """The Regions whose certificates of RDS our sessions can verify, as the roots' names tell."""
+    texts = re.findall(r"-----BEGIN.*?-----END CERTIFICATE-----", CA_BUNDLE.read_text(encoding="ascii"), re.DOTALL)
+    named = (re.search(rb"Amazon RDS ([a-z0-9-]+) Root CA", ssl.PEM_cert_to_DER_cert(text)) for text in texts)
+    return frozenset(found[1].decode() for found in named if found)
 
 
 def _require_names_apart(configs: Sequence[ClusterConfig]) -> None:

@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
-from stacks.blocks import ENDINGS, configured
+from stacks.blocks import CA_BUNDLE, ENDINGS, configured, regions_with_roots
 from stacks.config import ConfigError
 from tests.stacks.synthesis import Assembly
 
@@ -93,3 +95,24 @@ def test_regions_keep_clusters_apart_but_not_global_ones(block: Block) -> None:
     assert "in eu-west-1" in refusal(shop={**shop, "secondary_regions": ["eu-west-1"]}, shop_eu=away)
     globally = {**shop, "secondary_regions": ["us-east-1"]}, {**away, "secondary_regions": ["us-east-2"]}
     assert "among global clusters" in refusal(shop=globally[0], shop_eu=globally[1])
+
+
+def test_only_the_local_run_goes_without_tls(block: Block) -> None:
+    blocks = {"shop": {**block, "database_tls": "disable"}}
+    assert refusal(**blocks).startswith("clusters.shop.database_tls: expected \"verify-full\", found 'disable'")
+    assert len(configured(blocks, local=True)) == 1
+
+
+@pytest.mark.parametrize("region", ["il-central-1", "ca-west-1", "us-gov-west-1"])
+def test_a_region_whose_servers_nobody_could_verify_is_refused_with_the_way_out(block: Block, region: str) -> None:
+    said = refusal(shop={**block, "region": region, "availability_zones": [f"{region}a", f"{region}b"]})
+    assert said.startswith(f"clusters.shop.region: {region} is not among the Regions whose roots are in lambdas/")
+    assert f"{region}/{region}-bundle.pem" in said
+
+
+def test_regions_with_roots_are_those_of_the_bundle() -> None:
+    """As another parser reads it."""
+    authorities = x509.load_pem_x509_certificates(CA_BUNDLE.read_bytes())
+    names = {each.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value for each in authorities}
+    assert regions_with_roots() == {str(name).split()[2] for name in names}
+    assert "eu-west-2" in regions_with_roots()
