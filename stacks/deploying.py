@@ -71,6 +71,7 @@ def carry_out(
     if command in ("deploy", "destroy"):
         require_known(rest)
     who = client("sts", configs[0].region).get_caller_identity()
+    _require_account(configs, who["Account"])
     asked = [command, *stacks, *rest, "--context", f"account={who['Account']}"]
     if command == "diff":  # looks only
         return run(asked)
@@ -93,6 +94,17 @@ def _guard(config: ClusterConfig, client: Client, who: str) -> Guard | None:
         return None
     dynamodb, stepfunctions = client("dynamodb", config.region), client("stepfunctions", config.region)
     return Guard(cloudformation, dynamodb, stepfunctions, deployed, who)
+
+
+def _require_account(configs: Sequence[ClusterConfig], account: str) -> None:
+    """The one that a block names, if any does."""
+    for config in configs:
+        wanted = config.green_account.blue_account_id if config.green_account else account
+        if wanted != account:
+            raise ConfigError(
+                f"clusters.{config.name}.green_account.blue_account_id: expected {wanted}, while "
+                f"the credentials are of {account}. Choose others by AWS_PROFILE or --profile."
+            )
 
 
 def _chosen(configs: Sequence[ClusterConfig], names: Sequence[str]) -> list[ClusterConfig]:

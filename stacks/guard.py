@@ -93,7 +93,7 @@ class Guard:
         try:
             self._require_idle(for_good, now)
         except BaseException:
-            self.unlock(ours)
+            self._give_back(ours, has_deployed=False)
             raise
         over = threading.Event()
         beating = threading.Thread(target=self._keep_beating, args=(ours, over), daemon=True)
@@ -103,11 +103,11 @@ class Guard:
         finally:
             over.set()
             beating.join()
-            self._give_back(ours)
+            self._give_back(ours, has_deployed=True)
 
-    def _give_back(self, ours: str) -> None:
+    def _give_back(self, ours: str, *, has_deployed: bool) -> None:
         try:
-            if status := self._in_progress():
+            if has_deployed and (status := self._in_progress()):
                 print(f"The lock stays. {self._goes_on(status)}", file=sys.stderr)
                 self.beat(ours, datetime.now(UTC) - DEAD_AFTER)  # so that nobody has to wait for that as well
             else:

@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import boto3
 import botocore.exceptions
@@ -16,8 +17,9 @@ import pytest
 from bluegreen import records
 from bluegreen.errors import ReleaseInProgress
 from bluegreen.model import Plan
-from stacks import cdk_options, deploying, guard
+from stacks import deploying, guard
 from stacks.config import ClusterConfig, ConfigError
+from stacks.green_account_config import GreenAccountConfig
 from stacks.guard import DeploymentRefused
 from tests.waiting import eventually
 
@@ -228,6 +230,19 @@ def test_a_deployment_by_other_means_is_in_the_way_as_well(account: Account) -> 
     assert locks("shop") == [], "it was not there before"
 
 
+def test_a_refusal_stays_one_although_the_lock_cannot_be_given_back(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        account.expired = True
+        raise DeploymentRefused("still at work")
+
+    monkeypatch.setattr(guard.Guard, "_require_idle", refuse)
+    with pytest.raises(DeploymentRefused, match="still at work"):
+        account.run("deploy")
+    assert "The lock of shop stays: " in capsys.readouterr().err
+
+
 def test_the_lock_is_given_back_when_the_stack_is_gone(account: Account) -> None:
     def remove() -> None:
         assert len(locks("shop")) == 1
@@ -239,84 +254,21 @@ def test_the_lock_is_given_back_when_the_stack_is_gone(account: Account) -> None
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
-@pytest.mark.parametrize(
-    "rest",
-    [
-        ["--all"],
-        ["--all=true"],
-        ["BlueGreen-crm"],
-        ["--force", "BlueGreen-crm"],
-        ["--force", "*"],
-        ["--force", "@(BlueGreen-crm)"],
-        ["--require-approval", "never", "Other"],
-        ["--require-approval=never", "Other"],
-        ["--", "BlueGreen-crm"],
-        ["--force", "x/BlueGreen-crm"],
-        ["-f", "shop"],
-        ["--ci", "crm"],
-    ],
-)
-def test_a_stack_whose_lock_is_not_held_is_not_deployed(account: Account, command: str, rest: list[str]) -> None:
-    with pytest.raises(ConfigError, match="stacks are chosen by their blocks"):
-        account.run(command, rest)
+def test_nothing_is_deployed_whose_lock_is_not_held(account: Account, command: str) -> None:
+    for rest in (["--force", "BlueGreen-crm"], ["--app", "cdk.out"]):
+        with pytest.raises(ConfigError):
+            account.run(command, rest)
     assert account.calls == []
     assert locks("shop") == []
 
 
-@pytest.mark.parametrize(
-    "rest",
-    [
-        ["--region", "eu-west-1"],
-        ["--app", "cdk.out"],
-        ["-a", "cdk.out"],
-        ["-c", "clusters={}"],
-        ["--context=account=1"],
-        ["--role-arn", "arn:aws:iam::123456789012:role/other"],
-        ["--ec2creds"],
-        ["--hotswap"],
-        ["-fe"],
-        ["--no-such"],
-    ],
-)
-def test_an_option_that_leads_cdk_elsewhere_is_refused(account: Account, rest: list[str]) -> None:
-    with pytest.raises(ConfigError, match="not passed on to cdk"):
-        account.run("deploy", rest)
+@pytest.mark.parametrize("command", ["deploy", "diff", "destroy"])
+def test_credentials_of_another_account_than_the_configured_one_are_refused(account: Account, command: str) -> None:
+    green = SimpleNamespace(blue_account_id="999999999999")
+    account.configs[0] = dataclasses.replace(account.configs[0], green_account=cast(GreenAccountConfig, green))
+    with pytest.raises(ConfigError, match=f"blue_account_id: expected 999999999999, .* are of {ACCOUNT}"):
+        account.run(command)
     assert account.calls == []
-
-
-@pytest.mark.parametrize(
-    ("rest", "match"),
-    [
-        (["--force=BlueGreen-crm"], "takes no value"),
-        (["--require-approval"], "takes a value"),
-        (["--profile", "--force"], "takes a value"),
-    ],
-)
-def test_an_option_has_its_value_and_no_other(account: Account, rest: list[str], match: str) -> None:
-    with pytest.raises(ConfigError, match=match):
-        account.run("deploy", rest)
-
-
-def test_options_that_say_how_to_deploy_are_passed_on(account: Account) -> None:
-    rest = ["--force", "-vv", "--no-rollback", "--ci=true", "--tags", "team=shop", "-O", "out.json", "--profile=prod"]
-    assert account.run("deploy", rest) == 0
-    assert account.calls[0][3:-2] == rest
-
-
-def test_the_profile_of_cdk_is_the_guards_as_well(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cdk_options.profile_of(["--force", "--profile", "prod"]) == "prod"
-    assert cdk_options.profile_of(["--profile=prod"]) == "prod"
-    assert cdk_options.profile_of(["--force"]) is None
-    monkeypatch.setattr(deploying, "_cdk", lambda _: pytest.fail("nothing is deployed with other credentials"))
-    assert deploying.main(["deploy", "shop", "--", "--profile", "none-such"]) == deploying.UNUSABLE
-    assert "The config profile (none-such) could not be found" in capsys.readouterr().err
-
-
-def test_cdk_is_given_no_other_options_by_the_environment_either() -> None:
-    kept = {"PATH": "/bin", "AWS_PROFILE": "prod", "CDK_NAG": "1", "CDK_DISABLE_CLI_TELEMETRY": "1"}
-    assert cdk_options.environment(kept | {"CDK_APP": "x", "CDK_PROFILE": "prod", "CDK_ROLE_ARN": "y"}) == kept
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
