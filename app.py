@@ -12,7 +12,8 @@ import os
 import sys
 from pathlib import Path
 
-from stacks.config import ClusterConfig, ConfigError
+from stacks.blocks import configured
+from stacks.config import ConfigError
 from stacks.node import NodeNotFoundError, use_node
 
 ROOT = Path(__file__).resolve().parent
@@ -31,15 +32,13 @@ def main() -> None:
         context=json.loads((ROOT / "cdk.json").read_text())["context"],
         outdir=os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")),
     )
-    blocks = app.node.try_get_context("clusters")
-    if not isinstance(blocks, dict) or not blocks:
-        raise ConfigError(f"clusters: expected a block for each database that is released, found {blocks!r}")
-    configs = [ClusterConfig.from_context(name, block) for name, block in blocks.items()]
+    configs = configured(app.node.try_get_context("clusters"), local=app.node.try_get_context("local") is True)
     released: dict[tuple[str, str], list[str]] = {}
     for config in configs:
         released.setdefault((config.region, config.event_source), []).append(config.name)
+    account = app.node.try_get_context("account")  # that of the locks, when `make deploy` has taken them
     for config in configs:
-        ReleaseStack(app, config, released.pop((config.region, config.event_source), []))
+        ReleaseStack(app, config, released.pop((config.region, config.event_source), []), account)
         if config.green_account:
             GreenAccountStack(app, config, config.green_account)
     if os.environ.get("CDK_NAG"):

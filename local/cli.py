@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import signal
 from pathlib import Path
 from types import FrameType
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from local import check, decommission, verify
-from local.host import LocalError
+from local.host import REGION, LocalError
 from local.postgres.binaries import ServerError
 from local.postgres.psqlfile import LoadError
 
@@ -168,18 +169,33 @@ class UsageError(Exception):
 def _require_sense(options: argparse.Namespace) -> None:
     if options.green_version and options.green_version < options.blue_version:
         raise UsageError(f"--green-version {options.green_version}: older than --blue-version {options.blue_version}")
-    if options.command == "demo":
-        for path in options.changes or ():
-            if not path.is_file():
-                raise UsageError(f"--changes {path}: there is no such file")
+    if options.secondary_region:
+        _require_other_region(options.secondary_region)
+    _require_files("--changes" if options.command == "demo" else "--load", options)
     if options.command != "up":
         return
     into = options.into or options.databases[0]
     if into not in options.databases:
         raise UsageError(f"--into {into}: not one of --databases {','.join(options.databases)}")
-    for path in options.load:
+
+
+def _require_files(option: str, options: argparse.Namespace) -> None:
+    for path in getattr(options, option[2:]) or ():
+        if path.is_dir():
+            raise UsageError(f"{option} {path}: that is a folder; name the files, in their order")
         if not path.is_file():
-            raise UsageError(f"--load {path}: there is no such file")
+            raise UsageError(f"{option} {path}: there is no such file")
+
+
+def _require_other_region(region: str) -> None:
+    from botocore.session import Session  # it takes longer to import than a question for help takes
+
+    regions = {name for name in Session().get_available_regions("rds") if name != REGION}
+    if region == REGION:
+        raise UsageError(f"--secondary-region {region}: that is blue's own; name another, such as eu-west-1")
+    if region not in regions:
+        near = difflib.get_close_matches(region, regions, n=1)
+        raise UsageError(f"--secondary-region {region}: no Region of AWS; did you mean {(near or ['eu-west-1'])[0]}?")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

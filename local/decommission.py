@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from local.aws.environment import ADMINISTRATOR
-from local.host import LocalError
+from local.host import REGION, LocalError
 from local.release import POLL_S, Release
 
 _RELEASE_ID = re.compile(r"[0-9]{8}-[0-9]{4}-[0-9a-f]{6}")
@@ -33,7 +33,7 @@ def add_command(commands: Any) -> None:
     command.add_argument("endpoint_url", metavar="ENDPOINT_URL", help="of the line that `up` has printed")
     command.add_argument("target", metavar="RELEASE|CLUSTER", help="the release whose blue ends, or a cluster's name")
     command.add_argument("--end", choices=("stop", "delete"), help="default: what the release's input said (blue_end)")
-    command.add_argument("--region", default="eu-west-2", help="of the same line (default: %(default)s)")
+    command.add_argument("--region", default=REGION, help="of the same line (default: %(default)s)")
 
 
 def decommission(console: Console, options: argparse.Namespace) -> int:

@@ -29,6 +29,8 @@ done
 for attempt in 1 2 3 4 5 6 7 8 9; do rm -rf "$1" 2>/dev/null && exit; sleep 0.2; done
 """
 
+REGION = "eu-west-2"
+"""Where the emulator pretends to be, and blue with it."""
 
 _LONGEST_PATH = 40  # of a working folder; the path of a socket in it may have 107 bytes
 

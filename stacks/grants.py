@@ -119,8 +119,9 @@ def scripts(function: lambda_.Function, shared: Shared) -> None:
         allow(function, ["s3:GetObject"], objects)
 
 
-def dead_executions(longest_timeout_s: int) -> Grant:
-    """How an execution of the release's machine ended; and by when no function that it had called can be running.
+def dead_executions(longest_timeout_s: int, planning_timeout_s: int) -> Grant:
+    """How an execution of the release's machine ended; and by when no function that it had called can be running, and
+    not the one that takes the lock.
 
     A minute is added: a call that was under way when the execution ended may have had its function to start yet.
     """
@@ -129,6 +130,7 @@ def dead_executions(longest_timeout_s: int) -> Grant:
         executions = arn(function, "states", "execution", f"{resource_name(shared.config)}:*")
         allow(function, ["states:DescribeExecution"], executions)
         function.add_environment("FUNCTIONS_END_AFTER_S", str(longest_timeout_s + 60))
+        function.add_environment("PLANNING_ENDS_AFTER_S", str(planning_timeout_s + 60))
 
     return grant
 

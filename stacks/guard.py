@@ -10,11 +10,20 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+BEAT_S = 30
+"""How often a deployment says in the lock that it lives."""
+
+DEAD_AFTER = timedelta(minutes=5)
+"""Ten beats: a computer that was asleep, or short of a network, is not dead yet."""
 
 DEPLOYMENT = "deployment"
 """Begins what stands in the lock where a release has its execution's ARN."""
@@ -74,24 +83,61 @@ class Guard:
         """Nobody releases while this lasts. Raises ``DeploymentRefused`` when somebody does already.
 
         CloudFormation goes on when the command that asked it is interrupted, and functions are replaced still: the lock
-        then stays, and is given back by hand.
+        then stays, and is given back by hand. So it does when nobody can be asked any more, since credentials have
+        expired: what came of the deployment is told all the same.
 
         for_good  the stack is to be removed, so that nothing would go on afterwards either
         """
-        ours = f"{DEPLOYMENT} by {self.who} since {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        self._take(ours)
+        ours = f"{DEPLOYMENT} by {self.who} since {_text(now)}"
+        self._take(ours, now)
         try:
             self._require_idle(for_good, now)
         except BaseException:
-            self.unlock(ours)
+            self._give_back(ours, has_deployed=False)
             raise
+        over = threading.Event()
+        beating = threading.Thread(target=self._keep_beating, args=(ours, over), daemon=True)
+        beating.start()
         try:
             yield
         finally:
-            if status := self._in_progress():
+            over.set()
+            beating.join()
+            self._give_back(ours, has_deployed=True)
+
+    def _give_back(self, ours: str, *, has_deployed: bool) -> None:
+        try:
+            if has_deployed and (status := self._in_progress()):
                 print(f"The lock stays. {self._goes_on(status)}", file=sys.stderr)
+                self.beat(ours, datetime.now(UTC) - DEAD_AFTER)  # so that nobody has to wait for that as well
             else:
                 self.unlock(ours)
+        except (BotoCoreError, ClientError) as error:
+            print(
+                f"The lock of {self.deployed.cluster} stays: {error}. When CloudFormation has ended, with credentials "
+                f"that are good: {self._unlocking} --force",
+                file=sys.stderr,
+            )
+
+    def _keep_beating(self, ours: str, over: threading.Event) -> None:
+        while not over.wait(BEAT_S):
+            try:
+                self.beat(ours, datetime.now(UTC))
+            except (BotoCoreError, ClientError):  # the next one may get through
+                continue
+
+    def beat(self, ours: str, now: datetime) -> None:
+        """Notes that the deployment lives, if the lock is still its own."""
+        try:
+            self.dynamodb.update_item(
+                TableName=self.deployed.lock_table,
+                Key=self._key,
+                UpdateExpression="SET alive_at = :now",
+                ConditionExpression="execution_arn = :ours",
+                ExpressionAttributeValues={":ours": {"S": ours}, ":now": {"S": _text(now)}},
+            )
+        except self.dynamodb.exceptions.ConditionalCheckFailedException:
+            return
 
     def unlock(self, ours: str) -> None:
         """Gives the lock back, if it is still ours."""
@@ -105,43 +151,52 @@ class Guard:
         except self.dynamodb.exceptions.ConditionalCheckFailedException:
             return
 
-    def unlock_whatever(self) -> str:
+    def unlock_whatever(self, now: datetime, *, force: bool) -> str:
         """Gives back the lock of a deployment that was killed, and returns whose it was; a release's stays.
 
-        So does that of a deployment with which CloudFormation is not done.
+        So does that of a deployment which still says that it lives, unless `force` says that it cannot: it may be
+        uploading, or asking whether to go on, so that CloudFormation knows of nothing. And that of one with which
+        CloudFormation is not done.
         """
-        holder = self._holder()
+        item = self._item()
+        holder: str = item.get("execution_arn", {}).get("S", "")
         if holder.startswith(DEPLOYMENT):
             if status := self._in_progress():
                 raise DeploymentRefused(self._goes_on(status))
+            alive_at = item.get("alive_at", {}).get("S")
+            if alive_at and now - datetime.fromisoformat(alive_at) < DEAD_AFTER and not force:
+                raise DeploymentRefused(
+                    f"{self.deployed.cluster} is locked by a {holder}, which was alive at {alive_at}. Wait for its end "
+                    f"or end it; {DEAD_AFTER.seconds // 60} minutes later its lock can be given back. If you know that "
+                    f"it is dead: {self._unlocking} --force"
+                )
             self.unlock(holder)
             return holder
         if holder:
             raise DeploymentRefused(self._held_by(holder))
         return ""
 
-    def _take(self, ours: str) -> None:
+    def _take(self, ours: str, now: datetime) -> None:
         try:
             self.dynamodb.put_item(
                 TableName=self.deployed.lock_table,
-                Item={**self._key, "execution_arn": {"S": ours}},
+                Item={**self._key, "execution_arn": {"S": ours}, "alive_at": {"S": _text(now)}},
                 ConditionExpression="attribute_not_exists(#cluster)",
                 ExpressionAttributeNames={"#cluster": "cluster"},
             )
         except self.dynamodb.exceptions.ConditionalCheckFailedException as error:
-            raise DeploymentRefused(self._held_by(self._holder())) from error
+            holder = self._item().get("execution_arn", {}).get("S", "")
+            raise DeploymentRefused(self._held_by(holder)) from error
 
-    def _holder(self) -> str:
+    def _item(self) -> dict[str, Any]:
+        """What stands in the lock; empty when nobody holds it."""
         found = self.dynamodb.get_item(TableName=self.deployed.lock_table, Key=self._key, ConsistentRead=True)
-        holder: str = found.get("Item", {}).get("execution_arn", {}).get("S", "")
-        return holder
+        item: dict[str, Any] = found.get("Item", {})
+        return item
 
     def _held_by(self, holder: str) -> str:
         if holder.startswith(DEPLOYMENT):
-            return (
-                f"{self.deployed.cluster} is locked by a {holder}. If that one is dead: "
-                f"python -m stacks.deploying unlock {self.deployed.cluster}"
-            )
+            return f"{self.deployed.cluster} is locked by a {holder}. If that one is dead: {self._unlocking}"
         return (
             f"{self.deployed.cluster} is being released by {holder or 'an execution that has just ended'}. Approve or "
             "reject it, or stop it and wait for the mail of its recovery; then deploy again."
@@ -176,7 +231,7 @@ class Guard:
         return (
             f"{self.deployed.cluster}: CloudFormation is still at work on {stack} ({status}). Wait for it, or roll an "
             f"update back by aws cloudformation cancel-update-stack --stack-name {stack}. When it has ended: "
-            f"python -m stacks.deploying unlock {self.deployed.cluster}"
+            f"{self._unlocking}"
         )
 
     def _waits(self, execution_arn: str, now: datetime) -> bool:
@@ -189,5 +244,13 @@ class Guard:
             return False
 
     @property
+    def _unlocking(self) -> str:
+        return f"python -m stacks.deploying unlock {self.deployed.cluster}"
+
+    @property
     def _key(self) -> Mapping[str, Any]:
         return {"cluster": {"S": self.deployed.cluster}}
+
+
+def _text(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

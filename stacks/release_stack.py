@@ -37,13 +37,17 @@ from stacks.workflow import (
 
 class ReleaseStack(cdk.Stack):
     """``released`` names all clusters of the application whose requests come to the same bus with the same source, in
-    the one stack of them that looks after requests for clusters which none of them releases; it is empty elsewhere."""
+    the one stack of them that looks after requests for clusters which none of them releases; it is empty elsewhere.
 
-    def __init__(self, scope: Construct, config: ClusterConfig, released: Sequence[str]) -> None:
+    ``account`` is the number of the only account that the stack may be deployed to; None leaves it to who deploys."""
+
+    def __init__(
+        self, scope: Construct, config: ClusterConfig, released: Sequence[str], account: str | None = None
+    ) -> None:
         super().__init__(
             scope,
             f"BlueGreen-{config.name}",
-            env=cdk.Environment(region=config.region),
+            env=cdk.Environment(account=account, region=config.region),
             description=f"Blue/green releases of the Aurora PostgreSQL clusters {config.cluster_pattern}",
         )
         network = Network(self, "Network", config)

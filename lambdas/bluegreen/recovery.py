@@ -29,12 +29,15 @@ def inspect(
     cluster_name: str,
     asked: Any,
     functions_end_after_s: int,
+    planning_ends_after_s: int,
     now: datetime,
 ) -> dict[str, Any]:
     """Looks at everything, decides, and returns the state that the functions of the release take.
 
     asked                  ``execution_arn``; beside it ``status`` when an event told of the end of that execution
     functions_end_after_s  how long after its execution a function may still run: stopping one does not stop the other
+    planning_ends_after_s  the same of PlanRelease, which alone takes the lock: an execution that holds none by then
+                           never will, and what it touched it touched under the lock: nothing is left to undo
 
     Raises ``ExecutionNotOver`` when it is too early to say. DescribeExecution is eventually consistent (Step Functions
     API Reference), so an execution whose end was told of may be called running still.
@@ -51,8 +54,9 @@ def inspect(
     functions_ended_at = execution["stopDate"] + timedelta(seconds=functions_end_after_s)
     plan = records.locked_plan(dynamodb, lock_table, cluster_name, arn)
     if plan is None:
-        if now < functions_ended_at:
-            raise ExecutionNotOver(f"{arn} holds no lock, but PlanRelease may still run until {functions_ended_at}.")
+        planning_ended_at = execution["stopDate"] + timedelta(seconds=planning_ends_after_s)
+        if now < planning_ended_at:
+            raise ExecutionNotOver(f"{arn} holds no lock, but PlanRelease may still run until {planning_ended_at}.")
         return result | _decided(Found(is_running=False, holds_lock=False))
     rds = greens_rds(plan)
     description = aurora.describe_cluster(rds(), plan.green_identifier)

@@ -21,5 +21,6 @@ def handler(state: State) -> Result:
         setting("CLUSTER_NAME"),
         state["input"],
         int(setting("FUNCTIONS_END_AFTER_S")),
+        int(setting("PLANNING_ENDS_AFTER_S")),
         datetime.now(UTC),
     )

@@ -121,7 +121,7 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def _run_app(config: Mapping[str, Any], output: Path) -> None:
-    context = json.dumps({"clusters": {CLUSTER: config}})
+    context = json.dumps({"clusters": {CLUSTER: config}, "local": True})
     ended = subprocess.run(
         [sys.executable, "app.py"],
         cwd=ROOT,

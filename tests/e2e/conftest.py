@@ -48,7 +48,7 @@ def recover_soon(running: World) -> None:
     client = running.emulator.client("lambda")
     name = f"{MACHINE}-InspectRelease"
     variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    variables["FUNCTIONS_END_AFTER_S"] = "1"
+    variables |= {"FUNCTIONS_END_AFTER_S": "1", "PLANNING_ENDS_AFTER_S": "1"}
     client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 

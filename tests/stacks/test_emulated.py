@@ -67,10 +67,10 @@ def test_every_resource_of_the_template_is_made(deployed: Deployed, assembly: As
 
 
 def test_functions_have_their_settings_filled_in(deployed: Deployed) -> None:
-    configuration = deployed.client("lambda").get_function_configuration(FunctionName="bluegreen-shop-CompleteRelease")
+    configuration = deployed.client("lambda").get_function_configuration(FunctionName="bluegreen-shop-MonitorLag")
     variables = configuration["Environment"]["Variables"]
-    assert configuration["Handler"] == "handlers.complete_release.handler"
-    assert configuration["Timeout"] == 120
+    assert configuration["Handler"] == "handlers.monitor_lag.handler"
+    assert configuration["Timeout"] == 30
     assert variables["RELEASE_SECRET_ARN"] == deployed.outputs["ReleaseSecretArn"]
     assert variables["LOCK_TABLE"] == deployed.outputs["LockTableName"]
 

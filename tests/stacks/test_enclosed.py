@@ -10,6 +10,7 @@ import pytest
 
 from stacks.config import GATEWAYS, INTERFACES, ClusterConfig, ConfigError
 from stacks.encryption import key_properties
+from tests.stacks.physical import KINDS
 from tests.stacks.synthesis import OUTPUT, Assembly, run_app, text
 
 KEY = "arn:aws:kms:eu-west-2:123456789012:key/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
@@ -29,18 +30,33 @@ NOT_CALLED_FROM_THE_VPC = {
     "kms": "the services use the key",
 }
 
+ACCOUNT = "123456789012"
+
+
+def of_its_own(name: str) -> dict[str, Any]:
+    """What two databases of one application may not share."""
+    none: list[Any] = []
+    return {
+        "cluster_pattern": f"{name}-*",
+        "writer_record": f"db.{name}.internal",
+        "more_records": none,
+        "rehearsal_records": none,
+    }
+
 
 @pytest.fixture(scope="module")
 def synthesized(assembly: Assembly, block: dict[str, Any]) -> dict[str, Assembly]:
     """Two databases in one application, in the folder of the usual synthesis, whose assets they share."""
     blocks = {
-        "vault": {**block, **ENCLOSED, "cluster_pattern": "vault-*"},
-        "till": {**block, "cluster_pattern": "till-*", "functions_in_vpc": "all", "database_auth": "iam"},
+        "vault": {**block, **ENCLOSED} | of_its_own("vault"),
+        "till": {**block, "functions_in_vpc": "all", "database_auth": "iam"} | of_its_own("till"),
     }
     with OUTPUT.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        synthesis = run_app(OUTPUT, {"clusters": blocks})
+        synthesis = run_app(OUTPUT, {"clusters": blocks, "account": ACCOUNT})
         assert synthesis.returncode == 0, synthesis.stderr
+        stacks = json.loads((OUTPUT / "manifest.json").read_text())["artifacts"]
+        assert {stacks[f"BlueGreen-{name}"]["environment"] for name in blocks} == {f"aws://{ACCOUNT}/eu-west-2"}
         templates = {name: json.loads((OUTPUT / f"BlueGreen-{name}.template.json").read_text()) for name in blocks}
     return {name: Assembly(template, assembly.asset, assembly.layer) for name, template in templates.items()}
 
@@ -61,6 +77,11 @@ def test_databases_of_one_application_have_nothing_in_common_but_the_code(synthe
     assert not names("vault") & names("till")
     assert "AWS::EC2::VPCEndpoint" not in {each["Type"] for each in synthesized["till"].template["Resources"].values()}
     assert KEY not in json.dumps(synthesized["till"].template)
+
+
+def test_what_cloudformation_needs_is_known_of_each_type(synthesized: dict[str, Assembly]) -> None:
+    types = {each["Type"] for made in synthesized.values() for each in made.template["Resources"].values()}
+    assert types <= KINDS.keys()
 
 
 def test_all_functions_are_in_the_subnets_where_that_is_asked_for(synthesized: dict[str, Assembly]) -> None:

@@ -423,8 +423,20 @@ def test_the_recovery_only_looks(assembly: Assembly) -> None:
 
 
 def test_the_recovery_waits_longer_than_any_function_of_a_release_may_run(assembly: Assembly) -> None:
-    waits_s = int(assembly.functions["InspectRelease"]["Environment"]["Variables"]["FUNCTIONS_END_AFTER_S"])
-    assert waits_s > max(function["Timeout"] for function in assembly.functions.values())
+    variables = assembly.functions["InspectRelease"]["Environment"]["Variables"]
+    assert int(variables["FUNCTIONS_END_AFTER_S"]) > max(each["Timeout"] for each in assembly.functions.values())
+    assert int(variables["PLANNING_ENDS_AFTER_S"]) > assembly.functions["PlanRelease"]["Timeout"]
+
+
+def test_planning_alone_takes_a_new_lock(assembly: Assembly) -> None:
+    """The recovery of an execution without a lock waits for no other function."""
+    taking = {
+        state
+        for state in assembly.functions
+        for each in assembly.allowed(state)
+        if "dynamodb:PutItem" in each["Action"] and any("Locks" in resource for resource in each["Resource"])
+    }
+    assert taking == {"PlanRelease", "ReportRehearsal"}, "the latter keeps figures beside the lock"
 
 
 def test_preflight_counts_the_functions_that_keep_sessions_on_blue() -> None:

@@ -148,7 +148,7 @@ def test_on_the_way_back_a_failure_is_told_and_keeps_nothing(machine: Machine, m
     expected = [*TAKEN_BACK[:-1], "NotifyHookNotCalledOff", ABORT[-1], *CLEAN_UP]
     assert states[states.index("AbortSwitchover") :] == expected
     assert "The hook failed on the way back" in subjects(release)
-    failure = machine.events["ReleaseLock"]["failure"]
+    failure = machine.events["ReleaseLock"]["state"]["failure"]
     assert (failure["Error"], failure["hook_failure"]["Error"]) == ("SomethingIsWrong", "PageIsStuck")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -141,47 +140,3 @@ def test_what_stays_when_a_stack_is_removed_is_named_by_the_output_that_leads_to
     removing = Path("docs/deploying.md").read_text(encoding="utf-8").partition("## Removing it")[2]
     assert kept
     assert [name for name in kept if f"`{outputs[name]}`" not in removing] == []
-
-
-PREFIXES = {
-    "ApiGatewayV2": "apigateway",
-    "CloudWatch": "cloudwatch",
-    "DynamoDB": "dynamodb",
-    "EC2": "ec2",
-    "Events": "events",
-    "IAM": "iam",
-    "KMS": "kms",
-    "Lambda": "lambda",
-    "Logs": "logs",
-    "S3": "s3",
-    "SNS": "sns",
-    "SQS": "sqs",
-    "SecretsManager": "secretsmanager",
-    "StepFunctions": "states",
-}
-"""What actions of IAM begin with, by the service in CloudFormation's names of types."""
-
-
-def test_the_role_that_deploys_may_make_every_kind_of_resource_of_the_template() -> None:
-    resources = json.loads(TEMPLATE.read_text(encoding="utf-8"))["Resources"].values()
-    services = {resource["Type"].split("::")[1] for resource in resources}
-    table = _role_that_deploys()
-    assert [service for service in services if f"`{PREFIXES[service]}:" not in table] == []
-
-
-@pytest.mark.parametrize(
-    ("kind", "attribute", "prefix"),
-    [("Logs::LogGroup", "LogGroupName", "log-group:"), ("Events::Rule", "Name", "rule/")],
-)
-def test_the_role_that_deploys_may_make_what_has_a_name_of_its_own(kind: str, attribute: str, prefix: str) -> None:
-    resources = json.loads(TEMPLATE.read_text(encoding="utf-8"))["Resources"].values()
-    patterns = re.findall(f"`{prefix}([^`]+)`", _role_that_deploys())
-    made = [resource["Properties"].get(attribute) for resource in resources if resource["Type"] == f"AWS::{kind}"]
-    names = [name if isinstance(name, str) else "BlueGreen-shop-made-up" for name in made]
-    assert names
-    assert [name for name in names if not any(fnmatchcase(name, pattern) for pattern in patterns)] == []
-
-
-def _role_that_deploys() -> str:
-    document = Path("docs/permissions.md").read_text(encoding="utf-8")
-    return document.partition("## The role that deploys")[2].partition("\n## ")[0]

@@ -267,7 +267,7 @@ def test_whatever_a_recovery_is_asked_about_is_an_execution_or_refused(plan: Pla
         if number % 4 == 0 and isinstance(given, dict):
             given["execution_arn"] = arns[number // 4 % len(arns)]
         try:
-            recovery.inspect(step_functions, none, none, none, "locks", "shop", given, 0, now)
+            recovery.inspect(step_functions, none, none, none, "locks", "shop", given, 0, 0, now)
         except InputInvalid as error:
             told(error)
         else:

@@ -7,17 +7,24 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import boto3
+import botocore.exceptions
 import pytest
 
 from bluegreen import records
 from bluegreen.errors import ReleaseInProgress
 from bluegreen.model import Plan
-from stacks import deploying
+from stacks import deploying, guard
 from stacks.config import ClusterConfig, ConfigError
+from stacks.green_account_config import GreenAccountConfig
 from stacks.guard import DeploymentRefused
+from tests.waiting import eventually
+
+ACCOUNT = "123456789012"
+"""Moto's."""
 
 MACHINES = {
     "StateMachineArn": "",
@@ -37,6 +44,9 @@ class Account:
         self.calls: list[Sequence[str]] = []
         self.during: Any = lambda: None
         self.fails = False
+        self.result = 0
+        self.expired = False
+        """Whether credentials are no good any more."""
         self.machines: dict[str, str] = {}
         self.status = ""
         """What CloudFormation says of every stack; moto is always done."""
@@ -62,15 +72,15 @@ class Account:
         template = {"Resources": {"Locks": kept}, "Outputs": outputs}
         boto3.client("cloudformation").create_stack(StackName=f"BlueGreen-{name}", TemplateBody=json.dumps(template))
 
-    def run(self, command: str, rest: Sequence[str] = ()) -> int:
+    def run(self, command: str, rest: Sequence[str] = (), *, force: bool = False) -> int:
         def cdk(arguments: Sequence[str]) -> int:
             self.calls.append(arguments)
             self.during()
             if self.fails:
                 raise KeyboardInterrupt
-            return 0
+            return self.result
 
-        return deploying.carry_out(command, self.configs, rest, self.client, cdk)
+        return deploying.carry_out(command, self.configs, rest, self.client, cdk, force=force)
 
     def client(self, service: str, region: str) -> Any:
         def tell(parsed: dict[str, Any], **_: Any) -> None:
@@ -78,6 +88,12 @@ class Account:
                 stack["StackStatus"] = self.status or stack["StackStatus"]
 
         made = boto3.client(service, region)
+
+        def expire(**_: Any) -> None:
+            if self.expired:
+                raise botocore.exceptions.UnauthorizedSSOTokenError
+
+        made.meta.events.register("before-send", expire)
         made.meta.events.register("after-call.cloudformation.DescribeStacks", tell)
         return made
 
@@ -113,7 +129,8 @@ def test_a_deployment_holds_the_lock_as_long_as_it_lasts_and_a_release_is_told_s
 
     account.during = release
     assert account.run("deploy", ["--require-approval", "never"]) == 0
-    assert account.calls == [["deploy", "BlueGreen-shop", "BlueGreen-till", "--require-approval", "never"]]
+    given = ["--require-approval", "never", "--context", f"account={ACCOUNT}"]
+    assert account.calls == [["deploy", "BlueGreen-shop", "BlueGreen-till", *given]], "and to no other account"
     assert locks("shop") == []
 
 
@@ -146,12 +163,84 @@ def test_the_lock_stays_while_cloudformation_goes_on_after_an_interruption(
     assert locks("shop") == []
 
 
+@pytest.mark.parametrize("result", [0, 1])
+def test_what_cdk_has_ended_with_is_told_although_nobody_can_give_the_lock_back(
+    account: Account, result: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.during = lambda: setattr(account, "expired", True)
+    account.result = result
+    assert account.run("deploy") == result
+    account.expired = False
+    assert len(locks("shop")) == 1
+    said = capsys.readouterr().err
+    assert "The lock of shop stays: The SSO session" in said
+    assert "python -m stacks.deploying unlock shop" in said
+
+
+@pytest.mark.parametrize("error", [botocore.exceptions.NoCredentialsError(), ConfigError("no such")])
+def test_what_will_not_do_is_told_from_what_is_under_way(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def fail(*_: Any, **__: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(deploying, "carry_out", fail)
+    assert deploying.main(["deploy"]) == deploying.UNUSABLE
+    assert str(error) in capsys.readouterr().err
+    error = DeploymentRefused("shop is being released")
+    assert deploying.main(["deploy"]) == deploying.REFUSED
+
+
+def test_the_lock_of_a_deployment_that_lives_is_not_given_back(account: Account) -> None:
+    """It may be uploading, or asking whether to go on: CloudFormation knows of nothing then."""
+
+    def unlock() -> None:
+        with pytest.raises(DeploymentRefused, match=r"by a deployment by arn:\S+ since \S+, which was alive at 2\S+Z"):
+            account.run("unlock")
+        assert len(locks("shop")) == 1
+        assert account.run("unlock", force=True) == 0, "who knows that it is dead"
+        assert locks("shop") == []
+
+    account.during = unlock
+    assert account.run("deploy") == 0
+
+
+def test_a_deployment_says_that_it_lives_as_long_as_the_lock_is_its_own(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "BEAT_S", 0.01)
+
+    def live() -> None:
+        boto3.client("dynamodb").update_item(
+            TableName="locks-shop", Key={"cluster": {"S": "shop"}}, UpdateExpression="REMOVE alive_at"
+        )
+        eventually(lambda: "alive_at" in locks("shop")[0])
+        assert account.run("unlock", force=True) == 0
+
+    account.during = live
+    assert account.run("deploy") == 0
+    assert locks("shop") == [], "no beat has made the item anew"
+
+
 def test_a_deployment_by_other_means_is_in_the_way_as_well(account: Account) -> None:
     account.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
     with pytest.raises(DeploymentRefused, match="CloudFormation is still at work on BlueGreen-shop"):
         account.run("deploy")
     assert account.calls == []
     assert locks("shop") == [], "it was not there before"
+
+
+def test_a_refusal_stays_one_although_the_lock_cannot_be_given_back(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        account.expired = True
+        raise DeploymentRefused("still at work")
+
+    monkeypatch.setattr(guard.Guard, "_require_idle", refuse)
+    with pytest.raises(DeploymentRefused, match="still at work"):
+        account.run("deploy")
+    assert "The lock of shop stays: " in capsys.readouterr().err
 
 
 def test_the_lock_is_given_back_when_the_stack_is_gone(account: Account) -> None:
@@ -165,25 +254,21 @@ def test_the_lock_is_given_back_when_the_stack_is_gone(account: Account) -> None
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
-@pytest.mark.parametrize(
-    "rest",
-    [
-        ["--all"],
-        ["--all=true"],
-        ["BlueGreen-crm"],
-        ["--force", "BlueGreen-crm"],
-        ["--force", "*"],
-        ["--force", "@(BlueGreen-crm)"],
-        ["--require-approval", "never", "Other"],
-        ["--require-approval=never", "Other"],
-        ["--", "BlueGreen-crm"],
-    ],
-)
-def test_a_stack_whose_lock_is_not_held_is_not_deployed(account: Account, command: str, rest: list[str]) -> None:
-    with pytest.raises(ConfigError, match="stacks are chosen by their blocks"):
-        account.run(command, rest)
+def test_nothing_is_deployed_whose_lock_is_not_held(account: Account, command: str) -> None:
+    for rest in (["--force", "BlueGreen-crm"], ["--app", "cdk.out"]):
+        with pytest.raises(ConfigError):
+            account.run(command, rest)
     assert account.calls == []
     assert locks("shop") == []
+
+
+@pytest.mark.parametrize("command", ["deploy", "diff", "destroy"])
+def test_credentials_of_another_account_than_the_configured_one_are_refused(account: Account, command: str) -> None:
+    green = SimpleNamespace(blue_account_id="999999999999")
+    account.configs[0] = dataclasses.replace(account.configs[0], green_account=cast(GreenAccountConfig, green))
+    with pytest.raises(ConfigError, match=f"blue_account_id: expected 999999999999, .* are of {ACCOUNT}"):
+        account.run(command)
+    assert account.calls == []
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
@@ -232,8 +317,10 @@ def test_the_lock_of_a_deployment_that_was_killed_is_given_back_by_hand_and_a_re
     account: Account, plan: Plan, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dynamodb = boto3.client("dynamodb")
-    by = f"deployment by somebody since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    dynamodb.put_item(TableName="locks-shop", Item={"cluster": {"S": "shop"}, "execution_arn": {"S": by}})
+    alive_at = f"{datetime.now(UTC) - guard.DEAD_AFTER:%Y-%m-%dT%H:%M:%SZ}"
+    by = "deployment by somebody since 2026-11-23T04:05:06Z"
+    item = {"cluster": {"S": "shop"}, "execution_arn": {"S": by}, "alive_at": {"S": alive_at}}
+    dynamodb.put_item(TableName="locks-shop", Item=item)
     with pytest.raises(DeploymentRefused, match=r"python -m stacks\.deploying unlock shop"):
         account.run("deploy")
     assert account.run("unlock") == 0
@@ -248,9 +335,9 @@ def test_the_lock_of_a_deployment_that_was_killed_is_given_back_by_hand_and_a_re
 def test_looking_at_a_difference_needs_no_lock(account: Account, plan: Plan) -> None:
     records.acquire_lock(boto3.client("dynamodb"), "locks-shop", plan)
     assert account.run("diff") == 0
-    assert account.calls == [["diff", "BlueGreen-shop", "BlueGreen-till"]]
+    assert account.calls == [["diff", "BlueGreen-shop", "BlueGreen-till", "--context", f"account={ACCOUNT}"]]
 
 
 def test_a_cluster_that_is_not_configured_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert deploying.main(["deploy", "shoop"]) == deploying.REFUSED
+    assert deploying.main(["deploy", "shoop"]) == deploying.UNUSABLE
     assert "clusters.shoop: there is no such block in cdk.json; there are shop" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from bluegreen.postgres import Credentials, Databases
 
 STOPPED_AT = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
 FUNCTIONS_END_AFTER_S = 360
+PLANNING_ENDS_AFTER_S = 90
 
 
 class Scene:
@@ -54,6 +55,7 @@ class Scene:
             "shop",
             {"execution_arn": self.plan.execution_arn} | asked,
             FUNCTIONS_END_AFTER_S,
+            PLANNING_ENDS_AFTER_S,
             STOPPED_AT + timedelta(seconds=after_s),
         )
         return dict(json.loads(json.dumps(found)))
@@ -119,8 +121,20 @@ def test_without_the_lock_there_is_nothing_to_do_once_it_cannot_be_taken_any_mor
         other = Plan.of({"plan": scene.plan.to_state() | {"execution_arn": f"{scene.plan.execution_arn}-2"}})
         records.acquire_lock(scene.dynamodb, "locks", other)
     with pytest.raises(ExecutionNotOver, match="PlanRelease may still run"):
-        scene.inspect(after_s=FUNCTIONS_END_AFTER_S - 1)
-    assert scene.inspect(after_s=FUNCTIONS_END_AFTER_S)["decision"]["action"] == "nothing"
+        scene.inspect(after_s=PLANNING_ENDS_AFTER_S - 1)
+    assert scene.inspect(after_s=PLANNING_ENDS_AFTER_S)["decision"]["action"] == "nothing"
+
+
+@pytest.mark.parametrize("status", ["FAILED", "ABORTED", "TIMED_OUT"])
+def test_a_plan_that_is_late_still_finds_its_recovery_waiting(scene: Scene, status: str) -> None:
+    """However the execution ended: PlanRelease may have been given up by its state, and taken the lock afterwards."""
+    scene.execution["status"] = status
+    records.release_lock(scene.dynamodb, "locks", "shop", scene.plan.execution_arn)
+    with pytest.raises(ExecutionNotOver):
+        scene.inspect(after_s=PLANNING_ENDS_AFTER_S - 1)
+    records.acquire_lock(scene.dynamodb, "locks", scene.plan)
+    assert scene.inspect(after_s=PLANNING_ENDS_AFTER_S - 1)["decision"]["action"] == "undo"
+    assert scene.inspect(after_s=FUNCTIONS_END_AFTER_S)["decision"]["action"] == "undo"
 
 
 def test_green_is_asked_only_when_blue_says_that_it_was_asked_to_open(scene: Scene) -> None:
