@@ -300,7 +300,7 @@ def test_nothing_that_anybody_says_becomes_markup(plan: Plan) -> None:
     desk.ask(text=f"Reason:  {HOSTILE}\n{HOSTILE}:\n  {HOSTILE}\n    {HOSTILE}\n              {HOSTILE}")
     pages = [
         desk.get(),
-        desk.post("approve", f"Ann {HOSTILE}", HOSTILE),
+        desk.post("approve", "Ann <img src-x>", HOSTILE),
         desk.post("reject", "Bob", HOSTILE),
         desk.get(),
     ]

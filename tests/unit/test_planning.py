@@ -107,7 +107,9 @@ def test_an_input_may_demand_more_approvers_and_not_fewer(stack: Stack) -> None:
         stack.plan({"requested_by": "Rita", "approvers_needed": 1})
 
 
-@pytest.mark.parametrize("said", [{}, {"requested_by": "  "}])
+@pytest.mark.parametrize(
+    "said", [{}, *({"requested_by": name} for name in ("  ", "\ua4eenn", "\u0410nn", "An|n", "..."))]
+)
 def test_where_two_others_have_to_approve_it_is_said_who_asks(stack: Stack, said: dict[str, str]) -> None:
     with pytest.raises(InputInvalid, match=r"input\.requested_by: say who asks"):
         stack.plan(said | {"approvers_needed": 2})

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from .links import Link, parse
-from .names import COMMENT_CHARACTERS, NAME_CHARACTERS, cleaned, cleaned_name
+from .names import COMMENT_CHARACTERS, NAME_RULE, cleaned, cleaned_name
 
 BODY_BYTES = 16_384
 """More than the longest form takes: a character may be twelve bytes of a form."""
@@ -119,7 +119,7 @@ def form(event: Mapping[str, Any]) -> Form:
     approver = cleaned_name(fields.get("approver", ""))
     comment = cleaned(fields.get("comment", ""), COMMENT_CHARACTERS, lines=True)
     if approver is None:
-        raise _bad(f"A name has at most {NAME_CHARACTERS} characters of one script, none of them invisible.")
+        raise _bad(f"A name has {NAME_RULE}.")
     if comment is None:
         raise _bad(f"A comment has at most {COMMENT_CHARACTERS} characters, none of them invisible.")
     return Form(fields.get("form_token", ""), fields.get("decision", ""), approver, comment)
