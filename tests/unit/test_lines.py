@@ -52,7 +52,12 @@ def request_with(plan: Plan, said: str) -> str:
         "applied_changes": {"scripts": [script | {"notices": 0, "seconds": 1.0}]},
         "warmth": {said: warm | {"skipped": {said: 1}}},
     }
-    asked = {"databases": (said,), "requested_by": said, "reason": said, "parameters": {"work_mem": said}}
+    asked: dict[str, Any] = {
+        "databases": (said,),
+        "requested_by": said,
+        "reason": said,
+        "parameters": {"work_mem": said},
+    }
     plan = dataclasses.replace(plan, attempt=2, **asked)
     return request_text(plan, plan.blue, state, [Lag(said, 0, 0.1, ())], {said: {"rows": 0}}, 1.0, [f"  {said}"])
 
