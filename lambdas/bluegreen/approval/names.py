@@ -13,6 +13,9 @@ from .letters import PLAIN, PUNCTUATION, SHAPES, UNSEEN, is_of_one_script, is_op
 
 NAME_CHARACTERS, COMMENT_CHARACTERS = 100, 1000
 
+IDENTITY_CHARACTERS = 255
+"""As many as a ``sub`` may have (OpenID Connect Core 1.0, 2)."""
+
 NAME_RULE = (
     f"at most {NAME_CHARACTERS} characters: letters of one script in everyday use, digits, and blanks, hyphens,"
     " apostrophes and the like between them; none that is invisible"
@@ -54,6 +57,25 @@ def cleaned_name(text: str) -> str | None:
     if len(name) > NAME_CHARACTERS or not is_of_one_script(name):
         return None
     return name if not name or any(map(str.isalnum, name)) else None
+
+
+def as_identity(claim: str) -> str | None:
+    """A claim of a token, as it is; None when it is empty, too long, or holds what nobody would see.
+
+    >>> as_identity("auth0|5f7c8ec7c33c6c004bbafe82"), as_identity(" a"), as_identity("a\\u200b")
+    ('auth0|5f7c8ec7c33c6c004bbafe82', None, None)
+    """
+    return claim if claim and cleaned(claim, IDENTITY_CHARACTERS) == claim else None
+
+
+def same_identity(one: str, other: str) -> bool:
+    """Whether two claims are one person's: the same to the letter. Of addresses capitals are no difference, as
+    ``requested_by`` may be said by hand and no provider of mail tells them apart.
+
+    >>> same_identity("sub-aB1", "sub-ab1"), same_identity("Ann@shop.example", "ann@Shop.example")
+    (False, True)
+    """
+    return one == other or ("@" in one and one.lower() == other.lower())
 
 
 def same_person(one: str, other: str) -> bool:
