@@ -15,5 +15,10 @@ def handler(state: State) -> Result:
     dynamodb, release_id = client("dynamodb"), release_of(state)
     Approvals(dynamodb, setting("APPROVAL_TABLE")).close(release_id)
     release_lock(dynamodb, setting("LOCK_TABLE"), setting("CLUSTER_NAME"), execution_of(state))
-    failure = state.get("state", state).get("failure")
-    return {"explanation": explanation(failure) if failure else None, "release_id": release_id}
+    told = state.get("state", state)
+    failure, plan = told.get("failure"), told.get("plan") or {}
+    return {
+        "explanation": explanation(failure) if failure else None,
+        "release_id": release_id,
+        "requested_by": plan.get("requested_by", "a person who is not known"),
+    }

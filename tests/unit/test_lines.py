@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,3 +115,20 @@ def test_scripts_are_told_in_a_line_each() -> None:
     ran = {"database": FORGED, "script": str(Relation(FORGED, "t")), "version": "1", "sha256": "a", "statements": 1}
     told = change_lines({"applied_changes": {"scripts": [ran | {"rows": 0, "notices": 0, "seconds": 1.0}]}})
     assert len(lines_of(in_lines(told))) == 2
+
+
+@pytest.mark.parametrize("machine", ["release", "recovery", "decommission"])
+def test_the_subject_of_every_mail_names_the_cluster_and_is_one_that_sns_takes(machine: str) -> None:
+    """ASCII, less than 100 characters, with names of clusters as long as the configuration allows."""
+    text = Path(f"statemachine/{machine}.asl.json").read_text(encoding="utf-8")
+    subjects = re.findall(r'"[Ss]ubject": "([^"]*)"', text) + re.findall(
+        r'"subject\.\$": "States.Format\(\'([^\']*)', text
+    )
+    assert len(subjects) == {"release": 4, "recovery": 3, "decommission": 2}[machine]
+    for subject in subjects:
+        made = subject.replace("${ClusterName}", "x" * 25).replace("{}", "20261123-0405-abcdef")
+        assert "x" * 25 in made
+        assert made.isascii()
+        assert len(made) < 100
+    composed = set(re.findall(r'"[Ss]ubject\.\$": "(\$[^"]*)"', text))
+    assert composed <= {"$.check.subject", "$.rehearsal.report.subject", "$.evidence.subject"}, "which name it"
