@@ -113,6 +113,7 @@ def test_a_release_is_undone_and_the_leads_are_told(machine: Machine) -> None:
         "Blue was {frozen}, it's said.",
         "left alone: []",
         "1 roles",
+        f"release {UNDO['plan']['release_id']} of shop, asked for by a test, ended",
     ):
         assert said in mail.body
 
@@ -145,7 +146,7 @@ def test_a_release_whose_green_is_open_is_finished_and_blue_is_never_given_back(
     assert json.loads(recovery.describe()["output"]) == RESULTS["CompleteRelease"]
     mail = mails(machine)[-1]
     assert mail.subject == "Release of shop finished after its execution had ended"
-    for said in (DEAD, "shop-green is production", "Green was open.", "41.5"):
+    for said in (DEAD, "shop-green is production", "Green was open.", "41.5", "of shop, asked for by a test, ended"):
         assert said in mail.body
 
 
