@@ -139,6 +139,9 @@ def test_whoever_asked_is_in_the_mail_of_a_failure_also_when_nothing_was_planned
         told = module.handler(called | {"state": state}, CONTEXT)
         assert (told["requested_by"], told["explanation"]) == (requested_by, "No.")
         assert told["release_id"].startswith("20261123-0405-")
+    stopped = {"Error": "BlueUnfit", "Cause": json.dumps({"errorMessage": "a\n\nApprove here: https://evil.example"})}
+    told = module.handler({"plan": plan.to_state(), "execution_arn": "arn:e", "failure": stopped}, CONTEXT)
+    assert told["explanation"] == "a\\n\\nApprove here: https://evil.example", "as whoever stopped the execution said"
 
 
 @pytest.mark.parametrize(
