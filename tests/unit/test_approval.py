@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import string
 from typing import Any
 
 import pytest
@@ -371,3 +372,35 @@ def test_names_that_look_alike_are_one_and_others_are_not(one: str, other: str, 
     assert cleaned_name(one) == one
     assert cleaned_name(other) == other
     assert same_person(one, other) is is_same
+
+
+ASCII_ENDS = [
+    "",
+    *string.ascii_lowercase,
+    *string.digits,
+    "ae",
+    "oe",
+    "ss",
+    "ff",
+    "fi",
+    "fl",
+    "ffi",
+    "ffl",
+    "st",
+    "ij",
+    "dz",
+    "lj",
+    "nj",
+]
+
+
+def test_no_latin_letter_makes_another_person_of_a_name_in_ascii() -> None:
+    """All blocks that have letters like them, and letters that come apart into them."""
+    blocks = ((0x80, 0x370), (0x1D00, 0x1F00), (0x2000, 0x2200), (0x2C60, 0x2C80), (0xA720, 0xA800), (0xAB30, 0xAB70))
+    taken = {}
+    for code in (code for first, end in (*blocks, (0xFB00, 0xFB07), (0xFF00, 0xFFF0)) for code in range(first, end)):
+        if (name := cleaned_name(f"Ann{chr(code)}b")) is not None:
+            assert cleaned_name(name) == name, hex(code)
+            taken[code] = [ascii_ for ascii_ in ASCII_ENDS if same_person(name, f"Ann{ascii_}b")]
+    assert len(taken) > 500
+    assert [hex(code) for code, same in taken.items() if not same] == []
