@@ -208,10 +208,11 @@ def _of_ourselves(
         ),
         Watched(
             "RecoveryFails",
-            recovery.metric_failed(period=MINUTE, statistic="Sum"),
+            _unsuccessful(recovery),
             0,
             1,
-            "A release ended without cleaning up, and its recovery failed: act now, by Recovery failed in the runbook.",
+            "A release ended without cleaning up, and its recovery failed, was stopped or timed out: the lock stays,"
+            " and blue may be frozen; act now, by Recovery failed in the runbook.",
         ),
         Watched(
             "EventUndelivered",
@@ -221,4 +222,18 @@ def _of_ourselves(
             "An event started nothing: its target refused it, or it asked for a cluster that is not released; read the"
             " queue UndeliveredEvents, put the request right, send it again, and delete the message.",
         ),
+    )
+
+
+def _unsuccessful(machine: stepfunctions.StateMachine) -> cloudwatch.MathExpression:
+    """Executions that did not end well: of those that are stopped or time out ``ExecutionsFailed`` says nothing."""
+    return cloudwatch.MathExpression(
+        expression="FILL(failed, 0) + FILL(stopped, 0) + FILL(timed_out, 0)",
+        using_metrics={
+            "failed": machine.metric_failed(period=MINUTE, statistic="Sum"),
+            "stopped": machine.metric_aborted(period=MINUTE, statistic="Sum"),
+            "timed_out": machine.metric_timed_out(period=MINUTE, statistic="Sum"),
+        },
+        label="executions that did not succeed",
+        period=MINUTE,
     )

@@ -285,6 +285,11 @@ class ClusterConfig:
                 f"{where}.approval_jwt_audience: expected with approval_jwt_issuer and not without it, found "
                 f"{list(self.approval_jwt_audience)!r}"
             )
+        if self.approval_jwt_issuer and not self.approval_page_url:
+            raise ConfigError(
+                f"{where}.approval_page_url: missing; with approval_jwt_issuer the links of mails have to lead to a "
+                "proxy that signs people in: a browser sends no token, and the API itself answers it with 401"
+            )
         if self.freeze_method == "hook" and not self.freeze_hook_function_arn:
             raise ConfigError(f'{where}.freeze_hook_function_arn: missing; freeze_method is "hook"')
         for key in ("freeze_hook_function_arn", "hook_function_arn"):

@@ -8,9 +8,10 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from . import replication
+from . import errors, replication
 from .errors import SwitchoverAborted
 from .history import Completed
+from .lines import in_lines, on_one_line
 from .model import Cluster, Plan, State
 from .postgres import Databases
 from .session import Row
@@ -51,7 +52,7 @@ def order_end(stepfunctions: Any, state_machine_arn: str, completed: Completed) 
 
 def explanation(failure: State) -> str:
     """Why a release failed, from what a Catch caught: a function's error is JSON with a stack trace, others are text;
-    a rejection is the answer of the one who rejected.
+    a rejection is the answer of the one who rejected. Only an error of ours has more than one line.
 
     >>> explanation({"Error": "BlueUnfit", "Cause": '{"errorMessage": "No.", "stackTrace": []}'})
     'No.'
@@ -67,11 +68,18 @@ def explanation(failure: State) -> str:
     hook = failure.get("hook_failure")
     if not hook:
         return said
-    return f"{said} After that the hook failed when the switchover was called off: {hook['Error']}: {_said(hook)}"
+    told = f"{on_one_line(str(hook['Error']))}: {_said(hook)}"
+    return f"{said} After that the hook failed when the switchover was called off: {told}"
 
 
 def _said(failure: State) -> str:
-    cause = str(failure.get("Cause", ""))
+    reason = _reason(str(failure.get("Cause", "")))
+    kind = getattr(errors, str(failure.get("Error")), None)
+    is_ours = isinstance(kind, type) and issubclass(kind, errors.BlueGreenError)
+    return in_lines(reason.split("\n")) if is_ours else on_one_line(reason)
+
+
+def _reason(cause: str) -> str:
     try:
         parsed = json.loads(cause)
     except ValueError:

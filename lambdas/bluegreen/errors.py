@@ -42,6 +42,8 @@
         └── AwsUnavailable
 """
 
+from .lines import in_lines, on_one_line
+
 MESSAGE_CHARACTERS = 8_000
 """How long a message about scripts or an input may be, which may quote them. Step Functions cuts a cause at 32,768
 characters, and what is cut is no JSON any more; a character that is not ASCII is escaped there, and so counted here."""
@@ -60,7 +62,13 @@ def _shortened(message: str) -> str:
 
 
 class BlueGreenError(Exception):
-    """Root of all errors of a release. The message names the thing and the way out, never a secret."""
+    """Root of all errors of a release. The message names the thing and the way out, never a secret.
+
+    It is given as its lines, of which most have one: mails show it, and what servers and scripts say begins none.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(in_lines(lines))
 
 
 class Refused(BlueGreenError):
@@ -78,8 +86,8 @@ class Unavailable(BlueGreenError):
 class InputInvalid(Refused):
     """The execution input breaks ``release-input.schema.json``; the message names the field."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(_shortened(message))
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*_shortened(in_lines(lines)).split("\n"))
 
 
 class ReleaseInProgress(Refused):
@@ -114,15 +122,15 @@ class ChangesRefused(Refused):
     """Scripts would break replication or the comparison, cannot be read, or have changed since they ran; the message
     lists script, line and reason of all."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(_shortened(message))
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*_shortened(in_lines(lines)).split("\n"))
 
 
 class ChangeFailed(Refused):
     """A script failed on green; the message holds script, line and what the server said."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(_shortened(message))
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*_shortened(in_lines(lines)).split("\n"))
 
 
 class SchemaDrifted(Refused):
@@ -228,5 +236,5 @@ class SqlError(BlueGreenError):
     def __init__(self, sqlstate: str, message: str, detail: str = "", hint: str = "") -> None:
         super().__init__(f"{' '.join(filter(None, (message, detail, hint)))} (SQLSTATE {sqlstate})")
         self.sqlstate = sqlstate
-        self.without_detail = f"{' '.join(filter(None, (message, hint)))} (SQLSTATE {sqlstate})"
+        self.without_detail = on_one_line(f"{' '.join(filter(None, (message, hint)))} (SQLSTATE {sqlstate})")
         """The detail may hold the values of a row."""

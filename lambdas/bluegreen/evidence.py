@@ -12,6 +12,7 @@ from . import drift, fingerprint, green_cache, lag, repair
 from .changes.telling import change_lines
 from .completion import explanation
 from .errors import FreezeBudgetExceeded
+from .lines import in_lines
 from .model import Cluster, Lag, Plan, State
 from .postgres import Databases
 from .rds import global_database
@@ -167,7 +168,7 @@ def request_text(
         "Until then change no schema, roles, passwords or grants on blue: green has them as of the clone.",
         f"Without an answer within {plan.approval_timeout_s} s the release is abandoned and green removed.",
     ]
-    return "\n".join(lines)
+    return in_lines(lines)
 
 
 def _freeze_lines(plan: Plan) -> list[str]:
@@ -217,9 +218,11 @@ def _last_attempt(plan: Plan, state: State) -> list[str]:
     if plan.attempt == 1:
         return []
     failure = state["failure"]
+    first, *more = explanation(failure).split("\n")
     return [
         f"Attempt {plan.attempt - 1} of {plan.max_attempts} was called off, and blue has been taking writes since:",
-        f"  {failure.get('Error', 'unknown')}: {explanation(failure)}",
+        f"  {failure.get('Error', 'unknown')}: {first}",
+        *(f"    {line}" for line in more),
         "",
     ]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import dns, records
 from .accounts import GreenAccount
+from .approval.names import NAME_RULE, cleaned_name
 from .errors import BlueNotFound, BlueUnfit, InputInvalid
 from .hosted_zones import read
 from .inputs import validated
@@ -171,9 +172,11 @@ def _approvers_needed(asked: Mapping[str, Any], defaults: Defaults) -> int:
             f"input.approvers_needed: clusters.{defaults.cluster_name}.approvers_needed in cdk.json demands"
             f" {defaults.approvers_needed}."
         )
-    if needed > 1 and not asked.get("requested_by", "").strip() and asked.get("mode", "release") == "release":
+    is_release = asked.get("mode", "release") == "release"
+    if is_release and needed > 1 and not defaults.identity_claim and not cleaned_name(asked.get("requested_by", "")):
         raise InputInvalid(
-            f"input.requested_by: say who asks for the release: {needed} others than that one have to approve it."
+            f"input.requested_by: say who asks for the release, by a name: {needed} others than that one have to"
+            f" approve it. A name has {NAME_RULE}."
         )
     _require_comparable(asked, defaults)
     return needed

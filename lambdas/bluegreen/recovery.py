@@ -11,6 +11,7 @@ from typing import Any
 from . import records, replication
 from .decisions import Found, Freeze, Verdict, after_death
 from .errors import DatabaseUnavailable, ExecutionNotOver, GreenFailed, InputInvalid
+from .lines import on_one_line
 from .model import Cluster, Plan, State
 from .postgres import Databases
 from .rds import aurora, global_database
@@ -83,7 +84,8 @@ def _decided(found: Found) -> dict[str, Any]:
 
 def _failure(execution: State) -> dict[str, str]:
     """How the execution ended, as a Catch would have told it; one that was stopped or timed out gives no error."""
-    return {"Error": execution.get("error") or execution["status"], "Cause": execution.get("cause", "")}
+    error = execution.get("error") or execution["status"]
+    return {"Error": on_one_line(error), "Cause": execution.get("cause", "")}
 
 
 def blue_says(databases: Databases, plan: Plan) -> tuple[Freeze, int]:

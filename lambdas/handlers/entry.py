@@ -25,7 +25,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from bluegreen import assumed_role, dns
-from bluegreen.errors import AwsRefused, AwsUnavailable
+from bluegreen.errors import AwsRefused, AwsUnavailable, InputInvalid
 from bluegreen.model import Plan, State, green, release_id
 from bluegreen.postgres import Databases
 from bluegreen.priming import prime
@@ -135,10 +135,9 @@ def entry(work: Callable[[State], Result], warm: Callable[[State], None] = prime
     @wraps(work)
     def handler(event: Event, context: LambdaContext) -> Result:
         started = time.monotonic()
-        release = release_of(event)
-        logger.append_keys(release_id=release, state=context.function_name.split("-")[-1])
-        metrics.add_metadata("release_id", release)
+        logger.append_keys(state=context.function_name.split("-")[-1])
         try:
+            about(release_of(event))
             with _errors_translated():
                 if event.get("warm"):
                     warm(event)
@@ -154,15 +153,26 @@ def entry(work: Callable[[State], Result], warm: Callable[[State], None] = prime
     return cast(Handler, handler)
 
 
-def release_of(event: State) -> str:
-    """The release that a call is about; the execution when it is yet to be found out which release it made."""
-    if "plan" in event:
-        return str(event["plan"]["release_id"])
-    if "release_id" in event:
-        return str(event["release_id"])
-    if "started_at" in event:
-        return release_id(event["execution_arn"], event["started_at"])
-    return str(event.get("execution_arn", "none"))
+def release_of(event: Any) -> str:
+    """The release that a call is about; the execution when it is yet to be found out which release it made.
+
+    People call functions by hand: raises ``InputInvalid`` for what is no payload of any.
+    """
+    match event:
+        case {"plan": {"release_id": str(release)}} | {"release_id": str(release)}:
+            return release
+        case {"plan": _} | {"release_id": _}:
+            raise InputInvalid("payload: expected the plan of a release, or its release_id as text.")
+        case {"started_at": str(started_at), "execution_arn": str(execution_arn)}:
+            try:
+                return release_id(execution_arn, started_at)
+            except ValueError as error:
+                raise InputInvalid(f"payload.started_at: there is no time {started_at!r}.") from error
+        case {"started_at": _}:
+            raise InputInvalid("payload: expected started_at and execution_arn, both as text.")
+        case {}:
+            return str(event.get("execution_arn", "none"))
+    raise InputInvalid("payload: expected an object.")
 
 
 def execution_of(event: State) -> str:
@@ -191,7 +201,7 @@ def tell(what: str, **figures: Any) -> None:
 
 
 def about(release: str) -> None:
-    """The release that a call turns out to be about, which did not say so itself."""
+    """The release that a call is about, or turns out to be."""
     logger.append_keys(release_id=release)
     metrics.add_metadata("release_id", release)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bluegreen.approval.store import Approvals
 from bluegreen.completion import explanation
+from bluegreen.lines import on_one_line
 from bluegreen.model import State
 from bluegreen.records import release_lock
 
@@ -15,5 +16,12 @@ def handler(state: State) -> Result:
     dynamodb, release_id = client("dynamodb"), release_of(state)
     Approvals(dynamodb, setting("APPROVAL_TABLE")).close(release_id)
     release_lock(dynamodb, setting("LOCK_TABLE"), setting("CLUSTER_NAME"), execution_of(state))
-    failure = state.get("state", state).get("failure")
-    return {"explanation": explanation(failure) if failure else None, "release_id": release_id}
+    told = state.get("state", state)
+    failure, plan = told.get("failure"), told.get("plan") or {}
+    reason = explanation(failure) if failure else None
+    return {
+        # Whoever stopped an execution that its recovery looks after chose the words, and the error's name.
+        "explanation": reason if told is not state else on_one_line(reason or ""),
+        "release_id": release_id,
+        "requested_by": plan.get("requested_by", "a person who is not known"),
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from bluegreen.lines import in_lines
 from bluegreen.model import Plan, State
 from bluegreen.records import keep_rehearsal
 from bluegreen.rehearsal import report, summary
@@ -21,4 +22,4 @@ def handler(state: State) -> Result:
     figures = summary(plan, state, course.states_s, started_at, datetime.now(UTC))
     keep_rehearsal(client("dynamodb"), setting("LOCK_TABLE"), plan.cluster_name, figures)
     subject = f"Rehearsed: release {plan.release_id} of {plan.cluster_name[:40]}"
-    return {"subject": subject, "text": "\n".join(report(plan, state, figures)), "figures": figures}
+    return {"subject": subject, "text": in_lines(report(plan, state, figures)), "figures": figures}

@@ -81,7 +81,7 @@ def test_a_blue_that_no_release_has_replaced_is_not_ended(running: World) -> Non
     refused = decommission(running, cluster_identifier=BLUE, end="delete")
     assert refused.wait()["error"] == "ClusterInUse"
     assert "it is production" in refused.failure()
-    assert [mail.subject for mail in refused.mails()] == ["The end of blue failed"]
+    assert [mail.subject for mail in refused.mails()] == ["The end of blue of shop failed"]
     assert inventory(running) == before
 
 
@@ -139,7 +139,7 @@ def test_blue_is_stopped_after_its_snapshot_also_when_functions_die(running: Wor
         key: before[key] for key in ("instances", "global clusters", "secrets", "locks")
     }
     (mail,) = ended.mails()
-    assert mail.subject == "The end of blue"
+    assert mail.subject == "The end of blue of shop"
     assert snapshot in mail.body
 
 

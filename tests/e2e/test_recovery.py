@@ -134,7 +134,7 @@ def test_a_release_that_is_stopped_while_it_waits_for_approval_leaves_nothing(ru
     with pytest.raises(ReleaseEnded, match="has ended meanwhile"):
         release.answer("approve")
     undone = release.mails()[-1]
-    assert undone.subject == "Release undone after its execution had ended"
+    assert undone.subject == "Release of shop undone after its execution had ended"
     assert "Stopped: in the console" in undone.body
     assert "Blue had not been frozen." in undone.body
     document, page = reports(running)[release.execution_arn]
@@ -184,7 +184,7 @@ def test_a_release_that_is_stopped_while_its_report_is_written_is_told_of_all_th
     assert release.mails() == []
     stop(running, release)
     assert traces(running, running.blue, DATABASES) == before
-    assert [mail.subject for mail in release.mails()] == ["Release undone after its execution had ended"]
+    assert [mail.subject for mail in release.mails()] == ["Release of shop undone after its execution had ended"]
     assert release.execution_arn in reports(running)
 
 
@@ -193,7 +193,7 @@ def test_a_release_that_had_cleaned_up_needs_no_recovery_and_sends_no_mail(runni
     assert release.wait()["error"] == "InputInvalid"
     wait_for_recoveries(running, release)
     assert json.loads(recoveries(running, release)[0]["output"])["action"] == "nothing"
-    assert [mail.subject for mail in release.mails()] == ["Release failed, nothing changed"]
+    assert [mail.subject for mail in release.mails()] == ["Release of shop failed, nothing changed"]
 
 
 def test_a_release_that_is_stopped_after_the_opening_is_finished(
@@ -216,7 +216,7 @@ def test_a_release_that_is_stopped_after_the_opening_is_finished(
     assert changed == {"clusters", "instances", "records"}
     assert after["records"] == records_at(green, ttl_s=2)
     finished = release.mails()[-1]
-    assert finished.subject == "Release finished after its execution had ended"
+    assert finished.subject == "Release of shop finished after its execution had ended"
     assert '"sessions_ended":null' in finished.body.replace(" ", ""), "nobody knows any more"
     first, *then = (order["phase"] for order in orders_of(orders, release))
     assert (first, set(then)) == ("before_freeze", {"after_opening"})
@@ -234,6 +234,6 @@ def test_a_release_that_called_for_a_person_is_finished_all_the_same(running: Wo
     assert takes_writes(green)
     assert traces(running, green, DATABASES)["locks"] == []
     assert [mail.subject for mail in release.mails()][-2:] == [
-        "Release unfinished: act now",
-        "Release finished after its execution had ended",
+        "Release of shop unfinished: act now",
+        "Release of shop finished after its execution had ended",
     ]

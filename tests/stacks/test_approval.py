@@ -105,3 +105,9 @@ def test_with_an_issuer_api_gateway_admits_none_without_a_token(block: dict[str,
 def test_issuer_and_audience_come_together(block: dict[str, Any], settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="approval_jwt_audience: expected with approval_jwt_issuer"):
         ClusterConfig.from_context("shop", block | settings)
+
+
+def test_links_that_would_lead_browsers_to_an_api_that_wants_a_token_are_refused(block: dict[str, Any]) -> None:
+    settings = {"approval_jwt_issuer": "https://login.shop.example", "approval_jwt_audience": ["releases"]}
+    with pytest.raises(ConfigError, match=r"approval_page_url: missing; .* answers it with 401"):
+        ClusterConfig.from_context("shop", block | settings)

@@ -129,6 +129,20 @@ def test_whatever_the_monitor_measures_is_on_the_dashboard(assembly: Assembly) -
     assert ours <= OUR_METRICS
 
 
+def test_a_recovery_that_is_stopped_or_times_out_is_as_alarming_as_one_that_fails(assembly: Assembly) -> None:
+    alarm = alarms(assembly)["RecoveryFails"]
+    watched = {stat["Id"]: stat["MetricStat"]["Metric"] for stat in alarm["Metrics"] if "MetricStat" in stat}
+    assert {metric["MetricName"] for metric in watched.values()} == {
+        "ExecutionsFailed",
+        "ExecutionsAborted",
+        "ExecutionsTimedOut",
+    }
+    (recovery,) = {metric["Dimensions"][0]["Value"]["Ref"] for metric in watched.values()}
+    assert recovery.startswith("Recovery")
+    (sum_,) = [stat["Expression"] for stat in alarm["Metrics"] if "Expression" in stat]
+    assert all(f"FILL({name}, 0)" in sum_ for name in watched), "where one has no figure the sum has one all the same"
+
+
 def test_the_operators_topic_has_a_key_that_alarms_of_this_stack_may_use_and_no_other_service(
     assembly: Assembly,
 ) -> None:

@@ -66,7 +66,11 @@ RESULTS: dict[str, Any] = {
     "VerifyCutover": {"compared": {}, "left_s": 28},
     "AbortSwitchover": {"outcome": "abort", "decided_at": "", "roles": 1, "next_attempt": 1},
     "OpenGreen": {"outcome": "open", "decided_at": "2026-11-23T04:05:06+00:00", "roles": 1},
-    "ReleaseLock": {"explanation": "because the test wants it", "release_id": "20261123-0405-abcdef"},
+    "ReleaseLock": {
+        "explanation": "because the test wants it",
+        "release_id": "20261123-0405-abcdef",
+        "requested_by": "a test",
+    },
     "CompleteRelease": {"release_id": "20261123-0405-abcdef", "freeze_to_open_ms": 41.5, "hook_failure": None},
     "WriteReport": {
         "bucket": "reports",

@@ -42,7 +42,7 @@ def test_a_corrected_script_is_given_to_the_same_release(machine: Machine) -> No
         eventually(partial(told, release, failed))
         mail = release.approval_request()
         assert mail
-        assert mail.subject == f"Changes failed in release {PLAN['release_id']}"
+        assert mail.subject == f"Changes failed in release {PLAN['release_id']} of shop"
         assert "as the test wants it" in mail.body
         assert machine.events["RequestApproval"]["question"] == "correction"
         release.answer("try_again")

@@ -85,7 +85,7 @@ def test_a_cluster_is_deleted_after_its_snapshot_and_the_leads_are_told(machine:
     assert machine.events["PlanDecommission"] == {"input": ASKED, "execution_arn": execution.execution_arn}
     assert machine.events["DeleteCluster"]["plan"] == PLAN
     (mail,) = execution.mails()
-    assert mail.subject == "The end of blue"
+    assert mail.subject == "The end of blue of shop"
     assert 'shop-blue is "deleted": {}.' in mail.body
 
 
@@ -141,7 +141,7 @@ def test_a_step_that_fails_ends_it_there_and_started_again_it_goes_through(machi
     not_planned = ["DecommissionNotPlanned"] if name == "PlanDecommission" else []
     assert states[states.index(name) + 1 :] == [*not_planned, *FAILED]
     (mail,) = execution.mails()
-    assert mail.subject == "The end of blue failed"
+    assert mail.subject == "The end of blue of shop failed"
     assert "SomethingIsWrong" in mail.body
     assert "errorMessage" not in mail.body, "no JSON, no stack trace"
     again, _ = end(machine, **plan)

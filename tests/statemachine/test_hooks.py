@@ -133,7 +133,7 @@ def test_after_the_opening_a_failure_is_told_at_once_and_the_release_goes_on(
     assert machine.calls["after_opening"] == 3, "it was tried again"
     assert [state for state in states if state not in AROUND] == HAPPY
     assert states[states.index("CallHookAfterOpening") + 1 :][:2] == ["NotifyHookFailure", "WaitForDns"]
-    (mail,) = (mail for mail in release.mails() if mail.subject == "The hook failed after the opening")
+    (mail,) = (mail for mail in release.mails() if mail.subject == "The hook of shop failed after the opening")
     assert "PageIsStuck" in mail.body
     assert "nobody takes it down" in mail.body
     assert machine.events["CompleteRelease"]["hook_failure"]["Error"] == "PageIsStuck"
@@ -147,7 +147,7 @@ def test_on_the_way_back_a_failure_is_told_and_keeps_nothing(machine: Machine, m
     assert machine.calls["called_off"] == 3
     expected = [*TAKEN_BACK[:-1], "NotifyHookNotCalledOff", ABORT[-1], *CLEAN_UP]
     assert states[states.index("AbortSwitchover") :] == expected
-    assert "The hook failed on the way back" in subjects(release)
+    assert "The hook of shop failed on the way back" in subjects(release)
     failure = machine.events["ReleaseLock"]["state"]["failure"]
     assert (failure["Error"], failure["hook_failure"]["Error"]) == ("SomethingIsWrong", "PageIsStuck")
 

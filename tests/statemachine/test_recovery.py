@@ -108,13 +108,14 @@ def test_a_release_is_undone_and_the_leads_are_told(machine: Machine) -> None:
         "failure": {"Error": "ABORTED", "Cause": ""},
     }
     mail = mails(machine)[-1]
-    assert mail.subject == "Release undone after its execution had ended"
+    assert mail.subject == "Release of shop undone after its execution had ended"
     for said in (
         DEAD,
         "ABORTED: because the test wants it",
         "Blue was {frozen}, it's said.",
         "left alone: []",
         "1 roles",
+        f"release {UNDO['plan']['release_id']} of shop, asked for by a test, ended",
     ):
         assert said in mail.body
 
@@ -146,8 +147,8 @@ def test_a_release_whose_green_is_open_is_finished_and_blue_is_never_given_back(
     assert states == [*LOOK, *FINISHED]
     assert json.loads(recovery.describe()["output"]) == RESULTS["CompleteRelease"]
     mail = mails(machine)[-1]
-    assert mail.subject == "Release finished after its execution had ended"
-    for said in (DEAD, "shop-green is production", "Green was open.", "41.5"):
+    assert mail.subject == "Release of shop finished after its execution had ended"
+    for said in (DEAD, "shop-green is production", "Green was open.", "41.5", "of shop, asked for by a test, ended"):
         assert said in mail.body
 
 
@@ -249,6 +250,6 @@ def test_a_failure_for_good_calls_for_a_person_and_keeps_the_lock(machine: Machi
     assert recovery.describe()["error"] == "RecoveryFailed"
     assert ("ReleaseLock" in states) == (name == "ReleaseLock")
     mail = recovery.mails()[-1]
-    assert mail.subject == "Recovery failed: act now"
+    assert mail.subject == "Recovery of shop failed: act now"
     assert DEAD in mail.body
     assert "SomethingIsWrong" in mail.body

@@ -251,7 +251,9 @@ def test_a_form_that_was_shown_to_another_is_not_taken(plan: Plan) -> None:
         {},
         {"sub": "ann", "email_verified": "true"},
         signed_in(""),
-        signed_in("x" * 101),
+        signed_in("x" * 256),
+        signed_in(" ann@shop.example"),
+        signed_in("ann@shop.example\u200b"),
         signed_in("ann@shop.ex\u0430mple"),
         {"email": "ann@shop.example"},
         signed_in("ann@shop.example", "false"),
@@ -272,6 +274,18 @@ def test_an_address_counts_if_the_provider_has_verified_it_and_other_claims_as_t
         assert desk.get(claims=signed_in("ann@shop.example", is_verified)).status == 200
     desk.page = dataclasses.replace(desk.page, identity_claim="sub")
     assert desk.get(claims={"sub": "ann"}).status == 200
+
+
+def test_claims_are_people_to_the_letter_and_as_long_as_they_may_be(plan: Plan) -> None:
+    """Names that are typed are not: a ``sub`` is no word that people write, and two that differ in case are two."""
+    subs = [f"https://login.shop.example|{'x' * 220}{end}" for end in ("aB1l", "ab1l", "aBll", "aB1l")]
+    desk = Desk(dataclasses.replace(plan, approvers_needed=2, requested_by=f" {subs[1]}"), "sub")
+    desk.ask()
+    assert desk.post("approve", "", claims={"sub": subs[1]}).status == 422
+    assert desk.post("approve", "", claims={"sub": subs[0]}).said.startswith("Your approval is noted")
+    assert "another person has to" in desk.post("approve", "", claims={"sub": subs[3]}).said
+    assert "Approved by" in desk.post("approve", "", claims={"sub": subs[2]}).said
+    assert [each.name for each in desk.request.answers] == [subs[0], subs[2]]
 
 
 @pytest.mark.parametrize("status", [200, 403])
@@ -300,7 +314,7 @@ def test_nothing_that_anybody_says_becomes_markup(plan: Plan) -> None:
     desk.ask(text=f"Reason:  {HOSTILE}\n{HOSTILE}:\n  {HOSTILE}\n    {HOSTILE}\n              {HOSTILE}")
     pages = [
         desk.get(),
-        desk.post("approve", f"Ann {HOSTILE}", HOSTILE),
+        desk.post("approve", "Ann <img src-x>", HOSTILE),
         desk.post("reject", "Bob", HOSTILE),
         desk.get(),
     ]

@@ -236,7 +236,7 @@ def test_no_message_about_a_script_is_so_long_that_step_functions_would_cut_it(
     assert told.endswith(f"{letter} … (this message was shortened)")
     assert len(told) < 8_100
     assert len(json.dumps({"errorMessage": told})) < 20_000
-    assert str(error("a\nb" + letter)) == "a\nb" + letter
+    assert str(error("a", "b" + letter)) == "a\nb" + letter
 
 
 def test_a_byte_order_mark_is_no_part_of_a_script() -> None:

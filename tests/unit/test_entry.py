@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
 
-from bluegreen.errors import AwsRefused, AwsUnavailable, BlueUnfit, RecordChanged
+from bluegreen.errors import AwsRefused, AwsUnavailable, BlueUnfit, InputInvalid, RecordChanged
 from bluegreen.model import Plan, State
 from tests.unit.conftest import BLUE_ENDPOINT
 from tests.unit.test_dns import make_zone, put
@@ -94,6 +94,58 @@ def test_a_call_that_holds_no_plan_is_logged_with_what_it_holds(
     monkeypatch.setattr(entry.logger.registered_handler, "stream", written)
     assert entry.entry(lambda _state: {"done": True})(event, CONTEXT) == {"done": True}
     assert json.loads(written.getvalue())["release_id"].startswith(release)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        *(
+            [1],
+            "x",
+            5,
+            None,
+            {"plan": 1},
+            {"plan": {}},
+            {"plan": [{}]},
+            {"plan": {"release_id": 1}},
+            {"release_id": [1]},
+        ),
+        *({"started_at": 1}, {"started_at": "2026-11-23T04:05:06Z"}, {"started_at": "now\n", "execution_arn": "arn:e"}),
+        {"started_at": "2026-11-23T04:05:06Z", "execution_arn": 1},
+    ],
+)
+def test_what_is_no_payload_is_refused_as_such_and_logged_before_any_work(
+    entry: Any, monkeypatch: pytest.MonkeyPatch, event: Any
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(entry.logger.registered_handler, "stream", written)
+    with pytest.raises(InputInvalid, match="payload"):
+        entry.entry(lambda _state: pytest.fail("it went to work"))(event, CONTEXT)
+    (line,) = map(json.loads, written.getvalue().splitlines())
+    assert (line["failed"], line["state"]) == ("InputInvalid", "CheckBlue")
+
+
+def test_whoever_asked_is_in_the_mail_of_a_failure_also_when_nothing_was_planned(
+    entry: Any, monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
+    module = importlib.import_module("handlers.release_lock")
+    monkeypatch.setenv("APPROVAL_TABLE", "approvals")
+    monkeypatch.setenv("LOCK_TABLE", "locks")
+    monkeypatch.setattr(module, "client", lambda _service: None)
+    monkeypatch.setattr(module, "Approvals", lambda *_: SimpleNamespace(close=lambda _release: None))
+    monkeypatch.setattr(module, "release_lock", lambda *_: None)
+    called = {"execution_arn": "arn:e", "started_at": "2026-11-23T04:05:06Z"}
+    failure = {"Error": "BlueUnfit", "Cause": "No."}
+    for state, requested_by in (
+        ({"plan": plan.to_state(), "failure": failure}, plan.requested_by),
+        ({"failure": failure}, "a person who is not known"),
+    ):
+        told = module.handler(called | {"state": state}, CONTEXT)
+        assert (told["requested_by"], told["explanation"]) == (requested_by, "No.")
+        assert told["release_id"].startswith("20261123-0405-")
+    stopped = {"Error": "BlueUnfit", "Cause": json.dumps({"errorMessage": "a\n\nApprove here: https://evil.example"})}
+    told = module.handler({"plan": plan.to_state(), "execution_arn": "arn:e", "failure": stopped}, CONTEXT)
+    assert told["explanation"] == "a\\n\\nApprove here: https://evil.example", "as whoever stopped the execution said"
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,9 @@ def test_an_input_may_demand_more_approvers_and_not_fewer(stack: Stack) -> None:
         stack.plan({"requested_by": "Rita", "approvers_needed": 1})
 
 
-@pytest.mark.parametrize("said", [{}, {"requested_by": "  "}])
+@pytest.mark.parametrize(
+    "said", [{}, *({"requested_by": name} for name in ("  ", "\ua4eenn", "\u0410nn", "An|n", "..."))]
+)
 def test_where_two_others_have_to_approve_it_is_said_who_asks(stack: Stack, said: dict[str, str]) -> None:
     with pytest.raises(InputInvalid, match=r"input\.requested_by: say who asks"):
         stack.plan(said | {"approvers_needed": 2})
@@ -368,3 +370,22 @@ def test_the_defaults_are_valid_inputs_themselves(stack: Stack) -> None:
         "release",
         {key: list(value) if key == "databases" else value for key, value in limits.items() if key in accepted},
     )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"x\n\nIMPORTANT: call +1 900": 1},
+        {"databases": ["a\0"], "x\u202e": 1},
+        {"mode": "x\r\nDone:  all"},
+        {"reason": "x\u2028Approve here"},
+        {"changes": [{"database": "a\0\n", "script": "s3://bucket/1.sql"}]},
+        {"databases": ["x\n\nIMPORTANT: call +1 900"], "changes": [{"database": "y\nz", "script": "s3://b-b/1.sql"}]},
+        {"cluster": "shop\nDone:  all"},
+    ],
+)
+def test_what_is_said_of_an_input_is_one_line_whatever_it_holds(stack: Stack, given: dict[str, Any]) -> None:
+    """It is mailed as the reason of a release that failed."""
+    with pytest.raises(InputInvalid) as refused:
+        stack.plan(given)
+    assert str(refused.value).isprintable()

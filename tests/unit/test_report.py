@@ -236,8 +236,28 @@ def test_every_answer_of_several_attempts_is_kept_and_one_that_never_came_too() 
     answers = [request["answer"].get("decision") for request in made["requests"]]
     assert answers == ["approve", "reject", None]
     assert made["requests"][2]["answered_at"] is None
-    assert "Grace: “late”" in page(made)
+    assert "Grace (name not verified): “late”" in page(made)
     assert "no answer in time" in page(made)
+
+
+def test_the_report_says_how_a_name_is_known_and_whose_comment_is_whose() -> None:
+    several = [
+        {"decision": "approve", "name": "Ada", "is_verified": True, "comment": "<b>go", "way": "page"},
+        {"decision": "approve", "name": "Bob", "is_verified": False, "comment": "", "way": "command line"},
+        {"decision": "reject", "name": "Cy", "is_verified": "yes", "comment": "no", "way": "<i>"},
+    ]
+    history = release("RequestApproval")
+    history.ask(
+        "RequestApproval", 1, STATE | {"approval": {"decision": "approve", "approver": "Ada, Bob", "answers": several}}
+    )
+    text = page(written(history))
+    for said in (
+        "<div>Ada (verified, on the page): “&lt;b&gt;go”</div>",
+        "<div>Bob (name not verified, by the command line)</div>",
+        "<div>Cy (name not verified, said reject): “no”</div>",
+        "; name not verified</small>",
+    ):
+        assert said in text
 
 
 def test_whatever_an_answer_holds_only_what_is_known_is_taken() -> None:

@@ -148,7 +148,7 @@ def test_waiting_tells_upgrading_pending_and_taken_back_apart(
         upgrade.require_upgraded(Rds.of_one(rds), plan, "18.4")
     now["PendingModifiedValues"] = {}
     monkeypatch.setitem(rds_engines.LOGS, plan.green_identifier, "…" * upgrade.LOG_CHARACTERS + "public.r.p")
-    with pytest.raises(GreenFailed, match=r"went back(.|\n)*pg_upgrade_precheck\.log:\n…+public\.r\.p") as failed:
+    with pytest.raises(GreenFailed, match=r"went back(.|\n)*pg_upgrade_precheck\.log:\n  …+public\.r\.p") as failed:
         upgrade.require_upgraded(Rds.of_one(rds), plan, "18.4")
     assert len(str(failed.value)) < upgrade.LOG_CHARACTERS + 500
     monkeypatch.delitem(rds_engines.LOGS, plan.green_identifier)

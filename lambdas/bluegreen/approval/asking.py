@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from .letters import is_of_one_script
 from .links import Link, parse
-from .names import COMMENT_CHARACTERS, NAME_CHARACTERS, cleaned, cleaned_name
+from .names import COMMENT_CHARACTERS, NAME_RULE, as_identity, cleaned, cleaned_name
 
 BODY_BYTES = 16_384
 """More than the longest form takes: a character may be twelve bytes of a form."""
@@ -78,8 +79,8 @@ def identity(event: Mapping[str, Any], claim: str) -> str:
         return ""
     authorizer = _mapping(_mapping(event.get("requestContext")).get("authorizer"))
     claims = _mapping(_mapping(authorizer.get("jwt")).get("claims"))
-    name = cleaned_name(_text(claims.get(claim)))
-    if not name:
+    name = as_identity(_text(claims.get(claim)))
+    if not name or (claim == "email" and not is_of_one_script(name)):  # it would look like another's
         raise Unacceptable(403, "Nobody is signed in", f"The token of your sign-in does not say your {claim}.")
     if claim == "email" and claims.get("email_verified") not in (True, "true"):
         raise Unacceptable(403, "Nobody is signed in", "The token of your sign-in does not say email_verified.")
@@ -119,7 +120,7 @@ def form(event: Mapping[str, Any]) -> Form:
     approver = cleaned_name(fields.get("approver", ""))
     comment = cleaned(fields.get("comment", ""), COMMENT_CHARACTERS, lines=True)
     if approver is None:
-        raise _bad(f"A name has at most {NAME_CHARACTERS} characters of one script, none of them invisible.")
+        raise _bad(f"A name has {NAME_RULE}.")
     if comment is None:
         raise _bad(f"A comment has at most {COMMENT_CHARACTERS} characters, none of them invisible.")
     return Form(fields.get("form_token", ""), fields.get("decision", ""), approver, comment)

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import InputInvalid
 from .answering import take
 from .deciding import REJECT, YES, Answer, timestamp
-from .names import COMMENT_CHARACTERS, NAME_CHARACTERS, cleaned, cleaned_name
+from .names import COMMENT_CHARACTERS, NAME_RULE, cleaned, cleaned_name
 from .store import Approvals
 from .telling import sentence
 
@@ -26,11 +26,10 @@ def decide(approvals: Approvals, stepfunctions: Any, payload: Mapping[str, Any],
             raise InputInvalid(f"payload.{field}: expected text{'' if field == 'comment' else ', not empty'}.")
     name = cleaned_name(fields["approver"])
     comment = cleaned(fields["comment"], COMMENT_CHARACTERS, lines=True)
-    if name is None or comment is None:
-        raise InputInvalid(
-            f"payload: approver has at most {NAME_CHARACTERS} characters of one script, and comment"
-            f" {COMMENT_CHARACTERS}, none of them invisible."
-        )
+    if name is None:
+        raise InputInvalid(f"payload.approver: a name has {NAME_RULE}.")
+    if comment is None:
+        raise InputInvalid(f"payload.comment: at most {COMMENT_CHARACTERS} characters, none of them invisible.")
     if fields["decision"] not in _DECISIONS:
         raise InputInvalid(f"payload.decision: expected one of {', '.join(_DECISIONS)}.")
     request = approvals.find(fields["release_id"], fields["request"])

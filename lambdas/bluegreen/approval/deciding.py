@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from .names import same_person
+from .names import same_identity, same_person
 
 REJECT = "reject"
 YES: Mapping[str, str] = {"approval": "approve", "correction": "try_again"}
@@ -106,11 +106,22 @@ def judge(request: Request, answer: Answer, now_s: float) -> Outcome:
         return "unknown decision"
     if request.question == "approval" and request.verified_only and not answer.is_verified:
         return "not verified"
-    if request.question == "approval" and same_person(answer.name, request.requested_by):
+    if request.question == "approval" and _is_requester(answer, request):
         return "requester"
-    if any(given.decision == yes and same_person(given.name, answer.name) for given in request.answers):
+    if any(given.decision == yes and _same_person(given, answer) for given in request.answers):
         return "same person"
     return "decided" if request.missing <= 1 else "noted"
+
+
+def _is_requester(answer: Answer, request: Request) -> bool:
+    same = same_identity if answer.is_verified else same_person
+    return same(answer.name, request.requested_by.strip())
+
+
+def _same_person(one: Answer, other: Answer) -> bool:
+    """Claims of one provider are compared as they are; what anybody typed by its looks."""
+    same = same_identity if one.is_verified and other.is_verified else same_person
+    return same(one.name, other.name)
 
 
 def said(request: Request) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ..lines import in_lines
 from ..model import Plan, State
 from .answering import tell
 from .deciding import REJECT, YES, Request, timestamp
@@ -57,7 +58,7 @@ def request_of(plan: Plan, state: State, *, verified_only: bool) -> Request:
         cluster_name=plan.cluster_name,
         requested_by=plan.requested_by,
         subject=state["subject"],
-        text=state["text"],
+        text=in_lines(state["text"].split("\n")),
         approvers_needed=plan.approvers_needed if state["question"] == "approval" else 1,
         expires_at_s=int(asked_at.timestamp()) + plan.approval_timeout_s,
         task_token=state["task_token"],

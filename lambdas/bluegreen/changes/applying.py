@@ -167,7 +167,7 @@ def _require_unchanged(databases: Databases, green: Cluster, ready: list[Prepare
         != each.script.sha256
     ]
     if changed:
-        raise ChangesRefused("\n".join(changed))
+        raise ChangesRefused(*changed)
 
 
 def _done(session: Session) -> dict[str, str]:

@@ -64,5 +64,5 @@ def take_apart(found: list[Script], replicated: Mapping[str, rules.Replicated]) 
             problems.append(f"{script}: {error}")
     if problems:
         more = [f"and {len(problems) - TOLD} more"] if len(problems) > TOLD else []
-        raise ChangesRefused(f"Scripts are refused; docs/changes.md says why.\n{chr(10).join(problems[:TOLD] + more)}")
+        raise ChangesRefused("Scripts are refused; docs/changes.md says why.", *problems[:TOLD], *more)
     return ready

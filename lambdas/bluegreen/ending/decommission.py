@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from .. import dns
 from ..errors import ClusterBusy, ClusterInUse, GreenNotGone, SnapshotFailed
 from ..hosted_zones import read
+from ..lines import in_lines
 from ..model import RELEASE_TAG, Cluster, RecordKey, State
 from ..rds import removal
 from ..rds.aurora import Description, describe_instances
@@ -98,7 +99,7 @@ def in_words(plan: Decommission) -> str:
         lines.append(f"Left: its final snapshot {plan.snapshot_identifier}, which costs until you delete it.")
     if plan.end == "stop":
         lines.append("AWS starts a stopped cluster after seven days; it is then stopped again. Its storage costs.")
-    return "\n".join(lines)
+    return in_lines(lines)
 
 
 # The final snapshot

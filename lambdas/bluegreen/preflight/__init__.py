@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import AwsRefused, BlueUnfit, SqlError
 from ..freeze_methods import AWS_ROLES
+from ..lines import in_lines
 from ..lsn import Lsn
 from ..model import Plan, Relation, major
 from ..postgres import Databases
@@ -55,7 +56,8 @@ class Report:
                 "findings": [finding.to_state() for finding in self.findings],
             }
         if stops:
-            raise BlueUnfit(_shortened(f"Blue cannot be released as it is: {tally(stops)}.\n{text_of(stops)}"))
+            text = _shortened(f"Blue cannot be released as it is: {tally(stops)}.\n{text_of(stops)}")
+            raise BlueUnfit(*text.split("\n"))
         told = {severity: self._counts(severity) for severity in ("warning", "note")}
         return {
             "inventory": self.inventory,
@@ -80,7 +82,7 @@ class Report:
         lines = [f"{plan.blue.identifier}, databases {', '.join(plan.databases)}: {tally(self.findings)}."]
         if accepted:
             lines.append(f"Accepted by {plan.requested_by}: {', '.join(accepted)}.")
-        return _shortened("\n".join([*lines, "", text_of(self.findings)]))
+        return _shortened(f"{in_lines([*lines, ''])}\n{text_of(self.findings)}")
 
 
 def _shortened(text: str) -> str:

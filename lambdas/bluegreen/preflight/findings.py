@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..lines import in_lines
 from ..quoting import fill
 from ..session import Row
 
@@ -109,7 +110,7 @@ def text_of(findings: Iterable[Finding]) -> str:
       app: pg_cron
       Fix: DROP EXTENSION pg_cron;
     """
-    return "\n".join(line for finding in findings for line in finding.lines())
+    return in_lines(line for finding in findings for line in finding.lines())
 
 
 def tally(findings: Sequence[Finding]) -> str:

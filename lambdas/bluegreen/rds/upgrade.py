@@ -99,8 +99,8 @@ def require_upgraded(rds: Rds, plan: Plan, target_version: str) -> Cluster:
             raise GreenNotReady(f"{plan.green_identifier} is yet to be upgraded.")
         raise GreenFailed(
             f"RDS went back from the upgrade of {plan.green_identifier} to {target_version}; it is at"
-            f" {green['EngineVersion']} again. Put right on blue what stood in its way, and release again."
-            f" {upgrade_log(greens, plan) or 'It has left no log: see the events of the cluster.'}"
+            f" {green['EngineVersion']} again. Put right on blue what stood in its way, and release again.",
+            *(upgrade_log(greens, plan) or ["It has left no log: see the events of the cluster."]),
         )
     waiting = _awaiting_reboot(greens, plan, green)
     for name in waiting:
@@ -125,8 +125,8 @@ def _awaiting_reboot(rds: Any, plan: Plan, green: Description) -> list[str]:
     return sorted(members | instances)
 
 
-def upgrade_log(rds: Any, plan: Plan) -> str:
-    """The end of what the last upgrade of green has written, ``pg_upgrade_precheck.log`` for instance."""
+def upgrade_log(rds: Any, plan: Plan) -> list[str]:
+    """The end of what the last upgrade of green has written, line by line, ``pg_upgrade_precheck.log`` for instance."""
     files = [
         (file["LastWritten"], instance["DBInstanceIdentifier"], file["LogFileName"])
         for instance in describe_instances(rds, plan.green_identifier)
@@ -136,7 +136,8 @@ def upgrade_log(rds: Any, plan: Plan) -> str:
         for file in page["DescribeDBLogFiles"]
     ]
     if not files:
-        return ""
+        return []
     _, instance, name = max(files)
     portion = rds.download_db_log_file_portion(DBInstanceIdentifier=instance, LogFileName=name, NumberOfLines=100)
-    return f"The end of {name}:\n{(portion.get('LogFileData') or '')[-LOG_CHARACTERS:]}"
+    text = (portion.get("LogFileData") or "")[-LOG_CHARACTERS:]
+    return [f"The end of {name}:", *(f"  {line}" for line in text.splitlines())]

@@ -8,6 +8,7 @@ from typing import Any
 from . import words
 from .markup import Markup, style, tag
 from .parts import SECTIONS
+from .people import how_known
 from .style import CSS
 
 Record = Mapping[str, Any]
@@ -70,7 +71,7 @@ def _key_figures(record: Record) -> list[tuple[Any, ...]]:
         key.append(("Writes of clients", f"{missing} lost", tag("small", f"{doubled} doubled, of {total}")))
     if answer.get("decision"):
         person = answer.get("approver") or "somebody"
-        at = tag("small", words.when(answered[-1]["answered_at"]))
+        at = tag("small", f"{words.when(answered[-1]['answered_at'])}; {how_known(answer)}")
         key.append(("Approved by" if answer["decision"] == "approve" else "Answered by", person, at))
     key.append(("Took", words.duration(record["elapsed_s"]), tag("small", words.when(record["started_at"]))))
     return key

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import figures, words
 from .markup import Markup, join, tag
+from .people import answered_by
 from .tables import facts, table
 
 Record = Mapping[str, Any]
@@ -66,7 +67,7 @@ def _approval(record: Record) -> Markup | None:
             words.when(each["asked_at"]),
             {"RequestApproval": "approval", "AskForCorrection": "corrected script"}.get(each["state"], each["state"]),
             each["answer"].get("decision") or ("no answer in time" if not each["answered_at"] else "none of the known"),
-            _approver(each["answer"]),
+            answered_by(each["answer"]),
             words.duration(each["waited_s"]),
         )
         for each in asked
@@ -79,14 +80,6 @@ def _approval(record: Record) -> Markup | None:
             tag("pre", text, tabindex=0) if text else None,
         ]
     )
-
-
-def _approver(answer: Mapping[str, Any]) -> str:
-    several = answer.get("answers") or [{"name": answer.get("approver"), "comment": answer.get("comment")}]
-    names = ", ".join(str(each["name"]) for each in several if each.get("name"))
-    comments = [each.get("comment") for each in several]
-    said = " ".join(f"“{comment}”" for comment in comments if comment)
-    return f"{names}: {said}" if said else names
 
 
 def _findings(record: Record) -> Markup | None:
