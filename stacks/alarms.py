@@ -216,7 +216,9 @@ def _of_ourselves(
         ),
         Watched(
             "EventUndelivered",
-            dead_letters.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum"),
+            dead_letters.metric_number_of_messages_sent(
+                period=MINUTE, statistic="Sum"
+            ),  # each one, not the first alone
             0,
             1,
             "An event started nothing: its target refused it, or it asked for a cluster that is not released; read the"

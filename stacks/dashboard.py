@@ -15,6 +15,7 @@ from stacks.config import ClusterConfig
 from stacks.policies import resource_name
 
 _FROZEN = ("FreezeBlue", "WaitForDrain", "VerifyCutover", "SyncSequences", "FlipDns", "OpenGreen")
+_OF_A_RELEASE = ("FreezeDuration", "WriteGap", "Attempts", "ReleaseDuration")
 _HALF = 12
 
 
@@ -51,10 +52,8 @@ def make_dashboard(
             ],
             [
                 cloudwatch.SingleValueWidget(
-                    title="The last release: from freeze to opening, and attempts",
-                    metrics=[
-                        of_cluster(config, name, period=cdk.Duration.days(1)) for name in ("FreezeDuration", "Attempts")
-                    ],
+                    title="The last release: from freeze to opening, writes refused at most, attempts, all of it",
+                    metrics=[of_cluster(config, name, period=cdk.Duration.days(1)) for name in _OF_A_RELEASE],
                     width=_HALF,
                     height=6,
                 ),

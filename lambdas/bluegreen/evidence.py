@@ -12,7 +12,7 @@ from . import drift, fingerprint, green_cache, lag, repair
 from .changes.telling import change_lines
 from .completion import explanation
 from .errors import FreezeBudgetExceeded
-from .lines import in_lines
+from .lines import in_lines, on_one_line
 from .model import Cluster, Lag, Plan, State
 from .postgres import Databases
 from .rds import global_database
@@ -47,6 +47,7 @@ def gather(databases: Databases, plan: Plan, green: Cluster, state: State) -> Ev
         *secondary_lines(databases, plan, green),
         *drift_lines(databases, plan, green),
         log_line(databases, plan, green),
+        *watch_lines(state),
     ]
     return Evidence(
         subject=f"Approve release {plan.release_id} of {plan.cluster_name[:40]}?",
@@ -85,6 +86,14 @@ def log_line(databases: Databases, plan: Plan, green: Cluster) -> str:
 
     blue_mb, green_mb = kept_mb(plan.blue), kept_mb(green)
     return f"Blue keeps {blue_mb:.0f} MB of log for it, green {green_mb:.0f} MB; that grows until it is answered."
+
+
+def watch_lines(state: State) -> list[str]:
+    """That nobody looks after replication while the request waits, when that is so."""
+    if "monitor_failure" not in state:
+        return []
+    error = on_one_line(str(state["monitor_failure"].get("Error")))
+    return [f"Its lag is NOT being measured, and no alarm will go off: MonitorLag failed with {error}."]
 
 
 def upgrade_lines(plan: Plan, state: State) -> list[str]:

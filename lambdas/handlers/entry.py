@@ -192,6 +192,8 @@ _FIGURES = {
     "stood_back_s": ("StoodBack", MetricUnit.Seconds),
     "freeze_to_open_ms": ("FreezeDuration", MetricUnit.Milliseconds),
     "attempts": ("Attempts", MetricUnit.Count),
+    "release_s": ("ReleaseDuration", MetricUnit.Seconds),
+    "write_gap_ms": ("WriteGap", MetricUnit.Milliseconds),
 }
 
 

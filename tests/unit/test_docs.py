@@ -36,6 +36,8 @@ OTHERS = {
     "TimeoutSeconds",
     "StepDuration",
     "FreezeDuration",
+    "ReleaseDuration",
+    "WriteGap",
     "ReplicationLag",
     "ReplicationLagBytes",
     "ApplyErrors",

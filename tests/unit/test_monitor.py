@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from bluegreen import records
+from bluegreen import evidence, records
 from bluegreen.model import Cluster, Plan
 from bluegreen.monitor.measuring import METRICS, Figures, Slots
 from bluegreen.monitor.schedule import Schedule
@@ -158,3 +158,11 @@ def test_a_call_measures_publishes_and_keeps_what_it_could_measure(
     failed = next(line for line in lines if line.get("database") == "crm" and "_aws" in line)
     assert (failed["MonitorFailures"], failed["SlotsIdle"]) == ([1.0], [1.0])
     assert "ApplyErrors" not in failed, "what is not known is not published"
+
+
+def test_an_approver_is_told_that_nobody_measures() -> None:
+    failed = {"monitor_failure": {"Error": "AwsRefused\nApproval: given", "Cause": "EnableRule"}}
+    (line,) = evidence.watch_lines(failed)
+    assert "NOT being measured" in line
+    assert "\n" not in line
+    assert evidence.watch_lines({}) == []

@@ -17,6 +17,7 @@ from fastjsonschema import compile as compiled
 
 from bluegreen.errors import AwsUnavailable, InputInvalid
 from bluegreen.report import timeline, writing
+from bluegreen.report.measures import measures
 from bluegreen.report.page import page
 from bluegreen.report.record import MOST_TRIES, Record, record
 from bluegreen.report.sections import instant
@@ -49,6 +50,12 @@ def failing(error: str, state: dict[str, Any], until: str = "RequestApproval") -
     return history
 
 
+def ending(history: History, state: dict[str, Any]) -> History:
+    """The history that is told to the state which writes the report, and was given this."""
+    history.enter("WriteReport", state)
+    return history
+
+
 # from the history to spans
 
 
@@ -66,6 +73,20 @@ def test_what_runs_side_by_side_is_told_apart_and_belongs_to_what_it_runs_in() -
     assert took == [3, 1], "the second one ended first"
     assert all(span.left_at for span in spans)
     assert [len(span.tries) for span in spans if span.name == "CompareTables"] == [0]
+
+
+def test_metrics_say_how_long_it_took_and_the_longest_time_in_which_an_attempt_refused_writes() -> None:
+    history = release("FreezeBlue")
+    history.task("VerifyCutover", 0.5, state=OPENED)
+    history.task("AbortSwitchover", 0.2, state=OPENED)
+    history.task("CheckDrift", 60, state=OPENED)
+    history.task("FreezeBlue", 0.1, state=OPENED)
+    history.task("OpenGreen", 0.3, state=OPENED)
+    history.task("CompleteRelease", 1, state=COMPLETED)
+    made = written(history)
+    assert measures(made) == {"release_s": made["elapsed_s"], "write_gap_ms": 800.0}
+    assert measures(written(release("RequestApproval"))).keys() == {"release_s"}
+    assert measures(made | {"mode": "rehearsal"}) == {}
 
 
 def test_each_try_and_its_error_is_kept_and_paid_for() -> None:
@@ -135,9 +156,8 @@ def test_the_newest_state_outside_of_branches_counts_and_a_result_does_not_hide_
     history.enter("ReleaseCompleted", COMPLETED, "Succeed")
     history.leave("ReleaseCompleted", COMPLETED["summary"], "Succeed")
     assert written(history)["release_id"] == STATE["plan"]["release_id"]
-    history = release("FreezeBlue")
-    history.enter("WriteReport", COMPLETED)
-    assert written(history)["outcome"]["kind"] == "completed", "by what the state was given that asks for this"
+    made = written(ending(release("FreezeBlue"), COMPLETED))
+    assert made["outcome"]["kind"] == "completed", "by what the state was given that asks for this"
 
 
 @pytest.mark.parametrize(
@@ -208,21 +228,21 @@ def test_the_recovery_of_a_dead_release_tells_both_stories(summary: dict[str, An
 
 def test_a_hook_that_failed_after_the_opening_is_told_although_the_release_is_complete() -> None:
     cause = json.dumps({"errorMessage": "3 of 10 <pages> are empty, password=pa55", "stackTrace": ["smoke.py"]})
-    made = written(release(), state=COMPLETED | {"hook_failure": {"Error": "SmokeFailed", "Cause": cause}})
+    made = written(ending(release(), COMPLETED | {"hook_failure": {"Error": "SmokeFailed", "Cause": cause}}))
     assert made["outcome"]["kind"] == "completed"
     assert made["switchover"]["hook_failure"] == {
         "error": "SmokeFailed",
         "reason": "3 of 10 <pages> are empty, password=(removed)",
     }
     assert "failed: SmokeFailed: 3 of 10 &lt;pages&gt; are empty" in page(made)
-    without = written(release(), state=COMPLETED)
+    without = written(ending(release(), COMPLETED))
     assert without["switchover"]["hook_failure"] is None
     assert "Hook after the opening" not in page(without)
 
 
 def test_what_the_hook_could_not_take_back_is_told_with_the_reason() -> None:
     failure = {"Error": "Refused", "Cause": "No.", "hook_failure": {"Error": "PageStuck", "Cause": "Still up."}}
-    reason = written(release("FreezeBlue"), state=STATE | {"failure": failure})["outcome"]["reason"]
+    reason = written(ending(release("FreezeBlue"), STATE | {"failure": failure}))["outcome"]["reason"]
     assert reason == "No. After that the hook failed when the switchover was called off: PageStuck: Still up."
 
 
@@ -478,8 +498,7 @@ def test_a_history_that_does_not_tell_of_the_writing_yet_is_read_again() -> None
     history = release()
     with pytest.raises(AwsUnavailable, match="behind"):
         written(history, asked_by=ARN)
-    history.enter("WriteReport", COMPLETED)
-    assert written(history, asked_by=ARN)["outcome"]["kind"] == "completed"
+    assert written(ending(history, COMPLETED), asked_by=ARN)["outcome"]["kind"] == "completed"
     with pytest.raises(AwsUnavailable, match="behind"):
         written(history, asked_by=RECOVERY_ARN)
 
