@@ -34,8 +34,8 @@ _SUBNETS = (
     " whether RDS does is a belief (docs/beliefs.md), and a release would end there."
 )
 _MAJOR_AWAY = (
-    "With a major version green's secondary gets a group of instances of its own. No server here can be upgraded and be"
-    " the primary of a secondary: pg_upgrade drops the function that tells its lag. The same calls at home are tried."
+    "With a major version green's secondary gets a group of instances of its own. A server here that was upgraded"
+    " lacks what stands for Aurora's function that tells the lag of a secondary. The same calls at home are tried."
 )
 _AWAY = "arn:aws:rds:eu-west-1:123456789012"
 _GROUPS = f"{_AWAY}:pg:*"
