@@ -221,7 +221,7 @@ def test_a_hook_that_fails_is_told_and_keeps_nothing(machine: Machine, found: di
     assert states[-1] in ("ReleaseUndone", "ReleaseFinished")
     told = machine.events[kept]["failure"] if found is UNDO else machine.events[kept]
     assert told["hook_failure"]["Error"] == "PageIsStuck"
-    body = next(mail.body for mail in reversed(mails(machine)) if "hook failed" in mail.subject)
+    body = next(mail.body for mail in reversed(mails(machine)) if "hook of shop failed" in mail.subject)
     assert "PageIsStuck" in body
     assert DEAD in body
 

@@ -36,7 +36,13 @@ def test_files_are_files(command: str, option: str, tmp_path: Path, capsys: pyte
     assert "none.sql: there is no such file" in told(capsys)
 
 
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich folds long lines where the terminal ends, also in the middle of a path."""
+    monkeypatch.setenv("COLUMNS", "500")
+
+
 def told(capsys: pytest.CaptureFixture[str]) -> str:
-    """Both streams, as long lines are folded where the terminal ends."""
+    """Both streams, on one line."""
     captured = capsys.readouterr()
     return " ".join((captured.out + captured.err).replace("\n", " ").split())

@@ -124,7 +124,7 @@ def test_the_subject_of_every_mail_names_the_cluster_and_is_one_that_sns_takes(m
     subjects = re.findall(r'"[Ss]ubject": "([^"]*)"', text) + re.findall(
         r'"subject\.\$": "States.Format\(\'([^\']*)', text
     )
-    assert len(subjects) == {"release": 4, "recovery": 3, "decommission": 2}[machine]
+    assert len(subjects) == {"release": 6, "recovery": 5, "decommission": 2}[machine]
     for subject in subjects:
         made = subject.replace("${ClusterName}", "x" * 25).replace("{}", "20261123-0405-abcdef")
         assert "x" * 25 in made
