@@ -82,7 +82,7 @@ def _said(failure: State) -> str:
 def _reason(cause: str) -> str:
     try:
         parsed = json.loads(cause)
-    except ValueError:
+    except (ValueError, RecursionError):  # who stops an execution may say anything
         return cause or "It gave no reason."
     if not isinstance(parsed, dict):
         return cause

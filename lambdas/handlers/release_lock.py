@@ -13,12 +13,12 @@ from .entry import Result, client, entry, execution_of, release_of, setting
 
 @entry
 def handler(state: State) -> Result:
-    dynamodb, release_id = client("dynamodb"), release_of(state)
-    Approvals(dynamodb, setting("APPROVAL_TABLE")).close(release_id)
-    release_lock(dynamodb, setting("LOCK_TABLE"), setting("CLUSTER_NAME"), execution_of(state))
     told = state.get("state", state)
     failure, plan = told.get("failure"), told.get("plan") or {}
     reason = explanation(failure) if failure else None
+    dynamodb, release_id = client("dynamodb"), release_of(state)
+    Approvals(dynamodb, setting("APPROVAL_TABLE")).close(release_id)
+    release_lock(dynamodb, setting("LOCK_TABLE"), setting("CLUSTER_NAME"), execution_of(state))
     return {
         # Whoever stopped an execution that its recovery looks after chose the words, and the error's name.
         "explanation": reason if told is not state else on_one_line(reason or ""),

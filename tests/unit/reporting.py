@@ -31,8 +31,12 @@ def written(history: History, recovery: History | None = None, **asked: Any) -> 
     return made
 
 
-def failing(error: str, state: dict[str, Any], until: str = "RequestApproval") -> History:
+def failing(error: str, state: dict[str, Any], until: str = "RequestApproval", by: str = "") -> History:
+    """One that failed; ``by`` is the state that says so, where there is one."""
     history = release(until)
+    if by:
+        history.enter(by, state, "Pass")
+        history.leave(by, state, "Pass")
     failed = state | {"failure": {"Error": error, "Cause": json.dumps({"errorMessage": f"{error}: as it was"})}}
     history.task("ReleaseLock", state=failed | {"lock": {"explanation": "as it was"}})
     return history

@@ -104,6 +104,10 @@ def test_a_failure_that_is_not_ours_is_told_in_one_line(error: str) -> None:
         assert len(lines_of(explanation({"Error": error, "Cause": cause}))) == 1
 
 
+def test_a_cause_that_is_nested_without_end_is_told_all_the_same() -> None:
+    assert explanation({"Error": "Stopped", "Cause": "[" * 100_000}).startswith("[[")
+
+
 def test_a_finding_names_hostile_objects_in_lines_of_its_own() -> None:
     found = [Found("pg-cron", FORGED, name, FORGED) for name in (FORGED, "jobs")]
     text = text_of(gathered([BY_ID["pg-cron"]], found))

@@ -117,16 +117,17 @@ def test_the_newest_state_outside_of_branches_counts_and_a_result_does_not_hide_
 
 
 @pytest.mark.parametrize(
-    ("error", "until", "kind"),
+    ("error", "until", "by", "kind"),
     [
-        ("ReleaseRejected", "RequestApproval", "rejected"),
-        ("ApprovalTimedOut", "RequestApproval", "not_answered"),
-        ("SchemaDrifted", "RequestApproval", "failed"),
-        ("DataDiffers", "FreezeBlue", "aborted"),
+        ("ReleaseRejected", "RequestApproval", "ReleaseRejected", "rejected"),
+        ("ReleaseRejected", "RequestApproval", "", "failed"),  # as a customer's function may call its error
+        ("ApprovalTimedOut", "RequestApproval", "ApprovalTimedOut", "not_answered"),
+        ("SchemaDrifted", "RequestApproval", "", "failed"),
+        ("DataDiffers", "FreezeBlue", "", "aborted"),
     ],
 )
-def test_what_came_to_nothing_says_why(error: str, until: str, kind: str) -> None:
-    outcome = written(failing(error, APPROVED, until))["outcome"]
+def test_what_came_to_nothing_says_why(error: str, until: str, by: str, kind: str) -> None:
+    outcome = written(failing(error, APPROVED, until, by))["outcome"]
     assert (outcome["kind"], outcome["error"], outcome["reason"]) == (kind, error, f"{error}: as it was")
     assert not outcome["is_good"]
 

@@ -134,6 +134,15 @@ def test_only_the_recovery_of_an_execution_has_a_say_in_its_report() -> None:
         written(release("FreezeBlue"), other)
 
 
+def test_a_recovery_has_no_report_of_its_own() -> None:
+    recovery = History()
+    recovery.task("InspectRelease", state=FORGED | {"execution_arn": RECOVERY_ARN.replace("-recovery", "")})
+    with pytest.raises(InputInvalid, match="is a recovery"):
+        writing.gather(
+            StepFunctions({RECOVERY_ARN: recovery}), {"execution_arn": RECOVERY_ARN}, "shop", MEMORY_MB, BEGAN
+        )
+
+
 def test_a_history_that_does_not_tell_of_the_writing_yet_is_read_again() -> None:
     history = release()
     with pytest.raises(AwsUnavailable, match="behind"):

@@ -59,7 +59,7 @@ def _kind(state: Mapping[str, Any], timeline: Timeline, *, recovered: bool) -> s
         return "completed"
     if error == "Rehearsed" and part(state, "rehearsal", "report"):
         return "rehearsed"
-    if error in _ENDED_BY_A_PERSON:
+    if error in _ENDED_BY_A_PERSON and any(span.name == error for span in timeline.spans):
         return _ENDED_BY_A_PERSON[error]
     if error:
         return "aborted" if any(span.name == "FreezeBlue" for span in timeline.spans) else "failed"

@@ -44,6 +44,8 @@ def gather(stepfunctions: Any, asked: State, cluster_name: str, memory_mb: Mappi
     if recovery_arn:
         recovery = timeline.of(reading.own_history(stepfunctions, recovery_arn))
         found = reading.state_data(stepfunctions, recovery_arn, recovery)
+    if told.state.get("execution_arn", arn) != arn:  # the state of a recovery has that of the release
+        raise InputInvalid(f"{arn} is a recovery: the report is that of the release that it is about.")
     _require_present({arn: course, recovery_arn: recovery}.get(asked_by), asked_by)
     if recovery_arn and found.state.get("execution_arn") != arn:
         raise InputInvalid(f"{recovery_arn} is no recovery of {arn}.")
