@@ -14,6 +14,7 @@ from .history import Completed
 from .lines import in_lines, on_one_line
 from .model import Cluster, Plan, State
 from .postgres import Databases
+from .scrubbing import scrubbed
 from .session import Row
 
 
@@ -73,7 +74,7 @@ def explanation(failure: State) -> str:
 
 
 def _said(failure: State) -> str:
-    reason = _reason(str(failure.get("Cause", "")))
+    reason: str = scrubbed(_reason(str(failure.get("Cause", ""))))
     kind = getattr(errors, str(failure.get("Error")), None)
     is_ours = isinstance(kind, type) and issubclass(kind, errors.BlueGreenError)
     return in_lines(reason.split("\n")) if is_ours else on_one_line(reason)

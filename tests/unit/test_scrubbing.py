@@ -10,7 +10,8 @@ from typing import Any, Never
 
 import pytest
 
-from bluegreen.report.scrubbing import REMOVED, TEXT_CHARACTERS, scrubbed
+from bluegreen.completion import explanation
+from bluegreen.scrubbing import REMOVED, TEXT_CHARACTERS, scrubbed
 from tests.unit.histories import TOKEN
 
 PLANTED = "hunter2"
@@ -63,6 +64,37 @@ def as_json(*values: Any) -> str:
         "https://b.s3.amazonaws.com/k?X-Amz-Signature=hunter2&X-Amz-Date=x",
         "https://page/20261124-0010-299517?request=x&expires=1&signature=hunter2",
         "api_key: hunter2",
+        "secret=hunter2",
+        "Secret: hunter2",
+        "secret: 'two hunter2'",
+        "pass=hunter2",
+        "DB_PASS=hunter2",
+        "DB_PASS: hunter2",
+        "dbPass=hunter2",
+        "userpass=hunter2",
+        "userpwd=hunter2",
+        "password => 'two hunter2'",
+        '"password"=>"two hunter2"',
+        "password -> hunter2",
+        "password := 'two hunter2'",
+        "password == 'two hunter2'",
+        "PASSWORD('two hunter2')",
+        "password ( \"it's hunter2\" )",
+        "PASSWORD(E'it\\'s hunter2')",
+        "password%3Dhunter2",
+        "password%253Dhunter2",
+        "%22password%22%3A%20%22hunter2%22",
+        r"password=E'it\'s hunter2'",
+        "'password': b'two hunter2'",
+        "Password: a b hunter2",
+        "Password: x,y=hunter2",
+        "password : correct horse hunter2, and more",
+        "Password:\n two hunter2\nuser: me",
+        # lists
+        "('password', 'two hunter2')",
+        "[('user', 'me'), ('db_password' , b'two hunter2')]",
+        "('password', \"it's hunter2\")",
+        as_json(["password", "two hunter2"]),
         # headers
         "Authorization: Basic hunter2",
         "authorization: AWS4-HMAC-SHA256 Credential=x/y, SignedHeaders=host, Signature=hunter2",
@@ -116,8 +148,22 @@ def test_what_is_a_secret_by_its_looks_is_removed_wherever_it_stands(text: str, 
 
 
 def test_what_a_key_of_a_document_calls_a_secret_is_removed() -> None:
-    document = {"password": "hunter2", "taskToken": "x", "n": 1, "token": None}
-    assert scrubbed(document) == {"password": REMOVED, "taskToken": REMOVED, "n": 1, "token": None}
+    document = {"password": "hunter2", "taskToken": "x", "n": 1, "token": None, "DB_PASS": "x", "secret": "x"}
+    removed = dict.fromkeys(["password", "taskToken", "DB_PASS", "secret"], REMOVED)
+    assert scrubbed(document) == document | removed
+    assert scrubbed(harmless := {"secret_arn": "x", "passed": "x", "bypass": "x"}) == harmless
+
+
+def test_why_a_release_failed_is_told_without_secrets() -> None:
+    told = explanation(
+        {
+            "Error": "BlueUnfit",
+            "Cause": json.dumps({"errorMessage": "Refused:\npassword=hunter2 host=blue"}),
+            "hook_failure": {"Error": "PageStuck", "Cause": "postgresql://me:hunter2@page/app refused"},
+        }
+    )
+    assert told.startswith("Refused:\npassword=(removed) host=blue After that the hook failed")
+    assert told.endswith("PageStuck: postgresql://me:(removed)@page/app refused")
 
 
 @pytest.mark.parametrize(
@@ -130,6 +176,13 @@ def test_what_a_key_of_a_document_calls_a_secret_is_removed() -> None:
         ("ALTER ROLE me PASSWORD $1", "ALTER ROLE me PASSWORD $1"),
         ("password='' host=blue", "password='' host=blue"),
         ("Cookie: x\nstate: y", "Cookie: (removed)\nstate: y"),
+        ("Password: a b c\nstate: y", "Password: (removed)\nstate: y"),
+        ("Password: a b c user: me", "Password: (removed) user: me"),
+        ("Password: a b c host=blue", "Password: (removed) host=blue"),
+        ("('password', 'x'), ('user', 'me')", "('password', '(removed)'), ('user', 'me')"),
+        ("SELECT PASSWORD('x') AS y", "SELECT PASSWORD('(removed)') AS y"),
+        ("password => 'x', user => 'me'", "password => '(removed)', user => 'me'"),
+        (r"password=E'it\'s x' host=blue", "password=E'(removed)' host=blue"),
     ],
 )
 def test_what_stands_around_a_secret_stays(text: str, cleaned: str) -> None:
@@ -142,6 +195,11 @@ def test_what_stands_around_a_secret_stays(text: str, cleaned: str) -> None:
         "Schema, roles, grants, settings and passwords are the same; passwords cannot be compared",
         'password authentication failed for user "bluegreen_release"',
         "{'S': 'FATAL', 'C': '28P01', 'M': 'password authentication failed for user \"x\"'}",
+        "the secret of the replication user could not be read: ResourceNotFoundException",
+        "the secrets: two of them; bypass=1, compass: north, passes=2, passed: 3",
+        "the comparison did not pass: 3 of 4 tables differ",
+        "column 'password' of 'users' is new, as is 'token' of 'devices'",
+        '["users need a password", "orders need none"]',
         "the task token was used; the signature is not valid",
         "arn:aws:states:eu-west-2:123456789012:execution:bluegreen-shop-release:demo-1795479043818955171",
         "https://eu-west-2.console.aws.amazon.com/states/home?region=eu-west-2#/v2/executions/details/arn:aws:x:y",
@@ -185,6 +243,7 @@ def deadline() -> Iterator[None]:
         'password"', "password=\\'", "PASSWORD '", "PASSWORD '' ", "PASSWORD $", "PASSWORD $a$ ", "PASSWORD E'\\",
         "PASSWORD /*", "PASSWORD /**/", "PASSWORD --", "PASSWORD --PASSWORD \n", "authorization: ", "bearer ",
         "eyJ", "eyJ-", "eyJa.", "SCRAM-SHA-256$", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "secret access ", "md5",
+        "secret=", "Pass", "password: ", "password: a ", "password: a\\", "password(", "'password', ", "password%20", " a",
     ],
 )  # fmt: skip
 def test_a_text_of_a_million_characters_is_read_whatever_it_is_made_of(part: str, deadline: None) -> None:

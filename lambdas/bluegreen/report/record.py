@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from ..model import release_id
+from ..scrubbing import scrubbed
 from . import sections
 from .costs import estimate
 from .outcome import outcome
-from .scrubbing import scrubbed
 from .sections import instant, part
 from .timeline import Span, Timeline
 

@@ -16,24 +16,35 @@ TEXT_CHARACTERS = 20_000
 
 REMOVED = "(removed)"
 
+_SHORT = r"(?:(?<![a-z])(?!(?<=[a-z]\s)pass:\s)(?:db|user)?|(?-i:(?<=[a-z])(?=P)))pass\b"
+"""DB_PASS, dbPass; not compass, nor what "did not pass: 3 of 4"."""
 _NAMES = (
-    r"(?:pass(?:word|wd|phrase)|\bpwd|secret[ _-]?(?:access[ _-]?)?key|secret[ _-]?(?:string|binary)"
-    r"|client[ _-]?secret|api[ _-]?key|token|signature)"
+    rf"(?:pass(?:word|wd|phrase)|{_SHORT}|pwd"
+    r"|secret[ _-]?(?:access[ _-]?)?key|secret[ _-]?(?:string|binary)|secret\b|api[ _-]?key|token|signature)"
 )
-_IS = r"""\\*+["']{0,2}+\s*+[=:]\s*+"""
-"""Behind a name, which may be quoted, also in JSON within JSON."""
-_BLANK_IN_SQL = r"(?:\s|\\[nrt])*+(?:(?:--[^\n]{0,200}+\n|/\*(?:[^*]|\*(?!/)){0,200}+\*/)(?:\s|\\[nrt])*+){0,4}+"
+_BEHIND_NAME = r"""\\*+(?:["']|%2[27]){0,2}+(?:\s|%20)*+"""
+"""A name may be quoted, also in JSON within JSON."""
+_IS = rf"{_BEHIND_NAME}(?:==?>?|->|:=?|%(?:25)*+3[ad])\s*+"
+_QUOTED = r"""(?:(?:[benru]|u&)?(?=\\*+["']))"""
+_LINE_BREAK = r"(?:\s|\\[nrt])"
+_COMMENT = r"(?:--[^\n]{0,200}+\n|/\*(?:[^*]|\*(?!/)){0,200}+\*/)"
+_BLANK_IN_SQL = rf"{_LINE_BREAK}*+(?:{_COMMENT}{_LINE_BREAK}*+){{0,4}}+"
+# A quote right behind a name that stands in quotes ends them.
+_PASSWORD_IN_SQL = rf"""(?:(?<!["'])\bpassword|\bpassword(?={_LINE_BREAK}|--|/\*)){_BLANK_IN_SQL}"""
 
 _INTRODUCTION = re.compile(
-    rf"(?P<value>{_NAMES}{_IS}|--pass(?:word|wd)?\s++|\bbearer\s++)"
+    rf"(?P<prose>{_NAMES}\s*+:(?!=)\s*+(?!{_QUOTED}))"
+    rf"|(?P<value>{_NAMES}(?:{_IS}{_QUOTED}?|\s*+\(\s*+{_QUOTED})|--pass(?:word|wd)?\s++|\bbearer\s++"
+    rf"""|(?<!\s){_NAMES}\\*+["']{{1,2}}+\s*+,\s*+{_QUOTED})"""  # in a list of names and values
     rf"|(?P<line>(?:authorization|cookie){_IS})"
-    rf"|(?P<literal>\bpassword{_BLANK_IN_SQL}(?:e|n|u&)?(?=\\*+'|\$))"
+    rf"|(?P<literal>{_PASSWORD_IN_SQL}(?:e|n|u&)?(?=\\*+'|\$))"
     r"|(?P<key>-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)",
     re.IGNORECASE,
 )
 _NAMED = re.compile(_NAMES, re.IGNORECASE)
 
 _UNQUOTED = re.compile(r"(?:\\.|[^\s\\])*+", re.DOTALL)
+_TO_NEXT_NAME = re.compile(r"""\n|(?<!\s)\s++\\*+["']?[\w.-]{1,60}+\\*+["']?\s*+[=:]""")
 _OPENING_QUOTE = re.compile(r"""(?P<escapes>\\*+)(?P<quote>"{1,2}+|'{1,2}+)""")
 _ENDS_EMPTY = re.compile(r"[\s,;)}\]]|\Z")
 _LITERAL = re.compile(r"'(?:[^']|''|'\s++')*+'?")  # it goes on in the quotes of a further line
@@ -100,6 +111,12 @@ def _place_of_value(text: str, position: int) -> tuple[int, int]:
     return _place_in_quotes(text, position) or (position, _end(_UNQUOTED, text, position))
 
 
+def _place_in_prose(text: str, position: int) -> tuple[int, int]:
+    """Words that nothing encloses: to the end of the line, or before the next name that has a value."""
+    found = _TO_NEXT_NAME.search(text, _end(_UNQUOTED, text, position))
+    return position, found.start() if found else len(text)
+
+
 def _place_of_line(text: str, position: int) -> tuple[int, int]:
     return _place_in_quotes(text, position) or (position, _found(text, "\n", position))
 
@@ -121,6 +138,7 @@ def _place_of_literal(text: str, position: int) -> tuple[int, int]:
 
 
 _PLACES: dict[str, Callable[[str, int], tuple[int, int]]] = {
+    "prose": _place_in_prose,
     "value": _place_of_value,
     "line": _place_of_line,
     "literal": _place_of_literal,
