@@ -42,6 +42,7 @@ from stacks.packaging import ARCHITECTURE, RUNTIME, functions_code
 from stacks.policies import Grant, Shared, function_name, role_path
 from stacks.rds_grants import (
     delete_clone,
+    delete_global_clone,
     delete_groups,
     find_clusters,
     find_groups,
@@ -209,7 +210,10 @@ _OF_A_RELEASE = (
     Row(
         "DeleteGreen",
         60,
-        (to_green(look_at_clusters, look_at_secondaries, look_at_global_clusters, delete_clone, delete_groups),),
+        (
+            to_green(look_at_clusters, look_at_secondaries, look_at_global_clusters, delete_clone, delete_groups),
+            to_greens_secondaries(delete_global_clone),
+        ),
     ),
     Row("ReleaseLock", 30, (lock("DeleteItem"), requests("Query", "UpdateItem"))),
 )

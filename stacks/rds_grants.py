@@ -127,9 +127,15 @@ def delete_clone(function: lambda_.Function, shared: Shared) -> None:
     """
     pattern = shared.config.cluster_pattern
     clusters, instances = (everywhere(function, shared, pattern, kind) for kind in ("cluster", "db"))
-    ending = ["rds:DeleteDBCluster", "rds:ModifyDBCluster", "rds:RemoveFromGlobalCluster"]
-    allow(function, ending, *clusters, conditions=_OF_A_RELEASE)
+    allow(function, ["rds:DeleteDBCluster", "rds:ModifyDBCluster"], *clusters, conditions=_OF_A_RELEASE)
     allow(function, ["rds:DeleteDBInstance"], *instances, conditions=_OF_A_RELEASE)
+
+
+def delete_global_clone(function: lambda_.Function, shared: Shared) -> None:
+    """Take such a clone out of the global cluster that the release has made for it, and delete that."""
+    pattern = shared.config.cluster_pattern
+    clusters = everywhere(function, shared, pattern, "cluster")
+    allow(function, ["rds:RemoveFromGlobalCluster"], *clusters, conditions=_OF_A_RELEASE)
     actions = ["rds:RemoveFromGlobalCluster", "rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
     allow(function, actions, global_clusters(function, pattern), conditions=_OF_A_RELEASE)
 
