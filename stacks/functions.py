@@ -44,6 +44,7 @@ from stacks.rds_grants import (
     delete_clone,
     delete_global_clone,
     delete_groups,
+    delete_groups_of_opened,
     find_clusters,
     find_groups,
     find_secondaries,
@@ -236,7 +237,11 @@ _OF_A_DECOMMISSION = (
     Row("RemoveFromGlobalCluster", 60, (production, look_at_snapshots, remove_from_global_cluster)),
     Row("DeleteGlobalCluster", 60, (delete_global_cluster,)),
     Row("StopCluster", 60, (production, find_clusters, look_at_snapshots, stop_cluster)),
-    Row("DeleteCluster", 60, (production, look_at_snapshots, delete_cluster, start_cluster, delete_groups)),
+    Row(
+        "DeleteCluster",
+        60,
+        (production, look_at_snapshots, delete_cluster, start_cluster, delete_groups, delete_groups_of_opened),
+    ),
 )
 
 BESIDE_THE_STATES = (

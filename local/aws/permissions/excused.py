@@ -98,6 +98,10 @@ EXCUSES = (
     Excuse(_THERE, "rds:ModifyDBParameterGroup", "arn:aws:rds:eu-west-2:210987654321:pg:*", _UPGRADED),
     Excuse(_THERE, "rds:DescribeDBLogFiles", "arn:aws:rds:eu-west-2:210987654321:db:*", _UPGRADED),
     Excuse(_THERE, "rds:DownloadDBLogFilePortion", "arn:aws:rds:eu-west-2:210987654321:db:*", _UPGRADED),
+    *(
+        Excuse("bluegreen-shop-UntagGreen", f"rds:{action}", _GROUPS, _MAJOR_AWAY)
+        for action in ("AddTagsToResource", "ListTagsForResource", "RemoveTagsFromResource")
+    ),
     Excuse("bluegreen-shop-DeleteGreen", "rds:DeleteDBParameterGroup", _GROUPS, _MAJOR_AWAY),
     Excuse("bluegreen-shop-DeleteGreen", "rds:ListTagsForResource", _GROUPS, _MAJOR_AWAY),
 )
