@@ -42,7 +42,9 @@ from stacks.packaging import ARCHITECTURE, RUNTIME, functions_code
 from stacks.policies import Grant, Shared, function_name, role_path
 from stacks.rds_grants import (
     delete_clone,
+    delete_global_clone,
     delete_groups,
+    delete_groups_of_opened,
     find_clusters,
     find_groups,
     find_secondaries,
@@ -209,7 +211,10 @@ _OF_A_RELEASE = (
     Row(
         "DeleteGreen",
         60,
-        (to_green(look_at_clusters, look_at_secondaries, look_at_global_clusters, delete_clone, delete_groups),),
+        (
+            to_green(look_at_clusters, look_at_secondaries, look_at_global_clusters, delete_clone, delete_groups),
+            to_greens_secondaries(delete_global_clone),
+        ),
     ),
     Row("ReleaseLock", 30, (lock("DeleteItem"), requests("Query", "UpdateItem"))),
 )
@@ -232,7 +237,11 @@ _OF_A_DECOMMISSION = (
     Row("RemoveFromGlobalCluster", 60, (production, look_at_snapshots, remove_from_global_cluster)),
     Row("DeleteGlobalCluster", 60, (delete_global_cluster,)),
     Row("StopCluster", 60, (production, find_clusters, look_at_snapshots, stop_cluster)),
-    Row("DeleteCluster", 60, (production, look_at_snapshots, delete_cluster, start_cluster, delete_groups)),
+    Row(
+        "DeleteCluster",
+        60,
+        (production, look_at_snapshots, delete_cluster, start_cluster, delete_groups, delete_groups_of_opened),
+    ),
 )
 
 BESIDE_THE_STATES = (

@@ -11,6 +11,7 @@ from stacks.policies import Shared, Where, allow, arn, elsewhere, everywhere, he
 
 RELEASE_TAG = "bluegreen:release"  # as in bluegreen.model
 RETIRED_TAG = "bluegreen:retired"  # as in bluegreen.ending.decommission
+MADE_BY_TAG = "bluegreen:made-by"  # as in bluegreen.rds.parameter_groups
 
 _OF_A_RELEASE: dict[str, object] = {"Null": {f"aws:ResourceTag/{RELEASE_TAG}": "false"}}
 """What carries the tag."""
@@ -127,24 +128,30 @@ def delete_clone(function: lambda_.Function, shared: Shared) -> None:
     """
     pattern = shared.config.cluster_pattern
     clusters, instances = (everywhere(function, shared, pattern, kind) for kind in ("cluster", "db"))
-    ending = ["rds:DeleteDBCluster", "rds:ModifyDBCluster", "rds:RemoveFromGlobalCluster"]
-    allow(function, ending, *clusters, conditions=_OF_A_RELEASE)
+    allow(function, ["rds:DeleteDBCluster", "rds:ModifyDBCluster"], *clusters, conditions=_OF_A_RELEASE)
     allow(function, ["rds:DeleteDBInstance"], *instances, conditions=_OF_A_RELEASE)
+
+
+def delete_global_clone(function: lambda_.Function, shared: Shared) -> None:
+    """Take such a clone out of the global cluster that the release has made for it, and delete that."""
+    pattern = shared.config.cluster_pattern
+    clusters = everywhere(function, shared, pattern, "cluster")
+    allow(function, ["rds:RemoveFromGlobalCluster"], *clusters, conditions=_OF_A_RELEASE)
     actions = ["rds:RemoveFromGlobalCluster", "rds:ModifyGlobalCluster", "rds:DeleteGlobalCluster"]
     allow(function, actions, global_clusters(function, pattern), conditions=_OF_A_RELEASE)
 
 
 def untag(function: lambda_.Function, shared: Shared) -> None:
-    """Take the tag of releases off what carries it, and no other tag."""
-    pattern, only = shared.config.cluster_pattern, {"ForAllValues:StringEquals": {"aws:TagKeys": [RELEASE_TAG]}}
-    named = everywhere(function, shared, pattern, "cluster", "db")
-    allow(
-        function,
-        ["rds:RemoveTagsFromResource"],
-        *named,
-        global_clusters(function, pattern),
-        conditions=_OF_A_RELEASE | only,
-    )
+    """Take the tag of releases off what carries it, and no other tag; parameter groups get their other one first."""
+    pattern = shared.config.cluster_pattern
+    groups = _look_at_tags_of_groups(function, shared, everywhere)
+    others = [*everywhere(function, shared, pattern, "cluster", "db"), global_clusters(function, pattern)]
+    allow(function, ["rds:AddTagsToResource"], *groups, conditions=_OF_A_RELEASE | _only(MADE_BY_TAG))
+    allow(function, ["rds:RemoveTagsFromResource"], *others, *groups, conditions=_OF_A_RELEASE | _only(RELEASE_TAG))
+
+
+def _only(tag: str) -> dict[str, object]:
+    return {"ForAllValues:StringEquals": {"aws:TagKeys": [tag]}}
 
 
 def look_at_versions(function: lambda_.Function, _shared: Shared) -> None:
@@ -190,10 +197,13 @@ def make_groups_elsewhere(function: lambda_.Function, shared: Shared) -> None:
 
 
 def _make_groups(function: lambda_.Function, shared: Shared, where: Where) -> None:
-    _find_groups(function, shared, where)
     of_clusters, of_instances = _groups(function, shared, where)
-    allow(function, ["rds:ListTagsForResource"], *of_clusters, *of_instances)
-    allow(function, ["rds:AddTagsToResource"], *of_clusters, *of_instances, conditions=MADE)
+    allow(
+        function,
+        ["rds:AddTagsToResource"],
+        *_look_at_tags_of_groups(function, shared, where),
+        conditions=MADE,
+    )
     allow(function, ["rds:CreateDBClusterParameterGroup"], *of_clusters, conditions=MADE)
     allow(function, ["rds:CreateDBParameterGroup"], *of_instances, conditions=MADE)
     allow(function, ["rds:ModifyDBClusterParameterGroup"], *of_clusters, conditions=_OF_A_RELEASE)
@@ -202,11 +212,28 @@ def _make_groups(function: lambda_.Function, shared: Shared, where: Where) -> No
 
 def delete_groups(function: lambda_.Function, shared: Shared) -> None:
     """Only groups that carry the tag of a release, in all Regions."""
-    _find_groups(function, shared, everywhere)
+    _look_at_tags_of_groups(function, shared, everywhere)
+    _delete_groups(function, shared, RELEASE_TAG)
+
+
+def delete_groups_of_opened(function: lambda_.Function, shared: Shared) -> None:
+    """Those of a green that was production, with what ``delete_groups`` allows."""
+    _delete_groups(function, shared, MADE_BY_TAG)
+
+
+def _delete_groups(function: lambda_.Function, shared: Shared, tag: str) -> None:
     of_clusters, of_instances = _groups(function, shared, everywhere)
-    allow(function, ["rds:ListTagsForResource"], *of_clusters, *of_instances)
-    allow(function, ["rds:DeleteDBClusterParameterGroup"], *of_clusters, conditions=_OF_A_RELEASE)
-    allow(function, ["rds:DeleteDBParameterGroup"], *of_instances, conditions=_OF_A_RELEASE)
+    carries: dict[str, object] = {"Null": {f"aws:ResourceTag/{tag}": "false"}}
+    allow(function, ["rds:DeleteDBClusterParameterGroup"], *of_clusters, conditions=carries)
+    allow(function, ["rds:DeleteDBParameterGroup"], *of_instances, conditions=carries)
+
+
+def _look_at_tags_of_groups(function: lambda_.Function, shared: Shared, where: Where) -> list[str]:
+    """The ARNs of groups that are named as green is, which may be found, and their tags read."""
+    _find_groups(function, shared, where)
+    groups = [group for kind in _groups(function, shared, where) for group in kind]
+    allow(function, ["rds:ListTagsForResource"], *groups)
+    return groups
 
 
 def upgrade_clone(function: lambda_.Function, shared: Shared) -> None:

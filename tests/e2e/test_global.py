@@ -59,6 +59,9 @@ CHANGES = (
     ("WaitForUpgrade", "ModifyDBCluster", "DBClusterIdentifier", ""),
     ("WaitForUpgrade", "RebootDBInstance", "DBInstanceIdentifier", "-1"),
     ("WaitForSecondary", "ModifyDBCluster", "DBClusterIdentifier", ""),
+    ("UpgradeGreen", "ModifyDBClusterParameterGroup", "DBClusterParameterGroupName", ""),
+    ("CreateSecondary", "ModifyDBClusterParameterGroup", "DBClusterParameterGroupName", ""),
+    ("DeleteGreen", "DeleteDBClusterParameterGroup", "DBClusterParameterGroupName", ""),
 )
 """What releases do to a green: which state does what to which part, and how that is named after the cluster."""
 
@@ -97,7 +100,7 @@ def test_a_release_that_is_killed_in_every_state_of_it_and_then_stopped_leaves_n
 def test_readers_of_every_region_move_and_move_back(running: World) -> None:
     before, there = records(running), inventory(running)
     break_function(running, "OpenGreen", "raise")
-    release = start(running, {"accept": ACCEPT})
+    release = start(running, {"parameters": {"work_mem": "5MB"}, "accept": ACCEPT})
     request = release.wait_for_approval_request()
     assert f"Green's secondaries are in step: {AWAY} " in request.body
     assert f"{RECORD_AWAY} CNAME, readers in {AWAY}" in request.body
@@ -160,15 +163,19 @@ def test_after_the_cutover_it_goes_on_where_it_was_killed_also_when_the_executio
     assert may_change(running, green) == set(), "it is production"
 
 
-def make_groups(there: Any, name: str) -> None:
-    """Parameter groups as the release has made them that a cluster came from, beside those that it has."""
+def make_groups(there: Any, identifier: str) -> None:
+    """Parameter groups as the release has made them that a cluster came from, beside those that it has.
+
+    An earlier version of the application has left some of them the tag of releases.
+    """
     made = {
         "DBParameterGroupFamily": "aurora-postgresql16",
         "Description": "made by a release",
-        "Tags": [{"Key": "bluegreen:release", "Value": "20260101-0000-abcdef"}],
     }
-    there.create_db_cluster_parameter_group(DBClusterParameterGroupName=name, **made)
-    there.create_db_parameter_group(DBParameterGroupName=name, **made)
+    for name, tag in ((identifier, "bluegreen:release"), (f"{identifier}-clone", "bluegreen:made-by")):
+        tags = [{"Key": tag, "Value": "20260101-0000-abcdef"}]
+        there.create_db_cluster_parameter_group(DBClusterParameterGroupName=name, Tags=tags, **made)
+        there.create_db_parameter_group(DBParameterGroupName=name, Tags=tags, **made)
 
 
 def test_the_end_of_blue_takes_its_secondary_and_its_global_cluster_along_also_when_it_is_stopped_halfway(
@@ -217,8 +224,9 @@ def test_the_end_of_blue_takes_its_secondary_and_its_global_cluster_along_also_w
     assert set(before["clusters"]) - set(after["clusters"]) == {BLUE}
     assert set(before["clusters away"]) - set(after["clusters away"]) == {whole}
     assert before["instances away"] - after["instances away"] == 1
-    assert set(before["parameter_groups"]) - set(after["parameter_groups"]) == {f"cluster-pg:{BLUE}", f"pg:{BLUE}"}
-    assert set(before["groups away"]) - set(after["groups away"]) == {f"cluster-pg:{whole}", f"pg:{whole}"}
+    for key, name in (("parameter_groups", BLUE), ("groups away", whole)):
+        made = {f"{kind}:{name}{suffix}" for kind in ("cluster-pg", "pg") for suffix in ("", "-clone")}
+        assert set(before[key]) - set(after[key]) == made
     assert len(before["global clusters"]) - len(after["global clusters"]) == 1
     assert {key: after[key] for key in ("records", "secrets", "locks")} == {
         key: before[key] for key in ("records", "secrets", "locks")

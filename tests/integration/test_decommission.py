@@ -207,7 +207,13 @@ def test_what_cannot_be_asked_must_have_been_found_retired_before(
     assert ended.snapshot_identifier == "its-snapshot"
 
     # A secondary has left its global cluster when the execution dies: nothing but the note knows of it.
-    noted = replace(ended, global_cluster_identifier="shop", secondaries=(Member("eu-west-1", "shop-ended-eu"),))
+    # Production once, it has lost its own release's tag, and nothing but the note knows by which it was replaced.
+    noted = replace(
+        ended,
+        release_id="20260101-0000-abcdef",
+        global_cluster_identifier="shop",
+        secondaries=(Member("eu-west-1", "shop-ended-eu"),),
+    )
     history.note_end(account.dynamodb, "releases", "shop", noted)
     assert account.plan(cluster_identifier="shop-ended", end="delete") == noted
 

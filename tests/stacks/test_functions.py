@@ -318,10 +318,15 @@ def test_only_what_a_release_has_made_can_be_modified_rebooted_and_given_groups(
 
 @pytest.mark.parametrize("action", ["rds:DeleteDBClusterParameterGroup", "rds:DeleteDBParameterGroup"])
 def test_only_parameter_groups_that_a_release_has_made_can_be_deleted(assembly: Assembly, action: str) -> None:
-    found = granted(assembly, action)
-    assert set(found) == {"DeleteGreen", "DeleteCluster"}
-    for statement in found.values():
-        assert statement["Condition"] == OF_A_RELEASE
+    allowed = [
+        (state, statement) for state in STATES for statement in assembly.allowed(state) if action in statement["Action"]
+    ]
+    assert [(state, statement["Condition"]) for state, statement in allowed] == [
+        ("DeleteGreen", OF_A_RELEASE),
+        ("DeleteCluster", OF_A_RELEASE),
+        ("DeleteCluster", {"Null": {"aws:ResourceTag/bluegreen:made-by": "false"}}),
+    ]
+    for _, statement in allowed:
         assert all(resource.endswith(":shop-*") for resource in statement["Resource"])
 
 
@@ -353,7 +358,7 @@ def test_one_step_marks_what_may_be_ended_and_puts_no_other_tag_on(assembly: Ass
     (statement,) = (each for each in assembly.allowed("RetireCluster") if "rds:AddTagsToResource" in each["Action"])
     assert statement["Condition"] == {"ForAllValues:StringEquals": {"aws:TagKeys": ["bluegreen:retired"]}}
     others = {state for state in granted(assembly, "rds:AddTagsToResource") if state != "RetireCluster"}
-    assert others == {"CloneBlue", "UpgradeGreen", "CreateGlobalCluster", "TakeFinalSnapshot"}
+    assert others == {"CloneBlue", "UpgradeGreen", "CreateGlobalCluster", "UntagGreen", "TakeFinalSnapshot"}
 
 
 def test_the_roles_of_functions_are_known_by_their_path(assembly: Assembly) -> None:
@@ -369,7 +374,10 @@ def test_one_step_takes_the_tag_of_releases_off_what_carries_it_and_no_other_tag
         "ForAllValues:StringEquals": {"aws:TagKeys": ["bluegreen:release"]}
     }
     kinds = {resource.rsplit(":", 2)[1] for resource in statement["Resource"]}
-    assert kinds == {"cluster", "db", "global-cluster"}, "parameter groups keep it"
+    assert kinds == {"cluster", "db", "global-cluster", "cluster-pg", "pg"}
+    (put_on,) = (each for each in assembly.allowed("UntagGreen") if "rds:AddTagsToResource" in each["Action"])
+    assert put_on["Condition"] == OF_A_RELEASE | {"ForAllValues:StringEquals": {"aws:TagKeys": ["bluegreen:made-by"]}}
+    assert {resource.rsplit(":", 2)[1] for resource in put_on["Resource"]} == {"cluster-pg", "pg"}
 
 
 def test_snapshots_are_never_deleted(assembly: Assembly) -> None:
@@ -381,6 +389,7 @@ def test_the_tags_of_what_may_be_deleted_are_those_that_are_put_on() -> None:
     library = ROOT / "lambdas" / "bluegreen"
     assert 'RELEASE_TAG = "bluegreen:release"' in (library / "model.py").read_text()
     assert 'RETIRED_TAG = "bluegreen:retired"' in (library / "ending" / "decommission.py").read_text()
+    assert 'MADE_BY_TAG = "bluegreen:made-by"' in (library / "rds" / "parameter_groups.py").read_text()
 
 
 def test_replication_secrets_are_those_of_this_cluster(assembly: Assembly) -> None:

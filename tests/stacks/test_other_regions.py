@@ -22,7 +22,7 @@ AWAY = "eu-west-1"
 CHANGED_THERE = {
     "CreateSecondary": {"cluster", "db", "cluster-pg", "pg", "subgrp", "og"},
     "WaitForSecondary": {"cluster"},
-    "UntagGreen": {"cluster", "db"},
+    "UntagGreen": {"cluster", "db", "cluster-pg", "pg"},
     "DeleteGreen": {"cluster", "db", "cluster-pg", "pg"},
     "RetireCluster": {"cluster", "db"},
     "RemoveSecondaries": {"cluster", "db"},

@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from bluegreen.errors import GreenFailed
 from bluegreen.model import RELEASE_TAG, Cluster, Plan, Secondary
 from bluegreen.preflight import of_topology
+from bluegreen.rds.parameter_groups import (
+    MADE_BY_TAG,
+    OF_CLUSTERS,
+    delete_groups,
+    delete_groups_of,
+    hand_over_group,
+)
 from bluegreen.rds.release_tag import carriers, untag_green
 from bluegreen.rds.removal import Member, tags_of
 from local.aws.seams import rds_global
@@ -43,20 +51,24 @@ def tagged(rds_of: Any, plan: Plan) -> list[str]:
     return [f"{region}:{arn.split(':')[5]}" for region, arn in carriers(rds_of, members, plan.green_global_cluster)]
 
 
-def test_production_keeps_its_own_tags_and_its_groups_those_of_the_release(rds_of: Any, production: Plan) -> None:
+def tags_of_groups(rds_of: Any, plan: Plan) -> list[dict[str, str]]:
+    """Those of green's cluster group, by Region."""
+    found = []
+    for region in ("", AWAY):
+        arn = OF_CLUSTERS.find(rds_of(region), plan.green_identifier)
+        found.append(rds_of(region).list_tags_for_resource(ResourceName=arn)["TagList"])
+    return [{tag["Key"]: tag["Value"] for tag in tags} for tags in found]
+
+
+def test_production_keeps_its_own_tags_and_its_groups_are_left_to_its_end_alone(rds_of: Any, production: Plan) -> None:
     assert tagged(rds_of, production) == [":cluster", ":db", f"{AWAY}:cluster", f"{AWAY}:db", ":global-cluster"]
     untag_green(rds_of, production)
     assert tagged(rds_of, production) == []
     (cluster,) = rds_of(AWAY).describe_db_clusters()["DBClusters"]
     assert tags_of(cluster) == {"team": "shop"}
-    for region in ("", AWAY):
-        (group,) = (
-            each["DBClusterParameterGroupArn"]
-            for each in rds_of(region).describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
-            if each["DBClusterParameterGroupName"] == production.green_identifier
-        )
-        keys = [tag["Key"] for tag in rds_of(region).list_tags_for_resource(ResourceName=group)["TagList"]]
-        assert RELEASE_TAG in keys
+    assert tags_of_groups(rds_of, production) == [{"team": "shop", MADE_BY_TAG: production.release_id}] * 2
+    with pytest.raises(GreenFailed, match="not touched"):
+        delete_groups(rds_of(), production)
     assert untag_green(rds_of, production) == [], "a second time there is nothing to do"
 
 
@@ -78,6 +90,12 @@ class Refusing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._rds, name)
 
+    def add_tags_to_resource(self, **request: Any) -> None:
+        if self._was_late:
+            self._rds.add_tags_to_resource(**request)
+            self._rds.remove_tags_from_resource(ResourceName=request["ResourceName"], TagKeys=[RELEASE_TAG])
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "AddTagsToResource")
+
     def remove_tags_from_resource(self, **request: Any) -> None:
         if self._was_late:
             self._rds.remove_tags_from_resource(**request)
@@ -88,8 +106,22 @@ def test_two_at_once_take_it_off_and_only_a_tag_that_stays_is_an_error(rds_of: A
     with pytest.raises(ClientError, match="AccessDenied"):
         untag_green(lambda region="": Refusing(rds_of(region), was_late=False), production)
     assert len(tagged(rds_of, production)) == 5
+    assert all(RELEASE_TAG in tags for tags in tags_of_groups(rds_of, production))
     untag_green(lambda region="": Refusing(rds_of(region), was_late=True), production)
     assert tagged(rds_of, production) == []
+    assert tags_of_groups(rds_of, production) == [{"team": "shop", MADE_BY_TAG: production.release_id}] * 2
+
+
+def test_a_group_is_handed_over_once_more_after_a_death_between_its_two_tags(rds_of: Any, production: Plan) -> None:
+    for region in ("", AWAY):
+        group = OF_CLUSTERS.find(rds_of(region), production.green_identifier)
+        assert group
+        hand_over_group(rds_of(region), production, group)
+    untag_green(rds_of, production)
+    assert tags_of_groups(rds_of, production) == [{"team": "shop", MADE_BY_TAG: production.release_id}] * 2
+    for region in ("", AWAY):
+        delete_groups_of(rds_of(region), production.green_identifier)
+        assert OF_CLUSTERS.find(rds_of(region), production.green_identifier) is None
 
 
 def test_production_that_an_earlier_version_has_left_the_tag_is_found_with_what_takes_it_off(

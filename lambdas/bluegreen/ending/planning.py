@@ -84,7 +84,7 @@ def plan_decommission(around: Surroundings, asked: Any) -> Decommission | None:
     where = aurora.endpoint(cluster)
     require_not_production(around.route53, around.record_keys, where)
     _require_no_release(around, wanted)
-    plan = replace(_judged(around, wanted, cluster, where), end=wanted.end)
+    plan = replace(_judged(around, wanted, cluster, where, noted), end=wanted.end)
     found = global_cluster_of(here, cluster["DBClusterArn"])
     earlier = noted if noted and noted.snapshot_identifier == plan.snapshot_identifier else None
     name = found["GlobalClusterIdentifier"] if found else earlier.global_cluster_identifier if earlier else ""
@@ -161,8 +161,13 @@ def _require_no_release(around: Surroundings, wanted: _Wanted) -> None:
     )
 
 
-def _judged(around: Surroundings, wanted: _Wanted, cluster: aurora.Description, where: Cluster) -> Decommission:
-    """The plan of a cluster that may go. Raises ``ClusterInUse`` saying why it may not."""
+def _judged(
+    around: Surroundings, wanted: _Wanted, cluster: aurora.Description, where: Cluster, noted: Decommission | None
+) -> Decommission:
+    """The plan of a cluster that may go. Raises ``ClusterInUse`` saying why it may not.
+
+    noted  its end so far. It knows the release also of one that cannot be asked, and lost the tag when it was opened
+    """
     tags = tags_of(cluster)
     instances = aurora.describe_instances(around.rds(around.region), wanted.identifier)
     if cluster["Status"] == "available" and any(each["DBInstanceStatus"] == "available" for each in instances):
@@ -175,7 +180,8 @@ def _judged(around: Surroundings, wanted: _Wanted, cluster: aurora.Description, 
             " whether it was replaced. Start it, or give it an instance, then start this again."
         )
     else:
-        release_id, is_clone = wanted.release_id or tags.get(RELEASE_TAG, ""), False
+        known = noted.release_id if noted and noted.snapshot_identifier == tags[RETIRED_TAG] else ""
+        release_id, is_clone = wanted.release_id or known or tags.get(RELEASE_TAG, ""), False
     snapshot = NO_SNAPSHOT if is_clone else tags.get(RETIRED_TAG, snapshot_name(wanted.identifier, around.now))
     return Decommission(
         release_id, around.region, where, wanted.end, snapshot, "", resource_id=cluster["DbClusterResourceId"]

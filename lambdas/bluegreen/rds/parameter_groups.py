@@ -20,6 +20,10 @@ from .sides import Rds
 AT_ONCE = 20
 """Parameters that one request may change (API reference of ModifyDBClusterParameterGroup)."""
 
+MADE_BY_TAG = "bluegreen:made-by"
+"""On the parameter groups of a green that was opened: the release that made them. IAM lets only the end of their
+cluster act by it."""
+
 DEFAULT = "default."
 """Names of groups that RDS has for each family, and nobody can change."""
 
@@ -85,8 +89,8 @@ class Kind:
             self._delete(rds, name)
 
     def delete_made(self, rds: Any, name: str) -> None:
-        """Removes a group of that name if some release has made it."""
-        if (arn := self.find(rds, name)) and RELEASE_TAG in _tags(rds, arn):
+        """Removes a group of that name if some release has made it, whether its cluster was opened or not."""
+        if (arn := self.find(rds, name)) and _tags(rds, arn).keys() & {RELEASE_TAG, MADE_BY_TAG}:
             self._delete(rds, name)
 
     def _delete(self, rds: Any, name: str) -> None:
@@ -210,13 +214,27 @@ def instance_group(rds: Any, cluster_identifier: str) -> str:
 
 def delete_groups(rds: Any, plan: Plan) -> None:
     """Removes the groups of a green that is gone."""
-    for kind in (OF_CLUSTERS, OF_INSTANCES):
-        for name in (plan.green_identifier, of_clone(plan.green_identifier)):
-            kind.delete(rds, plan, name)
+    for kind, name in _made_for(plan.green_identifier):
+        kind.delete(rds, plan, name)
 
 
 def delete_groups_of(rds: Any, cluster_identifier: str) -> None:
     """Removes the groups that an earlier release made for a cluster that is gone now."""
-    for kind in (OF_CLUSTERS, OF_INSTANCES):
-        for name in (cluster_identifier, of_clone(cluster_identifier)):
-            kind.delete_made(rds, name)
+    for kind, name in _made_for(cluster_identifier):
+        kind.delete_made(rds, name)
+
+
+def groups_of_a_release(rds: Any, cluster_identifier: str) -> list[str]:
+    """The ARNs of a cluster's groups that carry the tag of releases, by which a release may change and delete them."""
+    found = (kind.find(rds, name) for kind, name in _made_for(cluster_identifier))
+    return [arn for arn in found if arn and RELEASE_TAG in _tags(rds, arn)]
+
+
+def hand_over_group(rds: Any, plan: Plan, arn: str) -> None:
+    """Tags a group of production for the one who will delete it with its cluster; no release acts by this tag."""
+    rds.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": MADE_BY_TAG, "Value": plan.release_id}])
+
+
+def _made_for(identifier: str) -> list[tuple[Kind, str]]:
+    """All groups that a release may have made for a cluster, by kind and name."""
+    return [(kind, name) for kind in (OF_CLUSTERS, OF_INSTANCES) for name in (identifier, of_clone(identifier))]

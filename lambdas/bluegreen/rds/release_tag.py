@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from ..model import RELEASE_TAG, Plan
 from .aurora import Description, describe_cluster, describe_instances
 from .global_database import Clients, describe_global_cluster
+from .parameter_groups import groups_of_a_release, hand_over_group
 from .removal import Member, tags_of
 
 
@@ -45,18 +46,29 @@ def untag_green(rds: Clients, plan: Plan) -> list[str]:
 
     rds  the clients of green's account
 
-    Parameter groups keep theirs, by which the end of green will delete them. IAM lets the tag be taken only from what
-    carries it. So a refusal may mean that another attempt was faster: what counts is that nothing is left with it.
+    Parameter groups get another tag first, by which the end of green will delete them. IAM lets the tag be taken, and
+    the other be put on, only where it is. So a refusal may mean that another attempt was faster: what counts is that
+    nothing is left with it.
     """
     regions = [each.region for each in plan.secondaries] if plan.globalize != "never" else []
     clusters = [Member(region, plan.green_identifier) for region in ("", *regions)]
     refused: ClientError | None = None
-    found = carriers(rds, clusters, plan.green_global_cluster)
-    for region, arn in found:
+
+    def left() -> tuple[list[Carrier], list[Carrier]]:
+        groups = ((each.region, groups_of_a_release(rds(each.region), each.identifier)) for each in clusters)
+        return (
+            carriers(rds, clusters, plan.green_global_cluster),
+            [Carrier(region, arn) for region, arns in groups for arn in arns],
+        )
+
+    others, groups = left()
+    for region, arn in (*others, *groups):
         try:
+            if Carrier(region, arn) in groups:
+                hand_over_group(rds(region), plan, arn)
             rds(region).remove_tags_from_resource(ResourceName=arn, TagKeys=[RELEASE_TAG])
         except ClientError as error:
             refused = error
-    if refused and carriers(rds, clusters, plan.green_global_cluster):
+    if refused and any(left()):
         raise refused
-    return [arn for _, arn in found]
+    return [arn for _, arn in (*others, *groups)]

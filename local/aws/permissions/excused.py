@@ -44,14 +44,26 @@ _THERE = "*/bluegreen-shop-green"
 """The role in green's account."""
 _KEYS = "RDS uses the keys, with the permissions of whoever has it make a cluster; RDS here has no keys"
 _SHARED = "AWS may ask for a shared cluster of blue's account by its name or its resource id; here it asks by one"
-_GLOBAL = (
-    "DeleteGreen has the same grants for a green of its own account; PlanRelease keeps a green elsewhere out of any"
-)
 _UPGRADED = "A major upgrade in another account, and the log of one that fails: tried at home, by the same grants"
 
 EXCUSES = (
-    Excuse("*", "xray:*", "*", "X-Ray is off here"),
-    Excuse("*", "logs:*", "*", "Lambda and Step Functions write their logs themselves; here they are files"),
+    *(
+        Excuse("*", f"xray:{action}", "*", "X-Ray is off here")
+        for action in ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments")
+    ),
+    *(
+        Excuse("*", f"logs:{action}", "*", "Step Functions writes its logs itself; here they are files")
+        for action in (
+            "CreateLogDelivery",
+            "DeleteLogDelivery",
+            "DescribeLogGroups",
+            "DescribeResourcePolicies",
+            "GetLogDelivery",
+            "ListLogDeliveries",
+            "PutResourcePolicy",
+            "UpdateLogDelivery",
+        )
+    ),
     Excuse("bluegreen-shop-CloneBlue", "rds:CreateDBInstance", "arn:aws:rds:eu-west-2:*:subgrp:*", _SUBNETS),
     Excuse("*/bluegreen-shop-green", "rds:CreateDBInstance", "arn:aws:rds:eu-west-2:*:subgrp:*", _SUBNETS),
     Excuse("bluegreen-shop-CreateSecondary", "rds:CreateDBInstance", f"{_AWAY}:subgrp:*", _SUBNETS),
@@ -82,14 +94,14 @@ EXCUSES = (
     ),
     Excuse(_THERE, "rds:DescribeDBClusters", "arn:aws:rds:eu-west-2:123456789012:cluster:*", _SHARED),
     Excuse(_THERE, "rds:RestoreDBClusterToPointInTime", "arn:aws:rds:eu-west-2:123456789012:cluster:*", _SHARED),
-    *(
-        Excuse(_THERE, f"rds:{action}GlobalCluster", "arn:aws:rds:*:210987654321:*cluster:shop-*", _GLOBAL)
-        for action in ("Delete", "Modify", "RemoveFrom")
-    ),
     Excuse(_THERE, "rds:ModifyDBCluster", "arn:aws:rds:eu-west-2:210987654321:pg:*", _UPGRADED),
     Excuse(_THERE, "rds:ModifyDBParameterGroup", "arn:aws:rds:eu-west-2:210987654321:pg:*", _UPGRADED),
     Excuse(_THERE, "rds:DescribeDBLogFiles", "arn:aws:rds:eu-west-2:210987654321:db:*", _UPGRADED),
     Excuse(_THERE, "rds:DownloadDBLogFilePortion", "arn:aws:rds:eu-west-2:210987654321:db:*", _UPGRADED),
+    *(
+        Excuse("bluegreen-shop-UntagGreen", f"rds:{action}", _GROUPS, _MAJOR_AWAY)
+        for action in ("AddTagsToResource", "ListTagsForResource", "RemoveTagsFromResource")
+    ),
     Excuse("bluegreen-shop-DeleteGreen", "rds:DeleteDBParameterGroup", _GROUPS, _MAJOR_AWAY),
     Excuse("bluegreen-shop-DeleteGreen", "rds:ListTagsForResource", _GROUPS, _MAJOR_AWAY),
 )
