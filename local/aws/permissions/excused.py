@@ -85,6 +85,7 @@ EXCUSES = (
         for action in (
             "CreateGrant",
             "Decrypt",
+            "DescribeKey",
             "Encrypt",
             "GenerateDataKey",
             "GenerateDataKeyWithoutPlaintext",
@@ -92,7 +93,7 @@ EXCUSES = (
             "ReEncryptTo",
         )
     ),
-    Excuse(_THERE, "rds:DescribeDBClusters", "arn:aws:rds:eu-west-2:123456789012:cluster:*", _SHARED),
+    Excuse(f"{_THERE}*", "rds:DescribeDBClusters", "arn:aws:rds:eu-west-2:123456789012:cluster:*", _SHARED),
     Excuse(_THERE, "rds:RestoreDBClusterToPointInTime", "arn:aws:rds:eu-west-2:123456789012:cluster:*", _SHARED),
     Excuse(_THERE, "rds:ModifyDBCluster", "arn:aws:rds:eu-west-2:210987654321:pg:*", _UPGRADED),
     Excuse(_THERE, "rds:ModifyDBParameterGroup", "arn:aws:rds:eu-west-2:210987654321:pg:*", _UPGRADED),
