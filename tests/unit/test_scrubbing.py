@@ -243,7 +243,8 @@ def deadline() -> Iterator[None]:
         'password"', "password=\\'", "PASSWORD '", "PASSWORD '' ", "PASSWORD $", "PASSWORD $a$ ", "PASSWORD E'\\",
         "PASSWORD /*", "PASSWORD /**/", "PASSWORD --", "PASSWORD --PASSWORD \n", "authorization: ", "bearer ",
         "eyJ", "eyJ-", "eyJa.", "SCRAM-SHA-256$", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "secret access ", "md5",
-        "secret=", "Pass", "password: ", "password: a ", "password: a\\", "password(", "'password', ", "password%20", " a",
+        "secret=", "Pass", "password: ", "password: a ", "password: a\\", "password(", "'password', ",
+        "password%20", " a",
     ],
 )  # fmt: skip
 def test_a_text_of_a_million_characters_is_read_whatever_it_is_made_of(part: str, deadline: None) -> None:
