@@ -64,6 +64,7 @@ from stacks.rds_grants import (
     settle_clone,
     settle_secondary,
     untag,
+    untag_global_cluster,
     upgrade_clone,
 )
 from stacks.removal_grants import (
@@ -198,7 +199,14 @@ _OF_A_RELEASE = (
     Row("WaitForDns", 30, (read_dns_change,)),
     Row("RestoreTtl", 60, (change_record,)),
     Row("DropSubscriptions", 120, (database,)),
-    Row("UntagGreen", 60, (to_green(look_at_clusters, look_at_secondaries, look_at_global_clusters, untag),)),
+    Row(
+        "UntagGreen",
+        60,
+        (
+            to_green(look_at_clusters, look_at_secondaries, look_at_global_clusters, untag),
+            to_greens_secondaries(untag_global_cluster),
+        ),
+    ),
     Row(
         "CompleteRelease",
         120,

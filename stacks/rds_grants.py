@@ -145,9 +145,15 @@ def untag(function: lambda_.Function, shared: Shared) -> None:
     """Take the tag of releases off what carries it, and no other tag; parameter groups get their other one first."""
     pattern = shared.config.cluster_pattern
     groups = _look_at_tags_of_groups(function, shared, everywhere)
-    others = [*everywhere(function, shared, pattern, "cluster", "db"), global_clusters(function, pattern)]
+    others = everywhere(function, shared, pattern, "cluster", "db")
     allow(function, ["rds:AddTagsToResource"], *groups, conditions=_OF_A_RELEASE | _only(MADE_BY_TAG))
     allow(function, ["rds:RemoveTagsFromResource"], *others, *groups, conditions=_OF_A_RELEASE | _only(RELEASE_TAG))
+
+
+def untag_global_cluster(function: lambda_.Function, shared: Shared) -> None:
+    """The same for the global cluster that the release has made."""
+    whole = global_clusters(function, shared.config.cluster_pattern)
+    allow(function, ["rds:RemoveTagsFromResource"], whole, conditions=_OF_A_RELEASE | _only(RELEASE_TAG))
 
 
 def _only(tag: str) -> dict[str, object]:
