@@ -64,7 +64,7 @@ from stacks.rds_grants import (
     settle_clone,
     settle_secondary,
     untag,
-    untag_global_clone,
+    untag_global_cluster,
     upgrade_clone,
 )
 from stacks.removal_grants import (
@@ -204,7 +204,7 @@ _OF_A_RELEASE = (
         60,
         (
             to_green(look_at_clusters, look_at_secondaries, look_at_global_clusters, untag),
-            to_greens_secondaries(untag_global_clone),
+            to_greens_secondaries(untag_global_cluster),
         ),
     ),
     Row(

@@ -150,10 +150,10 @@ def untag(function: lambda_.Function, shared: Shared) -> None:
     allow(function, ["rds:RemoveTagsFromResource"], *others, *groups, conditions=_OF_A_RELEASE | _only(RELEASE_TAG))
 
 
-def untag_global_clone(function: lambda_.Function, shared: Shared) -> None:
-    """The same of the global cluster that the release has made."""
-    made = global_clusters(function, shared.config.cluster_pattern)
-    allow(function, ["rds:RemoveTagsFromResource"], made, conditions=_OF_A_RELEASE | _only(RELEASE_TAG))
+def untag_global_cluster(function: lambda_.Function, shared: Shared) -> None:
+    """The same for the global cluster that the release has made."""
+    whole = global_clusters(function, shared.config.cluster_pattern)
+    allow(function, ["rds:RemoveTagsFromResource"], whole, conditions=_OF_A_RELEASE | _only(RELEASE_TAG))
 
 
 def _only(tag: str) -> dict[str, object]:

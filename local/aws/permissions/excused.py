@@ -44,6 +44,7 @@ _THERE = "*/bluegreen-shop-green"
 """The role in green's account."""
 _KEYS = "RDS uses the keys, with the permissions of whoever has it make a cluster; RDS here has no keys"
 _SHARED = "AWS may ask for a shared cluster of blue's account by its name or its resource id; here it asks by one"
+_LISTED = "A list with the clusters that are shared is asked for here by those of its own account; AWS may ask by both"
 _UPGRADED = "A major upgrade in another account, and the log of one that fails: tried at home, by the same grants"
 
 EXCUSES = (
@@ -93,7 +94,8 @@ EXCUSES = (
             "ReEncryptTo",
         )
     ),
-    Excuse(f"{_THERE}*", "rds:DescribeDBClusters", "arn:aws:rds:eu-west-2:123456789012:cluster:*", _SHARED),
+    Excuse(_THERE, "rds:DescribeDBClusters", "arn:aws:rds:eu-west-2:123456789012:cluster:*", _SHARED),
+    Excuse(f"{_THERE}-reader", "rds:DescribeDBClusters", "arn:aws:rds:eu-west-2:123456789012:cluster:*", _LISTED),
     Excuse(_THERE, "rds:RestoreDBClusterToPointInTime", "arn:aws:rds:eu-west-2:123456789012:cluster:*", _SHARED),
     Excuse(_THERE, "rds:ModifyDBCluster", "arn:aws:rds:eu-west-2:210987654321:pg:*", _UPGRADED),
     Excuse(_THERE, "rds:ModifyDBParameterGroup", "arn:aws:rds:eu-west-2:210987654321:pg:*", _UPGRADED),
