@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,6 +43,7 @@ class Account:
         ]
         self.calls: list[Sequence[str]] = []
         self.during: Any = lambda: None
+        self.is_unwanted: Callable[[], bool] = lambda: False
         self.fails = False
         self.result = 0
         self.expired = False
@@ -73,8 +74,9 @@ class Account:
         boto3.client("cloudformation").create_stack(StackName=f"BlueGreen-{name}", TemplateBody=json.dumps(template))
 
     def run(self, command: str, rest: Sequence[str] = (), *, force: bool = False) -> int:
-        def cdk(arguments: Sequence[str]) -> int:
+        def cdk(arguments: Sequence[str], is_unwanted: Callable[[], bool]) -> int:
             self.calls.append(arguments)
+            self.is_unwanted = is_unwanted
             self.during()
             if self.fails:
                 raise KeyboardInterrupt
@@ -121,7 +123,7 @@ def test_a_deployment_holds_the_lock_as_long_as_it_lasts_and_a_release_is_told_s
 
     def release() -> None:
         with pytest.raises(
-            ReleaseInProgress, match=r"shop is locked by a deployment by arn:aws:\S+ since 2\S+Z: release"
+            ReleaseInProgress, match=r"shop is locked by a deployment by arn:aws:\S+ since 2\S+Z \(run \w+\): release"
         ):
             records.acquire_lock(dynamodb, "locks-shop", plan)
         assert records.plan_under_way(dynamodb, "locks-shop", "shop") is None
@@ -195,14 +197,16 @@ def test_the_lock_of_a_deployment_that_lives_is_not_given_back(account: Account)
     """It may be uploading, or asking whether to go on: CloudFormation knows of nothing then."""
 
     def unlock() -> None:
-        with pytest.raises(DeploymentRefused, match=r"by a deployment by arn:\S+ since \S+, which was alive at 2\S+Z"):
+        with pytest.raises(
+            DeploymentRefused, match=r"by a deployment by arn:\S+ since \S+ \(run \w+\), which was alive at 2\S+Z"
+        ):
             account.run("unlock")
         assert len(locks("shop")) == 1
         assert account.run("unlock", force=True) == 0, "who knows that it is dead"
         assert locks("shop") == []
 
     account.during = unlock
-    assert account.run("deploy") == 0
+    assert account.run("deploy") == deploying.LOST, "although cdk had ended well before anybody noticed"
 
 
 def test_a_deployment_says_that_it_lives_as_long_as_the_lock_is_its_own(
@@ -215,11 +219,54 @@ def test_a_deployment_says_that_it_lives_as_long_as_the_lock_is_its_own(
             TableName="locks-shop", Key={"cluster": {"S": "shop"}}, UpdateExpression="REMOVE alive_at"
         )
         eventually(lambda: "alive_at" in locks("shop")[0])
-        assert account.run("unlock", force=True) == 0
+        assert not account.is_unwanted()
 
     account.during = live
     assert account.run("deploy") == 0
-    assert locks("shop") == [], "no beat has made the item anew"
+    assert locks("shop") == []
+
+
+def test_a_deployment_that_loses_its_lock_is_ended_and_says_so(
+    account: Account, plan: Plan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(guard, "BEAT_S", 0.01)
+
+    def lose() -> None:
+        assert account.run("unlock", force=True) == 0
+        records.acquire_lock(boto3.client("dynamodb"), "locks-shop", plan)
+        eventually(account.is_unwanted)
+
+    account.during = lose
+    assert account.run("deploy") == deploying.LOST
+    said = capsys.readouterr().err
+    assert "shop: this deployment has lost its lock" in said
+    assert "describe-stack-events --stack-name BlueGreen-shop" in said
+    assert "The lock stays" not in said
+    assert records.plan_under_way(boto3.client("dynamodb"), "locks-shop", "shop") == plan, "it is the release's"
+
+
+def test_a_lock_that_is_taken_by_a_request_whose_answer_was_lost_is_its_own(account: Account) -> None:
+    """The requests of two deployments by the same person, at the same second, are told apart."""
+    guards = []
+
+    def twice(service: str, region: str) -> Any:
+        made = account.client(service, region)
+        if service == "dynamodb":
+            put = made.put_item
+
+            def put_again(**asked: Any) -> Any:
+                guards.append(asked["Item"]["execution_arn"]["S"])
+                put(**asked)
+                return put(**asked)
+
+            made.put_item = put_again
+        return made
+
+    def deploy() -> int:
+        return deploying.carry_out("deploy", account.configs[:1], [], twice, lambda *_: len(locks("shop")))
+
+    assert [deploy(), deploy()] == [1, 1]
+    assert len(set(guards)) == 2
 
 
 def test_a_deployment_by_other_means_is_in_the_way_as_well(account: Account) -> None:
