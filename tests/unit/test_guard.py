@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,7 @@ import pytest
 from bluegreen import records
 from bluegreen.errors import ReleaseInProgress
 from bluegreen.model import Plan
-from stacks import deploying, guard
+from stacks import deploying, guard, processes
 from stacks.config import ClusterConfig, ConfigError
 from stacks.green_account_config import GreenAccountConfig
 from stacks.guard import DeploymentRefused
@@ -193,6 +195,41 @@ def test_what_will_not_do_is_told_from_what_is_under_way(
     assert deploying.main(["deploy"]) == deploying.REFUSED
 
 
+def test_the_end_of_a_pipelines_time_closes_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+
+    def stop(*_: Any, **__: Any) -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return 0
+        finally:
+            closed.append("a lock")
+
+    monkeypatch.setattr(deploying, "carry_out", stop)
+    with pytest.raises(SystemExit) as left:
+        deploying.main(["deploy"])
+    assert left.value.code == 128 + signal.SIGTERM
+    assert closed
+
+
+def test_cdk_is_run_by_the_node_of_the_virtual_environment_with_all_that_may_end_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(command: Sequence[str], cwd: Path, env: dict[str, str], is_unwanted: Callable[[], bool]) -> int:
+        node, npx, *rest = command
+        assert os.access(node, os.X_OK)
+        assert Path(npx).is_file()
+        assert rest == ["--yes", deploying.CDK, "deploy", "BlueGreen-shop"]
+        assert (cwd / "cdk.json").is_file()
+        assert env["PATH"] == os.environ["PATH"]
+        assert "CDK_A" not in env
+        return 7 if is_unwanted() else 0
+
+    monkeypatch.setenv("CDK_A", "other")
+    monkeypatch.setattr(processes, "run", run)
+    assert deploying._cdk(["deploy", "BlueGreen-shop"], lambda: True) == 7
+
+
 def test_the_lock_of_a_deployment_that_lives_is_not_given_back(account: Account) -> None:
     """It may be uploading, or asking whether to go on: CloudFormation knows of nothing then."""
 
@@ -247,7 +284,7 @@ def test_a_deployment_that_loses_its_lock_is_ended_and_says_so(
 
 def test_a_lock_that_is_taken_by_a_request_whose_answer_was_lost_is_its_own(account: Account) -> None:
     """The requests of two deployments by the same person, at the same second, are told apart."""
-    guards = []
+    holders = []
 
     def twice(service: str, region: str) -> Any:
         made = account.client(service, region)
@@ -255,7 +292,7 @@ def test_a_lock_that_is_taken_by_a_request_whose_answer_was_lost_is_its_own(acco
             put = made.put_item
 
             def put_again(**asked: Any) -> Any:
-                guards.append(asked["Item"]["execution_arn"]["S"])
+                holders.append(asked["Item"]["execution_arn"]["S"])
                 put(**asked)
                 return put(**asked)
 
@@ -266,7 +303,7 @@ def test_a_lock_that_is_taken_by_a_request_whose_answer_was_lost_is_its_own(acco
         return deploying.carry_out("deploy", account.configs[:1], [], twice, lambda *_: len(locks("shop")))
 
     assert [deploy(), deploy()] == [1, 1]
-    assert len(set(guards)) == 2
+    assert len(set(holders)) == 2
 
 
 def test_a_deployment_by_other_means_is_in_the_way_as_well(account: Account) -> None:
