@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -89,12 +88,9 @@ def test_it_ends_with_this_process_when_that_is_killed(tmp_path: Path) -> None:
 
 def test_a_command_can_ask_at_the_terminal(tmp_path: Path) -> None:
     """As `cdk` does before it widens permissions."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        script = 'printf "sure? "; read -r answer; echo "it was $answer"'
-        os.execv(sys.executable, [sys.executable, "-c", CALLER, script, str(tmp_path)])  # noqa: S606
-    said = b""
-    os.write(terminal, b"indeed\n")
-    while b"it was indeed" not in said:
-        said += os.read(terminal, 1024)  # raises when the other side has ended
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    at_a_terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    asking = 'test -t 0 && printf "sure? " && read -r answer && echo "it was $answer"'
+    command = [sys.executable, "-c", at_a_terminal, sys.executable, "-c", CALLER, asking, str(tmp_path)]
+    done = subprocess.run(command, input=b"indeed\n", capture_output=True, timeout=60)
+    assert b"it was indeed" in done.stdout
+    assert done.returncode == 0
