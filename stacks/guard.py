@@ -9,6 +9,7 @@ functions of whatever version; it is in the way of the stack's removal only.
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -79,8 +80,10 @@ class Guard:
     """Who deploys: the ARN of the caller."""
 
     @contextmanager
-    def held(self, *, for_good: bool, now: datetime) -> Iterator[None]:
-        """Nobody releases while this lasts. Raises ``DeploymentRefused`` when somebody does already.
+    def held(self, *, for_good: bool, now: datetime) -> Iterator[threading.Event]:
+        """Nobody releases while this lasts, unless the lock is lost meanwhile, which is told and sets what is yielded.
+
+        Raises ``DeploymentRefused`` when somebody releases already. All that deploys has ended when this is left.
 
         CloudFormation goes on when the command that asked it is interrupted, and functions are replaced still: the lock
         then stays, and is given back by hand. So it does when nobody can be asked any more, since credentials have
@@ -88,22 +91,25 @@ class Guard:
 
         for_good  the stack is to be removed, so that nothing would go on afterwards either
         """
-        ours = f"{DEPLOYMENT} by {self.who} since {_text(now)}"
+        ours = f"{DEPLOYMENT} by {self.who} since {_text(now)} (run {secrets.token_hex(4)})"
         self._take(ours, now)
         try:
             self._require_idle(for_good, now)
         except BaseException:
             self._give_back(ours, has_deployed=False)
             raise
-        over = threading.Event()
-        beating = threading.Thread(target=self._keep_beating, args=(ours, over), daemon=True)
+        over, lost = threading.Event(), threading.Event()
+        beating = threading.Thread(target=self._keep_beating, args=(ours, over, lost), daemon=True)
         beating.start()
         try:
-            yield
+            yield lost
         finally:
             over.set()
             beating.join()
-            self._give_back(ours, has_deployed=True)
+            if lost.is_set():
+                self._tell_lost()
+            else:
+                self._give_back(ours, has_deployed=True)
 
     def _give_back(self, ours: str, *, has_deployed: bool) -> None:
         try:
@@ -119,15 +125,31 @@ class Guard:
                 file=sys.stderr,
             )
 
-    def _keep_beating(self, ours: str, over: threading.Event) -> None:
-        while not over.wait(BEAT_S):
-            try:
-                self.beat(ours, datetime.now(UTC))
-            except (BotoCoreError, ClientError):  # the next one may get through
-                continue
+    def _tell_lost(self) -> None:
+        """A computer that slept for minutes looks dead to others, and `--force` asks nobody."""
+        stack = self.deployed.stack
+        print(
+            f"{self.deployed.cluster}: this deployment has lost its lock: somebody has given it back by unlock. Since "
+            "then releases are admitted, and other deployments, so that cdk was ended. What CloudFormation had begun "
+            f"goes on: look at aws cloudformation describe-stack-events --stack-name {stack}, and whether an execution "
+            f"of bluegreen-{self.deployed.cluster} has begun. When both have ended, deploy again.",
+            file=sys.stderr,
+        )
 
-    def beat(self, ours: str, now: datetime) -> None:
-        """Notes that the deployment lives, if the lock is still its own."""
+    def _keep_beating(self, ours: str, over: threading.Event, lost: threading.Event) -> None:
+        """Until the deployment is over, and once more then: what has lost its lock is not to end as if it had not."""
+        while not lost.is_set():
+            is_last = over.wait(BEAT_S)
+            try:
+                if not self.beat(ours, datetime.now(UTC)):
+                    lost.set()
+            except (BotoCoreError, ClientError):  # the next one may get through
+                pass
+            if is_last:
+                return
+
+    def beat(self, ours: str, now: datetime) -> bool:
+        """Notes that the deployment lives, and returns whether the lock is still its own."""
         try:
             self.dynamodb.update_item(
                 TableName=self.deployed.lock_table,
@@ -137,7 +159,8 @@ class Guard:
                 ExpressionAttributeValues={":ours": {"S": ours}, ":now": {"S": _text(now)}},
             )
         except self.dynamodb.exceptions.ConditionalCheckFailedException:
-            return
+            return False
+        return True
 
     def unlock(self, ours: str) -> None:
         """Gives the lock back, if it is still ours."""
@@ -177,12 +200,14 @@ class Guard:
         return ""
 
     def _take(self, ours: str, now: datetime) -> None:
+        """Its own lock is no refusal: boto3 repeats a request whose answer was lost."""
         try:
             self.dynamodb.put_item(
                 TableName=self.deployed.lock_table,
                 Item={**self._key, "execution_arn": {"S": ours}, "alive_at": {"S": _text(now)}},
-                ConditionExpression="attribute_not_exists(#cluster)",
+                ConditionExpression="attribute_not_exists(#cluster) OR execution_arn = :ours",
                 ExpressionAttributeNames={"#cluster": "cluster"},
+                ExpressionAttributeValues={":ours": {"S": ours}},
             )
         except self.dynamodb.exceptions.ConditionalCheckFailedException as error:
             holder = self._item().get("execution_arn", {}).get("S", "")

@@ -74,11 +74,25 @@ def test_the_profile_of_cdk_is_the_guards_as_well(
     assert profile_of(["--force", "--profile", "prod"]) == "prod"
     assert profile_of(["--profile=prod"]) == "prod"
     assert profile_of(["--force"]) is None
-    monkeypatch.setattr(deploying, "_cdk", lambda _: pytest.fail("nothing is deployed with other credentials"))
+    monkeypatch.setattr(deploying, "_cdk", lambda *_: pytest.fail("nothing is deployed with other credentials"))
     assert deploying.main(["deploy", "shop", "--", "--profile", "none-such"]) == deploying.UNUSABLE
     assert "The config profile (none-such) could not be found" in capsys.readouterr().err
 
 
 def test_cdk_is_given_no_other_options_by_the_environment_either() -> None:
     kept = {"PATH": "/bin", "AWS_PROFILE": "prod", "CDK_NAG": "1", "CDK_DISABLE_CLI_TELEMETRY": "1"}
-    assert environment(kept | {"CDK_APP": "x", "CDK_PROFILE": "prod", "CDK_ROLE_ARN": "y"}) == kept
+    options = [
+        "CDK_APP",
+        "CDK_PROFILE",
+        "CDK_ROLE_ARN",
+        "CDK_A",
+        "CDK_app",
+        "CDKAPP",
+        "CDK_R",
+        "CDK_C",
+        "CDK_P",
+        "Cdk_c",
+        "CDK_CONTEXT_JSON",
+    ]
+    others = dict.fromkeys([*options, "CONTEXT_OVERFLOW_LOCATION_ENV"], "x")
+    assert environment(kept | others) == kept

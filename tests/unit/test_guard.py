@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +19,7 @@ import pytest
 from bluegreen import records
 from bluegreen.errors import ReleaseInProgress
 from bluegreen.model import Plan
-from stacks import deploying, guard
+from stacks import deploying, guard, processes
 from stacks.config import ClusterConfig, ConfigError
 from stacks.green_account_config import GreenAccountConfig
 from stacks.guard import DeploymentRefused
@@ -43,6 +45,7 @@ class Account:
         ]
         self.calls: list[Sequence[str]] = []
         self.during: Any = lambda: None
+        self.is_unwanted: Callable[[], bool] = lambda: False
         self.fails = False
         self.result = 0
         self.expired = False
@@ -73,8 +76,9 @@ class Account:
         boto3.client("cloudformation").create_stack(StackName=f"BlueGreen-{name}", TemplateBody=json.dumps(template))
 
     def run(self, command: str, rest: Sequence[str] = (), *, force: bool = False) -> int:
-        def cdk(arguments: Sequence[str]) -> int:
+        def cdk(arguments: Sequence[str], is_unwanted: Callable[[], bool]) -> int:
             self.calls.append(arguments)
+            self.is_unwanted = is_unwanted
             self.during()
             if self.fails:
                 raise KeyboardInterrupt
@@ -121,7 +125,7 @@ def test_a_deployment_holds_the_lock_as_long_as_it_lasts_and_a_release_is_told_s
 
     def release() -> None:
         with pytest.raises(
-            ReleaseInProgress, match=r"shop is locked by a deployment by arn:aws:\S+ since 2\S+Z: release"
+            ReleaseInProgress, match=r"shop is locked by a deployment by arn:aws:\S+ since 2\S+Z \(run \w+\): release"
         ):
             records.acquire_lock(dynamodb, "locks-shop", plan)
         assert records.plan_under_way(dynamodb, "locks-shop", "shop") is None
@@ -191,18 +195,55 @@ def test_what_will_not_do_is_told_from_what_is_under_way(
     assert deploying.main(["deploy"]) == deploying.REFUSED
 
 
+def test_the_end_of_a_pipelines_time_closes_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+
+    def stop(*_: Any, **__: Any) -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return 0
+        finally:
+            closed.append("a lock")
+
+    monkeypatch.setattr(deploying, "carry_out", stop)
+    with pytest.raises(SystemExit) as left:
+        deploying.main(["deploy"])
+    assert left.value.code == 128 + signal.SIGTERM
+    assert closed
+
+
+def test_cdk_is_run_by_the_node_of_the_virtual_environment_with_all_that_may_end_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(command: Sequence[str], cwd: Path, env: dict[str, str], is_unwanted: Callable[[], bool]) -> int:
+        node, npx, *rest = command
+        assert os.access(node, os.X_OK)
+        assert Path(npx).is_file()
+        assert rest == ["--yes", deploying.CDK, "deploy", "BlueGreen-shop"]
+        assert (cwd / "cdk.json").is_file()
+        assert env["PATH"] == os.environ["PATH"]
+        assert "CDK_A" not in env
+        return 7 if is_unwanted() else 0
+
+    monkeypatch.setenv("CDK_A", "other")
+    monkeypatch.setattr(processes, "run", run)
+    assert deploying._cdk(["deploy", "BlueGreen-shop"], lambda: True) == 7
+
+
 def test_the_lock_of_a_deployment_that_lives_is_not_given_back(account: Account) -> None:
     """It may be uploading, or asking whether to go on: CloudFormation knows of nothing then."""
 
     def unlock() -> None:
-        with pytest.raises(DeploymentRefused, match=r"by a deployment by arn:\S+ since \S+, which was alive at 2\S+Z"):
+        with pytest.raises(
+            DeploymentRefused, match=r"by a deployment by arn:\S+ since \S+ \(run \w+\), which was alive at 2\S+Z"
+        ):
             account.run("unlock")
         assert len(locks("shop")) == 1
         assert account.run("unlock", force=True) == 0, "who knows that it is dead"
         assert locks("shop") == []
 
     account.during = unlock
-    assert account.run("deploy") == 0
+    assert account.run("deploy") == deploying.LOST, "although cdk had ended well before anybody noticed"
 
 
 def test_a_deployment_says_that_it_lives_as_long_as_the_lock_is_its_own(
@@ -215,11 +256,54 @@ def test_a_deployment_says_that_it_lives_as_long_as_the_lock_is_its_own(
             TableName="locks-shop", Key={"cluster": {"S": "shop"}}, UpdateExpression="REMOVE alive_at"
         )
         eventually(lambda: "alive_at" in locks("shop")[0])
-        assert account.run("unlock", force=True) == 0
+        assert not account.is_unwanted()
 
     account.during = live
     assert account.run("deploy") == 0
-    assert locks("shop") == [], "no beat has made the item anew"
+    assert locks("shop") == []
+
+
+def test_a_deployment_that_loses_its_lock_is_ended_and_says_so(
+    account: Account, plan: Plan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(guard, "BEAT_S", 0.01)
+
+    def lose() -> None:
+        assert account.run("unlock", force=True) == 0
+        records.acquire_lock(boto3.client("dynamodb"), "locks-shop", plan)
+        eventually(account.is_unwanted)
+
+    account.during = lose
+    assert account.run("deploy") == deploying.LOST
+    said = capsys.readouterr().err
+    assert "shop: this deployment has lost its lock" in said
+    assert "describe-stack-events --stack-name BlueGreen-shop" in said
+    assert "The lock stays" not in said
+    assert records.plan_under_way(boto3.client("dynamodb"), "locks-shop", "shop") == plan, "it is the release's"
+
+
+def test_a_lock_that_is_taken_by_a_request_whose_answer_was_lost_is_its_own(account: Account) -> None:
+    """The requests of two deployments by the same person, at the same second, are told apart."""
+    holders = []
+
+    def twice(service: str, region: str) -> Any:
+        made = account.client(service, region)
+        if service == "dynamodb":
+            put = made.put_item
+
+            def put_again(**asked: Any) -> Any:
+                holders.append(asked["Item"]["execution_arn"]["S"])
+                put(**asked)
+                return put(**asked)
+
+            made.put_item = put_again
+        return made
+
+    def deploy() -> int:
+        return deploying.carry_out("deploy", account.configs[:1], [], twice, lambda *_: len(locks("shop")))
+
+    assert [deploy(), deploy()] == [1, 1]
+    assert len(set(holders)) == 2
 
 
 def test_a_deployment_by_other_means_is_in_the_way_as_well(account: Account) -> None:
