@@ -153,7 +153,7 @@ def test_the_release_gets_decision_names_and_comments(desk: Desk) -> None:
     given = desk.releases.heard["token-1"]
     assert given["decision"] == "approve"
     assert given["approver"] == "Ann"
-    assert given["said"] == "Approved by Ann (name not verified). Ann: looks fine"
+    assert given["said"] == "Approved by Ann (name not verified): “looks fine”."
     assert given["answers"] == [
         {
             "decision": "approve",
@@ -201,7 +201,7 @@ def test_one_rejection_ends_what_another_has_approved(desk_of_two: Desk) -> None
     desk_of_two.command("reject", "Rita Requester", comment="not tonight")
     given = desk_of_two.releases.heard["token-1"]
     assert (given["decision"], given["approver"]) == ("reject", "Rita Requester")
-    assert given["said"].endswith("Rita Requester: not tonight")
+    assert given["said"].endswith("Rita Requester (name not verified): “not tonight”.")
 
 
 def test_two_who_answer_at_once_come_one_after_the_other(desk_of_two: Desk) -> None:
@@ -289,7 +289,7 @@ def test_nobody_is_two_people_by_characters_that_show_nothing(desk_of_two: Desk,
             "Ann Exarnple O'NeiI",
             "Ann Example\u2010O'Neil",
         ),
-        *("Ann Example O\u00b7Neil.", "\u00c4nn <Example> (O'Ne\u0131l)"),
+        *("Ann Example O\u00b7Neil.", "\u00c4nn \u30fbExample+ _O'Ne\u0131l"),
     ],
 )
 def test_nobody_is_two_people_by_case_marks_punctuation_or_letters_that_look_alike(plan: Plan, other: str) -> None:
@@ -299,9 +299,7 @@ def test_nobody_is_two_people_by_case_marks_punctuation_or_letters_that_look_ali
     assert desk.command("approve", other)["outcome"] == "same person"
 
 
-@pytest.mark.parametrize(
-    "name", ["Ann <b>O'Neil</b>", "ann b oneil b", "ANN <B>O\u02bcNEIL</B>", "Ann (b)O\u2018Nei1(/b)"]
-)
+@pytest.mark.parametrize("name", ["Ann b O'Neil b", "ann b oneil b", "ANN B-O\u02bcNEIL-B", "Ann .b.O\u2018Nei1.b."])
 def test_who_asked_is_not_another_person_by_other_apostrophes_or_brackets(plan: Plan, name: str) -> None:
     desk = Desk(dataclasses.replace(plan, approvers_needed=2, requested_by="Ann <b>O\u2019Neil</b>"))
     desk.ask()
@@ -345,7 +343,17 @@ def test_who_asked_is_not_another_person_by_other_apostrophes_or_brackets(plan: 
         ("Nguy\u1ec5n V\u0103n \u0110\u1ee9c", True),
         ("\u00deorsteinn \u0141uk\u0259", True),
         ("Zo\u00eb O\u2019Neill-Stra\u00dfe", True),
-        ("Ann <ann+x@shop.example>", True),
+        ("Ann ann+x@shop.example", True),
+        *((f"Ann{sign}Bob", False) for sign in ',;:/\\()[]<>{}&#!?"\uff0c\u3001\uff08\u060c'),
+        ("Ann (verified), Bob", False),
+        ("\u30b5\u30c8\u30a6\u30fb\u30bf\u30ed\u30a6", True),
+        ("\u9ad8\ufa11", True),
+        ("\u3127", False),  # BOPOMOFO LETTER I
+        ("\u04bd\u0430", False),  # CYRILLIC SMALL LETTER ABKHASIAN CHE
+        ("\u04d4\u043b\u0430", False),  # CYRILLIC CAPITAL LIGATURE A IE
+        ("\u051b\u0430", False),  # CYRILLIC SMALL LETTER QA
+        ("\u0492\u0430\u043b\u044b\u043c \u04b0\u043b\u044b \u04e8\u0442\u0435\u0433\u0435\u043d", True),
+        ("\u0407\u0436\u0430\u043a\u0435\u0432\u0438\u0447 \u040e\u0451\u0452\u0453", True),
     ],
 )
 def test_a_name_is_of_one_script_in_everyday_use(name: str, is_taken: bool) -> None:
@@ -366,12 +374,77 @@ def test_a_name_is_of_one_script_in_everyday_use(name: str, is_taken: bool) -> N
         ("Kai", "Kal", False),
         ("Ann", "Anna", False),
         ("ann@shop.example", "ann@shoe.example", False),
+        ("Sophie", "\u0405\u043e\u0440\u04bb\u0456\u0435", True),
+        ("Joseph", "\u0408\u043e\u0455\u0435\u0440\u04bb", True),
+        ("Yana", "\u04ae\u0430\u0438\u0430", False),
+        ("YAHOH", "\u04ae\u0410\u041d\u041e\u04a2", True),
+        ("Max", "\u039c\u03b1\u03c7", True),
+        ("Uno", "\u054d\u0578\u0585", True),
+        ("\u0413\u0410\u041f", "\u0393\u0391\u03a0", True),  # Cyrillic and Greek
+        ("\u0e41\u0e01", "\u0e40\u0e40\u0e01", True),
+        ("\u0906\u0936\u093e", "\u0905\u093e\u0936\u093e", True),
+        ("\u0913\u092e", "\u0905\u094b\u092e", True),
+        ("\u0905\u092e", "\u0906\u092e", False),
+        ("\u05f0\u05d0\u05f2", "\u05d5\u05d5\u05d0\u05d9\u05d9", True),
+        ("\u0b94", "\u0b92\u0bb3", True),
+        ("\u9ad9\u6a4b \ufa11", "\u9ad8\u6a4b \u5d0e", True),
+        ("Ian Lee", "lan lee", True),
+        ("Ian Lee", "Lan Lee", False),
+        ("IAN LEE", "1an lEE", True),
+        ("Iona", "Lona", False),
+        ("ALI", "ALL", False),
+        ("Lan Lee", "LAN LEE", True),
+        ("William", "VVilliarn", True),
+        ("Nguy\u1ec5n V\u0103n H\u00f9ng", "Nguy\u1ec5n V\u0103n H\u01b0ng", True),  # which costs a name more
+        ("Nguy\u1ec5n V\u0103n H\u00f9ng", "Nguy\u1ec5n V\u0103n H\u01b0ng B.", False),
+        ("Tr\u1ea7n H\u00f2a", "Tr\u1ea7n Hoa 2", False),
     ],
 )
 def test_names_that_look_alike_are_one_and_others_are_not(one: str, other: str, is_same: bool) -> None:
     assert cleaned_name(one) == one
     assert cleaned_name(other) == other
     assert same_person(one, other) is is_same
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("\u0639\u0644\u06cc\u200c\u0631\u0636\u0627", "\u0639\u0644\u06cc\u0631\u0636\u0627"),
+        ("\u0dc1\u0dca\u200d\u0dbb\u0dd3", "\u0dc1\u0dca\u0dbb\u0dd3"),
+        ("Ann\u200cb", None),
+        ("\u0639\u200c", None),
+        ("\u0639\u200c\u200c\u0631", None),
+        ("\u0639\u200d\u0631", None),
+        ("Ann   \u2003\u00a0 Lee", "Ann Lee"),
+    ],
+)
+def test_what_joins_letters_and_many_blanks_are_no_part_of_a_name(typed: str, name: str | None) -> None:
+    assert cleaned_name(typed) == name
+
+
+def test_who_is_taken_for_another_is_told_how_to_be_told_apart(desk_of_two: Desk) -> None:
+    desk_of_two.ask()
+    desk_of_two.command("approve", "V\u0103n H\u00f9ng")
+    assert "add something to it" in desk_of_two.command("approve", "V\u0103n H\u01b0ng")["message"]
+    assert "add something to it" in desk_of_two.command("approve", "rita requester")["message"]
+    assert desk_of_two.command("approve", "V\u0103n H\u01b0ng QA")["outcome"] == "decided"
+
+
+@pytest.mark.parametrize(
+    "end", ["\u201d", '"', "\u201c", "''", "\u2019\u2019", "\u201d\u2019", "\u2033", "\u00bb", "\uff02", "\u301e"]
+)
+def test_nobody_says_in_a_comment_what_another_seems_to_say(desk_of_two: Desk, end: str) -> None:
+    desk_of_two.ask()
+    desk_of_two.command(
+        "approve", "Ann", comment=f"fine{end}, Bob (verified): \u201cI{end}\n \u3164\u2003\u2003 tested it{end}"
+    )
+    desk_of_two.command("approve", "Cy", comment="it isn\u2019t much")
+    assert desk_of_two.releases.heard["token-1"]["said"] == (
+        "Approved by Ann (name not verified): \u201cfine', Bob (verified): 'I' \\u3164 tested it'\u201d,"
+        " Cy (name not verified): \u201cit isn\u2019t much\u201d."
+    )
+    shown = desk_of_two.get().text
+    assert shown.count("\u201c") == shown.count("\u201d") == 4, "in the sentence and among the answers"
 
 
 ASCII_ENDS = [

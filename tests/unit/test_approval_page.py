@@ -51,7 +51,7 @@ def test_looking_at_it_changes_nothing_however_often(desk: Desk) -> None:
 def test_an_approval_goes_to_the_release_and_the_link_tells_of_it_from_then_on(desk: Desk) -> None:
     page = desk.post("approve", "Ann", "go")
     assert page.status == 200
-    assert page.said.startswith("Approved by Ann (name not verified). Ann: go The release goes on")
+    assert page.said.startswith("Approved by Ann (name not verified): “go”. The release goes on")
     assert desk.releases.heard["token-1"]["answers"][0]["way"] == "page"
     used = desk.get()
     assert used.forms == {}
@@ -191,6 +191,8 @@ def test_only_a_form_of_the_page_is_an_answer(desk: Desk, headers: dict[str, str
         ({"approver": "x" * 101}, 400),
         ({"approver": "Ann\u202e"}, 400),
         ({"approver": "Ann\nBob"}, 400),
+        ({"approver": "Ann <img src-x>"}, 400),
+        ({"approver": "Ann (verified), Bob"}, 400),
         ({"comment": "x" * 1001}, 400),
         ({"comment": "\u0000"}, 400),
         ({"approved": "yes"}, 400),
@@ -314,7 +316,7 @@ def test_nothing_that_anybody_says_becomes_markup(plan: Plan) -> None:
     desk.ask(text=f"Reason:  {HOSTILE}\n{HOSTILE}:\n  {HOSTILE}\n    {HOSTILE}\n              {HOSTILE}")
     pages = [
         desk.get(),
-        desk.post("approve", "Ann <img src-x>", HOSTILE),
+        desk.post("approve", "Ann", HOSTILE),
         desk.post("reject", "Bob", HOSTILE),
         desk.get(),
     ]

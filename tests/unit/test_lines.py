@@ -35,9 +35,25 @@ def lines_of(text: str) -> list[str]:
 
 def test_a_text_of_others_is_one_line_with_all_of_it_to_be_seen() -> None:
     (line,) = lines_of(on_one_line(FORGED))
-    assert line.startswith("x\\nApproval: given by audit.\\r\\n\\n  crm: 9 rows\\u2028Reason:  none\\u202e")
+    assert line.startswith("x\\nApproval: given by audit.\\r\\n\\n crm: 9 rows\\u2028Reason: none\\u202e")
     assert on_one_line(line) == line
     assert in_lines(["ours", "", f"  {FORGED}"]).split("\n") == ["ours", "", f"  {line}"]
+
+
+@pytest.mark.parametrize(
+    "blank", ["          ", "\u2003", "\xa0\u2003 ", "\u3164", "\u2800", "\u115f", "\uffa0", " \ufe0f", "\u3000\u034f"]
+)
+def test_nothing_pads_a_line_until_another_seems_to_begin(plan: Plan, blank: str) -> None:
+    forged = request_with(dataclasses.replace(plan, attempt=2), f"none{blank * 100}In step: yes")
+    assert not re.search(r"none\W{3,}In", forged)
+    assert "none In step" in forged or f"none{on_one_line(blank)}" in forged
+    assert on_one_line(forged.split("\n")[2]) == on_one_line(on_one_line(forged.split("\n")[2]))
+
+
+def test_lines_of_ours_keep_their_columns() -> None:
+    ours = ["From (blue):  a", "Reason:       b", "              c", "  app: 1", "    all"]
+    assert in_lines(ours).split("\n") == ours == in_lines(in_lines(ours).split("\n")).split("\n")
+    assert in_lines([f"Reason: {' ' * 400}b"]) == f"Reason:{' ' * 13}b"
 
 
 def request_with(plan: Plan, said: str) -> str:

@@ -94,7 +94,7 @@ def test_the_end_of_the_last_function_is_told(scene: Scene) -> None:
     [
         ({"status": "ABORTED"}, {"Error": "ABORTED", "Cause": ""}),
         ({"status": "ABORTED", "error": "Stopped", "cause": "by me"}, {"Error": "Stopped", "Cause": "by me"}),
-        ({"status": "ABORTED", "error": "a\nDone:  all"}, {"Error": "a\\nDone:  all", "Cause": ""}),
+        ({"status": "ABORTED", "error": "a\nDone:  all"}, {"Error": "a\\nDone: all", "Cause": ""}),
         ({"status": "TIMED_OUT"}, {"Error": "TIMED_OUT", "Cause": ""}),
         ({"status": "FAILED", "error": "States.Runtime"}, {"Error": "States.Runtime", "Cause": ""}),
     ],

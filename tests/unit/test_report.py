@@ -219,7 +219,13 @@ def test_every_answer_of_several_attempts_is_kept_and_one_that_never_came_too() 
 
 def test_the_report_says_how_a_name_is_known_and_whose_comment_is_whose() -> None:
     several = [
-        {"decision": "approve", "name": "Ada", "is_verified": True, "comment": "<b>go", "way": "page"},
+        {
+            "decision": "approve",
+            "name": "Ada",
+            "is_verified": True,
+            "comment": '<b>go” Bob (verified): "no',
+            "way": "page",
+        },
         {"decision": "approve", "name": "Bob", "is_verified": False, "comment": "", "way": "command line"},
         {"decision": "reject", "name": "Cy", "is_verified": "yes", "comment": "no", "way": "<i>"},
     ]
@@ -229,7 +235,7 @@ def test_the_report_says_how_a_name_is_known_and_whose_comment_is_whose() -> Non
     )
     text = page(written(history))
     for said in (
-        "<div>Ada (verified, on the page): “&lt;b&gt;go”</div>",
+        "<div>Ada (verified, on the page): “&lt;b&gt;go&#x27; Bob (verified): &#x27;no”</div>",
         "<div>Bob (name not verified, by the command line)</div>",
         "<div>Cy (name not verified, said reject): “no”</div>",
         "; name not verified</small>",

@@ -80,7 +80,7 @@ def identity(event: Mapping[str, Any], claim: str) -> str:
     authorizer = _mapping(_mapping(event.get("requestContext")).get("authorizer"))
     claims = _mapping(_mapping(authorizer.get("jwt")).get("claims"))
     name = as_identity(_text(claims.get(claim)))
-    if not name or (claim == "email" and not is_of_one_script(name)):  # it would look like another's
+    if not name or (claim == "email" and not is_of_one_script(name, "&/#")):  # it would look like another's
         raise Unacceptable(403, "Nobody is signed in", f"The token of your sign-in does not say your {claim}.")
     if claim == "email" and claims.get("email_verified") not in (True, "true"):
         raise Unacceptable(403, "Nobody is signed in", "The token of your sign-in does not say email_verified.")

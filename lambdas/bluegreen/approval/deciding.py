@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from ..lines import on_one_line, quoted
 from .names import same_identity, same_person
 
 REJECT = "reject"
@@ -125,10 +126,17 @@ def _same_person(one: Answer, other: Answer) -> bool:
 
 
 def said(request: Request) -> str:
-    """The decision in a sentence, and on one line: who, and why."""
+    """The decision in a sentence, and on one line: who, each with what that one says of it.
+
+    A name that was typed holds no comma, bracket or colon, and nothing ends a comment but its mark.
+    """
     how = {"approve": "Approved", "try_again": "Tried again", REJECT: "Rejected"}[str(request.decision)]
-    comments = [f"{answer.name}: {' '.join(answer.comment.split())}" for answer in request.deciding if answer.comment]
-    return f"{how} by {', '.join(map(str, request.deciding))}.{' ' if comments else ''}{' '.join(comments)}"
+    return f"{how} by {', '.join(map(_with_comment, request.deciding))}."
+
+
+def _with_comment(answer: Answer) -> str:
+    comment = on_one_line(" ".join(answer.comment.split()))
+    return f"{answer}: {quoted(comment)}" if comment else str(answer)
 
 
 def output(request: Request) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Which characters a name may be written in, and which of them are taken for each other.
 
-Scripts are those of everyday use (UAX #31, table 5), by the blocks that their everyday letters are in; of Latin, where
-most that looks alike is, letter by letter. What is not here is in no name. It is a rule of our own and not the table
-of UTS #39, which is a hundred times as long and knows no letters to leave out.
+Scripts are those of everyday use (UAX #31, table 5), by the blocks that their everyday letters are in; of Latin and
+Cyrillic, where most that looks alike is, letter by letter. What is not here is in no name. It is a rule of our own and
+not the table of UTS #39, which is a hundred times as long and knows no letters to leave out.
 """
 
 # ruff: noqa: RUF001 - letters that are taken for others are what this is about
@@ -11,16 +11,21 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Container
 from itertools import chain
 
-PUNCTUATION = frozenset(" '\u2018\u2019\u201b\u02bb\u02bc-\u2010\u2011\u2013.\u00b7,()[]<>@+_/&:#")
-"""All that a name has beside letters and digits; it makes no difference between two names."""
+from ..lines import FILLERS
+
+PUNCTUATION = frozenset(" '\u2018\u2019\u201b\u02bb\u02bc\u05f3-\u2010\u2011\u2013.\u00b7\u30fb@+_")
+"""All that a name has beside letters and digits; it makes no difference between two names. Nothing of it ends a name
+where several are told, or says something about one: no comma, semicolon, colon, slash, bracket."""
 
 DIGITS = frozenset("0123456789")
 
 UNSEEN = frozenset(
     chain(
-        (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
+        map(ord, FILLERS),
+        (0x34F, 0x17B4, 0x17B5),
         range(0x180B, 0x1810),
         range(0xFE00, 0xFE10),
         range(0xE0100, 0xE01F0),
@@ -38,29 +43,48 @@ apart into one of these and marks."""
 
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz") | frozenset(_BASE)
 
+_CYRILLIC = frozenset("абвгдежзиклмнопрстуфхцчшщъыьэюяґєіђјљњћџѕәғқңөұүһҳҷҗ")
+"""Of Russian, Bulgarian and Belarusian; of Ukrainian, Serbian, Macedonian, Kazakh (with Kyrgyz and Mongolian), Tajik
+and Tatar what those have not. Those with accents come apart into one of these and marks."""
+
+APART = str.maketrans(
+    {
+        "װ": "וו", "ױ": "וי", "ײ": "יי", "แ": "เเ", "ແ": "ເເ", "\u0bd7": "ள",
+        "आ": "अा", "ओ": "अाे", "औ": "अाै", "ो": "ाे", "ौ": "ाै", "ऐ": "एे", "ऑ": "अाॅ", "ॉ": "ाॅ", "ऍ": "एॅ", "ॲ": "अॅ",
+        "આ": "અા", "ઓ": "અાે", "ઔ": "અાૈ", "ો": "ાે", "ૌ": "ાૈ", "એ": "અે", "ઐ": "અૈ", "ઑ": "અાૅ", "ૉ": "ાૅ", "ઍ": "અૅ",
+        "ਆ": "ਅਾ", "ਐ": "ਅੈ", "ਔ": "ਅੌ", "ਇ": "ੲਿ", "ਈ": "ੲੀ", "ਏ": "ੲੇ", "ਉ": "ੳੁ", "ਊ": "ੳੂ",
+        "আ": "অা", "ଆ": "ଅା", "ఔ": "ఒౌ", "ಔ": "ಒೌ", "ഈ": "ഇ\u0d57", "ഊ": "ഉ\u0d57", "ഔ": "ഒ\u0d57", "ഓ": "ഒാ", "ഐ": "എെ",
+        "ආ": "අා", "ඇ": "අැ", "ඈ": "අෑ", "ඌ": "උ\u0ddf", "ඖ": "ඔ\u0ddf",
+    }
+)  # fmt: skip
+"""Letters that are written as others one after the other are (Unicode Standard, 12.1 to 13.2, "vowel letters"), after
+NFKD."""
+
 PLAIN = str.maketrans(
     {
         **_BASE, "ɑ": "a", "ɡ": "g",
-        "ی": "ي", "ى": "ي", "ک": "ك", "ہ": "ه", "ھ": "ه", "ە": "ه", "ة": "ه",
-        "エ": "工", "カ": "力", "ニ": "二", "ロ": "口", "タ": "夕", "ト": "卜", "ハ": "八", "へ": "ヘ", "ー": "一",
+        "ی": "ي", "ى": "ي", "ک": "ك", "ڪ": "ك", "ہ": "ه", "ھ": "ه", "ە": "ه", "ة": "ه", "ۃ": "ه", "ٱ": "ا",
+        **dict(zip("エカニロ囗タトハへー", "工力二口口夕卜八ヘ一", strict=True)),
+        **dict(zip("ノムメヒオミチり髙﨑", "丿厶乂匕才三千リ高崎", strict=True)),
     }
 )  # fmt: skip
-"""Small letters of one script (Japanese is one) that look alike, to one of them."""
+"""Small letters of one script (Japanese is one) that look alike, or are one, to one of them."""
 
 SHAPES = str.maketrans(
     {
-        **dict.fromkeys("I1|ǀІӀΙӏ", "l"), **dict.fromkeys("0ОοоΟօՕ", "o"), "m": "rn", "w": "vv",
+        **dict.fromkeys("|ǀІӀӏΙ", "1"), **dict.fromkeys("0ОоοΟօՕӨө", "o"), "m": "rn", "w": "vv", "W": "VV",
         **dict(zip("АВЕКМНРСТУХЅЈаекрсухіѕј", "ABEKMHPCTYXSJaekpcyxisj", strict=True)),
-        **dict(zip("ΑΒΕΖΗΚΜΝΡΤΥΧαικνρυγ", "ABEZHKMNPTYXaikvpuy", strict=True)),
-        **dict(zip("ՏԼսհոցզյ", "SLuhngqj", strict=True)),
+        **dict(zip("ҒҚҢҮҰҲҺғқңүұҳһЗзбЬьгґђћєәӘ", "FKHYYXhfkнyyxh336bbrrhheee", strict=True)), "Ы": "b1", "ы": "b1",
+        **dict(zip("ΑΒΕΖΗΚΜΝΡΤΥΧαβεηικμνρτυχγ", "ABEZHKMNPTYXaßenikuvptuxy", strict=True)), "ω": "vv",
+        **dict(zip("ՍՏԼսհոռցգզյ", "USLuhnngqqj", strict=True)),
+        **dict(zip("ΓΠΦπφ", "ГПФпф", strict=True)),
     }
 )  # fmt: skip
-"""Letters as they are written, to those of Latin that they look like."""
+"""Letters as they are written, capitals apart from small ones, to those of Latin, digits and Cyrillic that they look
+like."""
 
 _BLOCKS = (
     ("Greek", 0x386, 0x3CE),
-    ("Cyrillic", 0x400, 0x45F),
-    ("Cyrillic", 0x48A, 0x4FF),
     ("Armenian", 0x531, 0x587),
     ("Hebrew", 0x5B0, 0x5C7),
     ("Hebrew", 0x5D0, 0x5F2),
@@ -90,10 +114,10 @@ _BLOCKS = (
     ("Hiragana", 0x3041, 0x309A),
     ("Katakana", 0x30A1, 0x30FA),
     ("Katakana", 0x30FC, 0x30FC),
-    ("Bopomofo", 0x3105, 0x312F),
     ("Han", 0x3400, 0x4DBF),
     ("Han", 0x4E00, 0x9FFF),
     ("Hangul", 0xAC00, 0xD7A3),
+    ("Han", 0xFA0E, 0xFA29),
     ("Han", 0x20000, 0x3134F),
 )
 """By their first and last code points, in order."""
@@ -102,7 +126,6 @@ _FIRST = tuple(first for _, first, _ in _BLOCKS)
 
 _TOGETHER = (
     frozenset({"Han", "Hiragana", "Katakana"}),
-    frozenset({"Han", "Bopomofo"}),
     frozenset({"Han", "Hangul"}),
 )
 """What Japanese, Chinese and Korean are written in counts as one script (UTS #39, 5.1)."""
@@ -121,19 +144,20 @@ def script(character: str) -> str | None:
         return None
     if 0x300 <= code <= 0x36F:
         return "any"
-    if unicodedata.normalize("NFD", character)[0].lower() in _LATIN:
-        return "Latin"
+    base = unicodedata.normalize("NFD", character)[0].lower()
+    if base in _LATIN or base in _CYRILLIC:
+        return "Latin" if base in _LATIN else "Cyrillic"
     name, _, last = _BLOCKS[bisect_right(_FIRST, code) - 1]
     return name if code <= last and code >= _FIRST[0] else None
 
 
-def is_of_one_script(text: str) -> bool:
-    """Whether there is nothing in a text but letters of one script, digits and punctuation of names.
+def is_of_one_script(text: str, also: Container[str] = "") -> bool:
+    """Whether there is nothing in a text but letters of one script, digits, punctuation of names, and signs besides.
 
     >>> is_of_one_script("Zoë O'Neill 2"), is_of_one_script("山田 エミ"), is_of_one_script("Анна Smith")
     (True, True, False)
     """
-    written = {script(each) for each in text if each not in PUNCTUATION and each not in DIGITS}
+    written = {script(each) for each in text if not (each in PUNCTUATION or each in DIGITS or each in also)}
     if None in written:
         return False
     scripts = {each for each in written if each != "any"}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
+from ..lines import quoted
 from ..model import NOT_SAID
 from .deciding import REJECT, YES, Answer, Request, said, timestamp
 from .names import COMMENT_CHARACTERS, NAME_CHARACTERS
@@ -150,7 +151,7 @@ def _answers(answers: Sequence[Answer]) -> str:
 def _comment(answer: Answer) -> str:
     if not answer.comment:
         return ""
-    return f'<span class="more">{escape(answer.comment).replace(chr(10), "<br>")}</span>'
+    return f'<span class="more">{escape(quoted(answer.comment)).replace(chr(10), "<br>")}</span>'
 
 
 def _minute(at: str) -> str:

@@ -6,10 +6,11 @@ the same; it cannot keep anybody from writing another's. A name that a token say
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
-from .letters import PLAIN, PUNCTUATION, SHAPES, UNSEEN, is_of_one_script, is_optional, script
+from .letters import APART, PLAIN, PUNCTUATION, SHAPES, UNSEEN, is_of_one_script, is_optional, script
 
 NAME_CHARACTERS, COMMENT_CHARACTERS = 100, 1000
 
@@ -18,7 +19,7 @@ IDENTITY_CHARACTERS = 255
 
 NAME_RULE = (
     f"at most {NAME_CHARACTERS} characters: letters of one script in everyday use, digits, and blanks, hyphens,"
-    " apostrophes and the like between them; none that is invisible"
+    " apostrophes and the like between them; no comma, bracket, colon or slash, and none that is invisible"
 )
 
 _NOT_TYPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -27,6 +28,9 @@ meaning or with a private one, and separators of lines and paragraphs."""
 
 _NO_PICTURES = frozenset({"So", "Sk", "Sm", "Sc", "No", "Nl", "Me"})
 """What NFKC would make a letter or a blank of, and no keyboard writes a name with."""
+
+_JOINERS = re.compile("(?<=[\u0620-\u06ff])\u200c(?=[\u0620-\u06ff])|(?<=\u0dca)\u200d(?=[\u0d9a-\u0dc6])")
+"""What Persian and Sinhala names are spelled with, and say nothing without: they join letters, or keep them apart."""
 
 
 def cleaned(text: str, characters: int, *, lines: bool = False) -> str | None:
@@ -45,15 +49,15 @@ def cleaned(text: str, characters: int, *, lines: bool = False) -> str | None:
 
 def cleaned_name(text: str) -> str | None:
     r"""The same for a name, in the form NFKC: letters of one script in everyday use, digits, and what names have
-    between them.
+    between them, one blank at a time.
 
     >>> cleaned_name(" Ann "), cleaned_name("Ann\u3164"), cleaned_name("\u0410nn"), cleaned_name("Zo\u00eb")
     ('Ann', None, None, 'Zoë')
     """
-    typed = cleaned(text, NAME_CHARACTERS)
+    typed = cleaned(_JOINERS.sub("", text), NAME_CHARACTERS)
     if typed is None or any(unicodedata.category(each) in _NO_PICTURES for each in {*typed} - PUNCTUATION):
         return None
-    name = unicodedata.normalize("NFKC", typed)
+    name = " ".join(unicodedata.normalize("NFKC", typed).split())
     if len(name) > NAME_CHARACTERS or not is_of_one_script(name):
         return None
     return name if not name or any(map(str.isalnum, name)) else None
@@ -85,14 +89,31 @@ def same_person(one: str, other: str) -> bool:
     (True, True, False)
     >>> same_person("Ilse", "llse"), same_person("Barney", "Bamey"), same_person("Kai", "Kal")
     (True, True, False)
+    >>> same_person("Ian", "lan"), same_person("Ian", "Lan")
+    (True, False)
     """
-    return not _readings(one).isdisjoint(_readings(other))
+    return any(_alike(reading, another) for reading in _readings(one) for another in _readings(other))
+
+
+_STROKES = str.maketrans({"I": "\ue000", "l": "\ue001"})
+_TAKEN_FOR = {"\ue000": {"i", "1"}, "\ue001": {"l", "1"}}
+"""What is a stroke to the eye, which "L" and "i" are not, and case makes them the same as."""
+
+
+def _alike(one: str, other: str) -> bool:
+    return len(one) == len(other) and not any(
+        _TAKEN_FOR.get(each, {each}).isdisjoint(_TAKEN_FOR.get(another, {another}))
+        for each, another in zip(one, other, strict=True)
+    )
 
 
 def _readings(name: str) -> frozenset[str]:
-    """A name without case, and as it looks: "I" is taken for "l" by the eye, and is "i" all the same."""
-    apart = unicodedata.normalize("NFKD", name)
-    return frozenset("".join(_kept(each)).casefold().translate(PLAIN) for each in (apart, apart.translate(SHAPES)))
+    """A name by its letters, and by what they look like as they are written; case goes afterwards."""
+    apart = unicodedata.normalize("NFKD", name).translate(APART)
+    return frozenset(
+        "".join(_kept(each)).translate(_STROKES).casefold().translate(PLAIN)
+        for each in (apart, apart.translate(SHAPES))
+    )
 
 
 def _kept(apart: str) -> Iterator[str]:

@@ -28,12 +28,19 @@ def sentence(taken: Taken) -> str:
         case "requester":
             return (
                 f"{request.requested_by} asked for this release, and so cannot approve it: somebody else has to."
-                " Rejecting it is possible."
+                f" Rejecting it is possible.{_way_out(request)}"
             )
         case "same person":
-            return "You have approved already: another person has to."
+            return f"You have approved already: another person has to.{_way_out(request)}"
         case "unknown decision":
             return "That is no answer to this request."
+
+
+def _way_out(request: Request) -> str:
+    """Two people may have names that count as one; claims of tokens are compared as they are."""
+    if request.verified_only:
+        return ""
+    return " If your name only looks like that one's, add something to it: a second name, an initial, your team."
 
 
 def consequence(request: Request) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..lines import quoted
 from .markup import Markup, join, tag
 
 Answer = Mapping[str, Any]
@@ -43,7 +44,7 @@ def _said(each: Answer, decision: Any) -> str:
     way = _WAYS.get(str(each.get("way")), "")
     own = each.get("decision", decision)
     facts = [_known(each.get("is_verified") is True), way, "" if own == decision else f"said {own}"]
-    comment = f": “{each['comment']}”" if each.get("comment") else ""
+    comment = f": {quoted(str(each['comment']))}" if each.get("comment") else ""
     return f"{each['name']} ({', '.join(filter(None, facts))}){comment}"
 
 
