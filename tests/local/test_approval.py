@@ -158,7 +158,8 @@ def test_a_lead_approves_on_a_phone_and_the_link_is_used(asking: Asking, chromiu
     chromium.type("#approve-name", "Ann Example")
     chromium.type("#approve-comment", "looks fine\nto me <i>")
     chromium.click("button[value=approve]")
-    eventually(lambda: "Approved by Ann Example (name not verified)." in chromium.text("[role=status]"))
+    said = "Approved by Ann Example (name not verified): “looks fine to me <i>”."
+    eventually(lambda: said in chromium.text("[role=status]"))
     answered = approval(release)
     assert answered["decision"] == "approve"
     assert answered["answers"][0]["comment"] == "looks fine\nto me <i>"
