@@ -81,6 +81,21 @@ RESULTS: dict[str, Any] = {
 }
 
 
+def order(release: Release, phase: str) -> dict[str, Any]:
+    """What every function of the customer's is asked before the freeze, in the first attempt."""
+    return {
+        "phase": phase,
+        "release_id": PLAN["release_id"],
+        "attempt": 1,
+        "execution_arn": release.execution_arn,
+        "cluster": "shop",
+        "databases": ["app", "crm"],
+        "blue": "shop-blue",
+        "green": "shop-green",
+        "after_freeze": False,
+    }
+
+
 def listen(emulator: Emulator) -> str:
     """A queue that gets every event of the state machines."""
     url = str(emulator.client("sqs").create_queue(QueueName=f"told-{uuid.uuid4()}")["QueueUrl"])

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from local.aws.environment import Answer, Function
-from tests.statemachine.conftest import HOOK, PLAN, RESULTS, Machine
+from tests.statemachine.conftest import HOOK, RESULTS, Machine, order
 from tests.statemachine.test_paths import ABORT, CLEAN_UP, HAPPY, SIDE_BY_SIDE, UNFINISHED, WITH_HOOK
 
 
@@ -21,17 +21,7 @@ def test_a_hook_stops_the_application_before_the_freeze_and_starts_it_after_the_
     assert walked[walked.index("StopApplication") + 1] == "FreezeBlue"
     assert walked[walked.index("StartApplication") - 2] == "OpenGreen"
     first, last = machine.asked_hook
-    assert first == {
-        "phase": "freeze",
-        "release_id": PLAN["release_id"],
-        "attempt": 1,
-        "execution_arn": release.execution_arn,
-        "cluster": "shop",
-        "databases": ["app", "crm"],
-        "blue": "shop-blue",
-        "green": "shop-green",
-        "after_freeze": False,
-    }
+    assert first == order(release, "freeze")
     assert last == first | {"phase": "opened", "after_freeze": True}
     assert datetime.fromisoformat(machine.events["FreezeBlue"]["stop"]["asked_at"])
 

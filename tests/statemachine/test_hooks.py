@@ -10,7 +10,7 @@ import pytest
 
 from local.aws.environment import Answer, Function
 from local.release import Release
-from tests.statemachine.conftest import HOOK, PLAN, RESULTS, Machine
+from tests.statemachine.conftest import HOOK, RESULTS, Machine, order
 from tests.statemachine.test_paths import ABORT, AGAIN, AROUND, CLEAN_UP, HAPPY, SIDE_BY_SIDE, TASKS
 
 TAKEN_BACK = [*ABORT[:-1], "CallHookCalledOff", ABORT[-1]]
@@ -59,17 +59,7 @@ def test_it_is_called_before_blue_is_looked_at_again_and_after_green_is_open(mac
     assert states[states.index("CallHookAfterOpening") - 2] == "TellOpened"
     assert states[states.index("CallHookAfterOpening") + 1] == "WaitForDns"
     before, after = machine.asked_hook
-    assert before == {
-        "phase": "before_freeze",
-        "release_id": PLAN["release_id"],
-        "attempt": 1,
-        "execution_arn": release.execution_arn,
-        "cluster": "shop",
-        "databases": ["app", "crm"],
-        "blue": "shop-blue",
-        "green": "shop-green",
-        "after_freeze": False,
-    }
+    assert before == order(release, "before_freeze")
     reached = {"host": "127.0.1.2", "port": 5432, "records": ["db.shop.internal", "db-ro.shop.internal"]}
     assert after == before | {"phase": "after_opening", "after_freeze": True} | reached
 
